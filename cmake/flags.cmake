@@ -1,0 +1,22 @@
+# Warnings, hardening and sanitizers, as interface targets: nothing is set for the whole directory.
+add_library(verifyd_flags INTERFACE)
+target_compile_definitions(verifyd_flags INTERFACE _GNU_SOURCE VERIFYD_VERSION="${PROJECT_VERSION}")
+target_include_directories(verifyd_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(verifyd_flags INTERFACE
+	-Wall -Wextra -Wconversion -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wimplicit-fallthrough
+	-Wvla -fno-common -fstack-protector-strong -fstack-clash-protection -fPIE)
+target_link_options(verifyd_flags INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen)
+
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+	target_compile_options(verifyd_flags INTERFACE -Wtrampolines)
+endif()
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64")
+	target_compile_options(verifyd_flags INTERFACE -fcf-protection=full)
+endif()
+
+if(VERIFYD_SANITIZE)
+	target_compile_options(verifyd_flags INTERFACE -fsanitize=${VERIFYD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+	target_link_options(verifyd_flags INTERFACE -fsanitize=${VERIFYD_SANITIZE})
+else()
+	target_compile_options(verifyd_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3>)
+endif()

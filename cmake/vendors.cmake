@@ -1,0 +1,22 @@
+# Finds the vendors: every folder of workers/vendors with a CMakeLists.txt. Puts their tables together, so that a new
+# vendor changes no file but its own.
+file(GLOB VENDOR_LISTS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/workers/vendors/*/CMakeLists.txt)
+set(VERIFYD_VENDORS "")
+set(kinds "")
+set(options "")
+set(externs "")
+set(entries "")
+foreach(list IN LISTS VENDOR_LISTS)
+	get_filename_component(folder ${list} DIRECTORY)
+	get_filename_component(name ${folder} NAME)
+	list(APPEND VERIFYD_VENDORS ${name})
+	string(APPEND kinds "#include \"workers/vendors/${name}/kinds.def\"\n")
+	string(APPEND options "#include \"workers/vendors/${name}/options.def\"\n")
+	string(APPEND externs "extern const struct vendor vendor_${name};\n")
+	string(APPEND entries "&vendor_${name}, ")
+endforeach()
+set(VENDOR_GENERATED ${PROJECT_BINARY_DIR}/generated)
+file(CONFIGURE OUTPUT ${VENDOR_GENERATED}/vendor_kinds.def CONTENT "${kinds}" @ONLY)
+file(CONFIGURE OUTPUT ${VENDOR_GENERATED}/vendor_options.def CONTENT "${options}" @ONLY)
+file(CONFIGURE OUTPUT ${VENDOR_GENERATED}/vendors_all.c CONTENT
+"#include \"workers/vendors/vendor.h\"\n${externs}const struct vendor *const vendors_all[] = {${entries}NULL};\n" @ONLY)

@@ -1,0 +1,447 @@
+/* redis_link: connection life over hiredis's async context and libuv.
+ *
+ * hiredis's own libuv adapter is not used: it ignores poll errors, so a refused connection would never be noticed. */
+#include "common/adapters/redis_link.h"
+#include "common/base/backoff.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum link_state { LINK_WAITING, LINK_RESOLVING, LINK_CONNECTING, LINK_UP };
+enum { TICK_MS = 100, RETRY_BASE_MS = 50, WARN_INTERVAL_MS = 5000 };
+
+/* One command on its way. Freed ones are kept for the next. */
+struct op {
+	struct redis_link *link;
+	redis_reply_fn fn;
+	void *ctx;
+	int64_t sent_ms;
+	struct op *prev, *next; /* in link->ops, oldest first; `next` alone in link->spare */
+};
+
+/* The poll handle of one hiredis context; outlives it until libuv has closed it. */
+struct poll {
+	uv_poll_t handle;
+	redisAsyncContext *context; /* NULL once hiredis has let go */
+	int events;
+};
+
+struct redis_link {
+	struct redis_link_options options;
+	uv_loop_t *loop;
+	uv_timer_t timer; /* ticks: command time-outs, handshake time-out, reconnects */
+	uv_getaddrinfo_t resolver;
+	enum link_state state;
+	redisAsyncContext *context; /* NULL while waiting and resolving */
+	int64_t state_since_ms, retry_at_ms;
+	int failures;     /* in a row */
+	struct op oldest; /* ring head of commands on their way */
+	struct op *spare;
+	size_t pending;
+	const char *refused; /* why the handshake failed; NULL so far */
+	redis_reply_fn message_fn;
+	void *message_ctx;
+	bool closing, resolving, timer_closed;
+	struct log_limit warn_limit;
+};
+
+/* The link goes when its timer has closed and no name is being resolved any more. */
+static void free_when_closed(struct redis_link *link)
+{
+	if (!link->timer_closed || link->resolving)
+		return;
+	while (link->spare) {
+		struct op *op = link->spare;
+		link->spare = op->next;
+		free(op);
+	}
+	redis_url_fini(&link->options.url);
+	free(link);
+}
+
+/* ---- commands on their way ---- */
+
+static struct op *op_take(struct redis_link *link)
+{
+	struct op *op = link->spare;
+	if (op)
+		link->spare = op->next;
+	else
+		op = malloc(sizeof *op);
+	return op;
+}
+
+static void op_append(struct redis_link *link, struct op *op)
+{
+	op->prev = link->oldest.prev;
+	op->next = &link->oldest;
+	op->prev->next = op;
+	link->oldest.prev = op;
+	link->pending++;
+}
+
+static void op_remove(struct op *op)
+{
+	struct redis_link *link = op->link;
+	op->prev->next = op->next;
+	op->next->prev = op->prev;
+	link->pending--;
+	op->next = link->spare;
+	link->spare = op;
+}
+
+static void on_reply(redisAsyncContext *context, void *reply, void *privdata)
+{
+	(void)context;
+	struct op *op = privdata;
+	redis_reply_fn fn = op->fn;
+	void *ctx = op->ctx;
+	op_remove(op);
+	if (fn)
+		fn(ctx, reply);
+}
+
+static enum err_code send_now(struct redis_link *link, redis_reply_fn fn, void *ctx, int argc, const char **argv,
+                              const size_t *argv_len)
+{
+	struct op *op = op_take(link);
+	if (!op)
+		return ERR_NO_MEMORY;
+	*op = (struct op){.link = link, .fn = fn, .ctx = ctx, .sent_ms = clock_mono_ms()};
+	op_append(link, op);
+	if (redisAsyncCommandArgv(link->context, on_reply, op, argc, argv, argv_len) == REDIS_OK)
+		return ERR_OK;
+	op_remove(op);
+	return ERR_UNAVAILABLE;
+}
+
+enum err_code redis_link_send(struct redis_link *link, redis_reply_fn fn, void *ctx, int argc, const char **argv,
+                              const size_t *argv_len)
+{
+	if (link->state != LINK_UP)
+		return ERR_UNAVAILABLE;
+	if (link->pending >= REDIS_MAX_PENDING)
+		return ERR_LIMIT;
+	return send_now(link, fn, ctx, argc, argv, argv_len);
+}
+
+static void on_message(redisAsyncContext *context, void *reply, void *privdata)
+{
+	(void)context;
+	struct redis_link *link = privdata;
+	if (reply && link->message_fn)
+		link->message_fn(link->message_ctx, reply);
+}
+
+enum err_code redis_link_subscribe(struct redis_link *link, redis_reply_fn fn, void *ctx, int argc, const char **argv,
+                                   const size_t *argv_len)
+{
+	if (link->state != LINK_UP)
+		return ERR_UNAVAILABLE;
+	link->message_fn = fn;
+	link->message_ctx = ctx;
+	int status = redisAsyncCommandArgv(link->context, on_message, link, argc, argv, argv_len);
+	return status == REDIS_OK ? ERR_OK : ERR_UNAVAILABLE;
+}
+
+/* ---- hiredis on libuv ---- */
+
+static void on_poll(uv_poll_t *handle, int status, int events)
+{
+	struct poll *poll = handle->data;
+	/* An error is read: hiredis then sees it and disconnects. */
+	if (poll->context && (status < 0 || (events & UV_READABLE)))
+		redisAsyncHandleRead(poll->context);
+	if (poll->context && (status < 0 || (events & UV_WRITABLE)))
+		redisAsyncHandleWrite(poll->context);
+}
+
+static void poll_change(struct poll *poll, int add, int remove)
+{
+	int events = (poll->events | add) & ~remove;
+	if (events == poll->events)
+		return;
+	poll->events = events;
+	if (events)
+		uv_poll_start(&poll->handle, events, on_poll);
+	else
+		uv_poll_stop(&poll->handle);
+}
+
+static void add_read(void *privdata)
+{
+	poll_change(privdata, UV_READABLE, 0);
+}
+
+static void del_read(void *privdata)
+{
+	poll_change(privdata, 0, UV_READABLE);
+}
+
+static void add_write(void *privdata)
+{
+	poll_change(privdata, UV_WRITABLE, 0);
+}
+
+static void del_write(void *privdata)
+{
+	poll_change(privdata, 0, UV_WRITABLE);
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void poll_cleanup(void *privdata)
+{
+	struct poll *poll = privdata;
+	poll->context = NULL;
+	if (!uv_is_closing((uv_handle_t *)&poll->handle))
+		uv_close((uv_handle_t *)&poll->handle, on_poll_closed);
+}
+
+static enum err_code poll_attach(redisAsyncContext *context, uv_loop_t *loop)
+{
+	struct poll *poll = calloc(1, sizeof *poll);
+	if (!poll || uv_poll_init(loop, &poll->handle, context->c.fd) != 0) {
+		free(poll);
+		return ERR_NO_MEMORY;
+	}
+	poll->handle.data = poll;
+	poll->context = context;
+	context->ev.data = poll;
+	context->ev.addRead = add_read;
+	context->ev.delRead = del_read;
+	context->ev.addWrite = add_write;
+	context->ev.delWrite = del_write;
+	context->ev.cleanup = poll_cleanup;
+	return ERR_OK;
+}
+
+/* ---- up and down ---- */
+
+static void enter(struct redis_link *link, enum link_state state)
+{
+	link->state = state;
+	link->state_since_ms = clock_mono_ms();
+}
+
+static void wait_for_retry(struct redis_link *link, bool was_up, const char *why)
+{
+	int64_t now = clock_mono_ms(), dropped;
+	uint32_t random_bits = 0;
+	(void)uv_random(NULL, NULL, &random_bits, sizeof random_bits, 0, NULL);
+	link->failures++;
+	enter(link, LINK_WAITING);
+	link->retry_at_ms = now + backoff_ms(RETRY_BASE_MS, REDIS_RETRY_CAP_MS, link->failures, random_bits);
+	if (!link->closing && log_limit_pass(&link->warn_limit, now, WARN_INTERVAL_MS, &dropped))
+		log_warn("redis_down", LOG_STR("role", link->options.role), LOG_STR("why", why),
+		         LOG_INT("tries", link->failures), LOG_STR("doing", "trying again until it answers"));
+	if (was_up && link->options.on_down)
+		link->options.on_down(link->options.ctx);
+}
+
+static void on_disconnect(const redisAsyncContext *context, int status)
+{
+	struct redis_link *link = context->data;
+	if (!link || link->context != context)
+		return;
+	(void)status;
+	link->context = NULL;
+	wait_for_retry(link, link->state == LINK_UP, "connection lost");
+}
+
+/* Ends the present connection, whatever its state; hiredis answers what is pending with NULL, and those callbacks must
+ * find the link down. */
+static void link_fail(struct redis_link *link, const char *why)
+{
+	redisAsyncContext *context = link->context;
+	bool was_up = link->state == LINK_UP;
+	link->context = NULL;
+	enter(link, LINK_WAITING);
+	if (context) {
+		context->data = NULL;
+		redisAsyncFree(context);
+	}
+	wait_for_retry(link, was_up, why);
+}
+
+static void link_up(struct redis_link *link)
+{
+	enter(link, LINK_UP);
+	link->failures = 0;
+	log_info("redis_up", LOG_STR("role", link->options.role));
+	if (link->options.on_up)
+		link->options.on_up(link->options.ctx);
+}
+
+static void on_handshake_step(void *ctx, const struct redisReply *reply)
+{
+	struct redis_link *link = ctx;
+	if (reply && reply->type == REDIS_REPLY_ERROR && link->state == LINK_CONNECTING && link->context) {
+		/* not inside hiredis's own callback: the timer ends it */
+		link->refused = strncmp(reply->str, "LOADING", 7) == 0 ? "it is loading its data set"
+		                                                       : "it refused AUTH, SELECT or PING";
+	}
+}
+
+static void on_handshake_end(void *ctx, const struct redisReply *reply)
+{
+	struct redis_link *link = ctx;
+	on_handshake_step(ctx, reply);
+	if (reply && reply->type != REDIS_REPLY_ERROR && !link->refused && link->state == LINK_CONNECTING)
+		link_up(link);
+}
+
+static void handshake(struct redis_link *link)
+{
+	const struct redis_url *url = &link->options.url;
+	enum err_code code = ERR_OK;
+	if (url->password[0]) {
+		const char *with_user[] = {"AUTH", url->user, url->password};
+		const char *without[] = {"AUTH", url->password};
+		code = url->user[0] ? send_now(link, on_handshake_step, link, 3, with_user, NULL)
+		                    : send_now(link, on_handshake_step, link, 2, without, NULL);
+	}
+	if (code == ERR_OK && url->db) {
+		char db[16];
+		snprintf(db, sizeof db, "%d", url->db);
+		code = send_now(link, on_handshake_step, link, 2, (const char *[]){"SELECT", db}, NULL);
+	}
+	if (code == ERR_OK)
+		code = send_now(link, on_handshake_end, link, 1, (const char *[]){"PING"}, NULL);
+	if (code != ERR_OK)
+		link->refused = "out of memory";
+}
+
+static void on_connect(const redisAsyncContext *context, int status)
+{
+	struct redis_link *link = context->data;
+	if (!link || link->context != context)
+		return;
+	if (status != REDIS_OK) {
+		link->context = NULL; /* hiredis frees it after this */
+		wait_for_retry(link, false, "cannot connect");
+		return;
+	}
+	handshake(link);
+}
+
+static void connect_to(struct redis_link *link, const char *address)
+{
+	redisAsyncContext *context = redisAsyncConnect(address, link->options.url.port);
+	if (!context || context->err || poll_attach(context, link->loop) != ERR_OK) {
+		if (context)
+			redisAsyncFree(context);
+		wait_for_retry(link, false, "cannot connect");
+		return;
+	}
+	context->data = link;
+	link->context = context;
+	link->refused = NULL;
+	(void)redisEnableKeepAlive(&context->c);
+	enter(link, LINK_CONNECTING);
+	redisAsyncSetConnectCallback(context, on_connect);
+	redisAsyncSetDisconnectCallback(context, on_disconnect);
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+	struct redis_link *link = request->data;
+	char address[INET6_ADDRSTRLEN] = "";
+	if (status == 0 && found) {
+		if (found->ai_family == AF_INET)
+			uv_ip4_name((const struct sockaddr_in *)(const void *)found->ai_addr, address, sizeof address);
+		else
+			uv_ip6_name((const struct sockaddr_in6 *)(const void *)found->ai_addr, address, sizeof address);
+	}
+	uv_freeaddrinfo(found);
+	link->resolving = false;
+	if (link->closing)
+		free_when_closed(link);
+	else if (address[0])
+		connect_to(link, address);
+	else
+		wait_for_retry(link, false, "its name cannot be resolved");
+}
+
+static void start_connecting(struct redis_link *link)
+{
+	static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC};
+	enter(link, LINK_RESOLVING);
+	link->resolver.data = link;
+	link->resolving =
+	        uv_getaddrinfo(link->loop, &link->resolver, on_resolved, link->options.url.host, NULL, &hints) == 0;
+	if (!link->resolving)
+		wait_for_retry(link, false, "its name cannot be resolved");
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct redis_link *link = timer->data;
+	int64_t now = clock_mono_ms();
+	const struct op *oldest = link->oldest.next;
+	if (link->state == LINK_WAITING && now >= link->retry_at_ms)
+		start_connecting(link);
+	else if (link->state == LINK_CONNECTING && link->refused)
+		link_fail(link, link->refused);
+	else if (link->state == LINK_CONNECTING && now - link->state_since_ms > REDIS_HANDSHAKE_TIMEOUT_MS)
+		link_fail(link, "no answer while connecting");
+	else if (link->state == LINK_UP && oldest != &link->oldest && now - oldest->sent_ms > REDIS_OP_TIMEOUT_MS)
+		link_fail(link, "a command timed out");
+}
+
+enum err_code redis_link_new(uv_loop_t *loop, const struct redis_link_options *options, struct redis_link **ret_link,
+                             struct err *err)
+{
+	struct redis_link *link = calloc(1, sizeof *link);
+	if (!link)
+		return err_set(err, ERR_NO_MEMORY, "redis link");
+	link->options = *options;
+	link->loop = loop;
+	link->oldest.prev = link->oldest.next = &link->oldest;
+	if (uv_timer_init(loop, &link->timer) != 0) {
+		free(link);
+		return err_set(err, ERR_IO, "timer of the redis link");
+	}
+	link->timer.data = link;
+	uv_timer_start(&link->timer, on_tick, 0, TICK_MS);
+	enter(link, LINK_WAITING);
+	*ret_link = link;
+	return ERR_OK;
+}
+
+bool redis_link_is_up(const struct redis_link *link)
+{
+	return link->state == LINK_UP;
+}
+
+void redis_link_reset(struct redis_link *link, const char *why)
+{
+	if (link->state == LINK_UP)
+		link_fail(link, why);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	struct redis_link *link = handle->data;
+	link->timer_closed = true;
+	free_when_closed(link);
+}
+
+void redis_link_close(struct redis_link *link)
+{
+	if (!link || link->closing)
+		return;
+	link->closing = true;
+	link->options.on_down = NULL;
+	link->options.on_up = NULL;
+	link_fail(link, "closing");
+	uv_timer_stop(&link->timer);
+	uv_close((uv_handle_t *)&link->timer, on_timer_closed);
+}

@@ -1,0 +1,440 @@
+/* redis_store: keys, scripts and replies. The connection's life is redis_link's. */
+#include "common/adapters/redis_store.h"
+#include "common/adapters/redis_link.h"
+#include "common/base/log.h"
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_BYTES = 128, SHA_BYTES = 41, NUMBER_BYTES = 24 };
+
+/* The rank of each state, from the one table that the C code reads too. */
+#define STATE(symbol, name, rank, is_final) name "=" #rank ","
+static const char put_script[] =
+        "local ranks={"
+#include "common/domain/states.def"
+        "}\n"
+        "local cur=redis.call('GET',KEYS[1])\n"
+        "local written=1\n"
+        "if cur then\n"
+        "  local ok,v=pcall(cjson.decode,cur)\n"
+        "  local rank=ok and ranks[v.state] or 0\n"
+        "  local new=tonumber(ARGV[1])\n"
+        "  if ok and (rank>new or (rank==new and (rank>0 or v.rev>=tonumber(ARGV[2])))) then written=0 end\n"
+        "end\n"
+        "if written==1 then\n"
+        "  redis.call('SET',KEYS[1],ARGV[3],'PX',ARGV[4])\n"
+        "  redis.call('PUBLISH',ARGV[5],ARGV[3])\n"
+        "end\n"
+        "if ARGV[6]~='' and redis.call('GET',KEYS[2])==ARGV[6] then redis.call('DEL',KEYS[2]) end\n"
+        "return written\n";
+#undef STATE
+
+static const char lease_script[] = "local state=redis.call('GET',KEYS[2]) or false\n"
+                                   "local held=redis.call('GET',KEYS[1])\n"
+                                   "if held and held~=ARGV[1] then return {0,state} end\n"
+                                   "redis.call('SET',KEYS[1],ARGV[1],'PX',ARGV[2])\n"
+                                   "return {1,state}\n";
+
+/* Deletes a key only while it holds what we put there. */
+static const char delete_if_script[] =
+        "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end\n"
+        "return 0\n";
+
+enum script { SCRIPT_PUT, SCRIPT_LEASE, SCRIPT_DELETE_IF, SCRIPT_COUNT };
+static const char *const scripts[SCRIPT_COUNT] = {put_script, lease_script, delete_if_script};
+
+struct redis_store {
+	struct redis_link *link;
+	int64_t retention_ms;
+	void (*on_change)(void *ctx, bool up);
+	void *ctx;
+	char sha[SCRIPT_COUNT][SHA_BYTES];
+	int loaded; /* scripts loaded on this connection */
+	bool up, policy_good;
+};
+
+/* What a caller waits for: one per command, freed with its answer. */
+struct store_call {
+	struct redis_store *store;
+	union {
+		store_claim_fn claim;
+		store_get_fn get;
+		store_each_fn each;
+		store_done_fn done;
+		store_lease_fn lease;
+		store_put_fn put;
+	} fn;
+	void *ctx;
+	size_t count;
+	char ids[][ID_BYTES];
+};
+
+static struct store_call *call_new(struct redis_store *store, void *ctx, size_t ids)
+{
+	struct store_call *call = calloc(1, sizeof *call + ids * ID_BYTES);
+	if (call) {
+		call->store = store;
+		call->ctx = ctx;
+		call->count = ids;
+	}
+	return call;
+}
+
+static void key_of_state(char out[KEY_BYTES], const char *id)
+{
+	snprintf(out, KEY_BYTES, "verifyd:v:{%s}", id);
+}
+
+static void key_of_lease(char out[KEY_BYTES], const char *id, const char *op)
+{
+	snprintf(out, KEY_BYTES, "verifyd:lease:{%s}:%s", id, op);
+}
+
+static void key_of_question(char out[KEY_BYTES], const char *question)
+{
+	snprintf(out, KEY_BYTES, "verifyd:q:%s", question);
+}
+
+/* ---- going up ---- */
+
+static void set_up(struct redis_store *store, bool up)
+{
+	if (store->up == up)
+		return;
+	store->up = up;
+	if (store->on_change)
+		store->on_change(store->ctx, up);
+}
+
+static void check_up(struct redis_store *store)
+{
+	if (store->policy_good && store->loaded == SCRIPT_COUNT)
+		set_up(store, true);
+}
+
+static void on_policy(void *ctx, const struct redisReply *reply)
+{
+	struct redis_store *store = ctx;
+	if (!reply)
+		return;
+	if (reply->type == REDIS_REPLY_ERROR) {
+		/* managed services hide CONFIG: say so, and trust the operator */
+		log_warn("redis_policy_unknown", LOG_STR("needs", "maxmemory-policy noeviction"));
+	} else if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+	           strcmp(reply->element[1]->str, "noeviction") != 0) {
+		log_error("redis_evicts", LOG_STR("policy", reply->element[1]->str), LOG_STR("needs", "noeviction"));
+		return; /* stays down until the next connection finds it mended */
+	}
+	store->policy_good = true;
+	check_up(store);
+}
+
+static void on_loaded(void *ctx, const struct redisReply *reply)
+{
+	struct redis_store *store = ctx;
+	if (!reply)
+		return;
+	if (reply->type != REDIS_REPLY_STRING || reply->len != SHA_BYTES - 1) {
+		log_error("redis_script_refused", LOG_INT("script", store->loaded));
+		return;
+	}
+	memcpy(store->sha[store->loaded++], reply->str, SHA_BYTES);
+	check_up(store);
+}
+
+static void on_link_up(void *ctx)
+{
+	struct redis_store *store = ctx;
+	store->loaded = 0;
+	store->policy_good = false;
+	const char *policy[] = {"CONFIG", "GET", "maxmemory-policy"};
+	enum err_code code = redis_link_send(store->link, on_policy, store, 3, policy, NULL);
+	for (int i = 0; i < SCRIPT_COUNT && code == ERR_OK; i++) {
+		const char *load[] = {"SCRIPT", "LOAD", scripts[i]};
+		code = redis_link_send(store->link, on_loaded, store, 3, load, NULL);
+	}
+	if (code != ERR_OK)
+		redis_link_reset(store->link, "cannot load the scripts");
+}
+
+static void on_link_down(void *ctx)
+{
+	set_up(ctx, false);
+}
+
+enum err_code redis_store_new(uv_loop_t *loop, const struct redis_url *url, int64_t retention_ms,
+                              void (*on_change)(void *ctx, bool up), void *ctx, struct redis_store **ret_store,
+                              struct err *err)
+{
+	struct redis_store *store = calloc(1, sizeof *store);
+	if (!store)
+		return err_set(err, ERR_NO_MEMORY, "redis store");
+	store->retention_ms = retention_ms;
+	store->on_change = on_change;
+	store->ctx = ctx;
+	const struct redis_link_options options = {
+	        .role = "store", .url = *url, .on_up = on_link_up, .on_down = on_link_down, .ctx = store};
+	enum err_code code = redis_link_new(loop, &options, &store->link, err);
+	if (code != ERR_OK)
+		free(store);
+	else
+		*ret_store = store;
+	return code;
+}
+
+void redis_store_close(struct redis_store *store)
+{
+	if (!store)
+		return;
+	store->on_change = NULL;
+	redis_link_close(store->link);
+	free(store);
+}
+
+bool redis_store_is_up(const struct redis_store *store)
+{
+	return store->up;
+}
+
+/* Sends for a call, and frees it when it could not be sent. */
+static enum err_code send_call(struct store_call *call, redis_reply_fn fn, int argc, const char **argv,
+                               const size_t *argv_len)
+{
+	if (!call)
+		return ERR_NO_MEMORY;
+	enum err_code code =
+	        call->store->up ? redis_link_send(call->store->link, fn, call, argc, argv, argv_len) : ERR_UNAVAILABLE;
+	if (code != ERR_OK)
+		free(call);
+	return code;
+}
+
+/* A reply that cannot be used: gone, or an error. A lost script (SCRIPT FLUSH, a failover) heals by reconnecting. */
+static bool reply_failed(struct redis_store *store, const struct redisReply *reply)
+{
+	if (!reply)
+		return true;
+	if (reply->type != REDIS_REPLY_ERROR)
+		return false;
+	char code[16];
+	snprintf(code, sizeof code, "%.*s", (int)strcspn(reply->str, " "), reply->str);
+	log_warn("redis_error", LOG_STR("code", code));
+	if (strcmp(code, "NOSCRIPT") == 0 || strcmp(code, "READONLY") == 0)
+		redis_link_reset(store->link, code);
+	return true;
+}
+
+static void value_of(const struct redisReply *reply, const char **ret_value, size_t *ret_len)
+{
+	bool there = reply->type == REDIS_REPLY_STRING;
+	*ret_value = there ? reply->str : NULL;
+	*ret_len = there ? reply->len : 0;
+}
+
+/* ---- operations ---- */
+
+static void on_claim(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	bool good =
+	        !reply_failed(call->store, reply) && reply->type == REDIS_REPLY_STRING && reply->len == ID_BYTES - 1;
+	call->fn.claim(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, good ? reply->str : NULL);
+	free(call);
+}
+
+enum err_code redis_store_claim(struct redis_store *store, const char *question, const char *id, int ttl_s,
+                                store_claim_fn fn, void *ctx)
+{
+	char key[KEY_BYTES], ttl[NUMBER_BYTES];
+	key_of_question(key, question);
+	snprintf(ttl, sizeof ttl, "%d", ttl_s);
+	const char *set[] = {"SET", key, id, "NX", "EX", ttl};
+	const char *get[] = {"GET", key};
+	if (!store->up)
+		return ERR_UNAVAILABLE;
+	enum err_code code = redis_link_send(store->link, NULL, NULL, 6, set, NULL);
+	if (code != ERR_OK)
+		return code;
+	struct store_call *call = call_new(store, ctx, 0);
+	if (call)
+		call->fn.claim = fn;
+	return send_call(call, on_claim, 2, get, NULL);
+}
+
+static void on_get(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	const char *value = NULL;
+	size_t len = 0;
+	bool failed = reply_failed(call->store, reply);
+	if (!failed)
+		value_of(reply, &value, &len);
+	call->fn.get(call->ctx, failed ? ERR_UNAVAILABLE : ERR_OK, value, len);
+	free(call);
+}
+
+enum err_code redis_store_get(struct redis_store *store, const char *id, store_get_fn fn, void *ctx)
+{
+	char key[KEY_BYTES];
+	key_of_state(key, id);
+	struct store_call *call = call_new(store, ctx, 0);
+	if (call)
+		call->fn.get = fn;
+	return send_call(call, on_get, 2, (const char *[]){"GET", key}, NULL);
+}
+
+static void on_get_many(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	bool failed = reply_failed(call->store, reply);
+	for (size_t i = 0; !failed && i < call->count && i < reply->elements; i++) {
+		const char *value;
+		size_t len;
+		value_of(reply->element[i], &value, &len);
+		call->fn.each(call->ctx, call->ids[i], value, len);
+	}
+	free(call);
+}
+
+enum err_code redis_store_get_many(struct redis_store *store, const char *const *ids, size_t count, store_each_fn fn,
+                                   void *ctx)
+{
+	char keys[STORE_MGET_MAX][KEY_BYTES];
+	const char *argv[1 + STORE_MGET_MAX] = {"MGET"};
+	if (count == 0 || count > STORE_MGET_MAX)
+		return ERR_LIMIT;
+	struct store_call *call = call_new(store, ctx, count);
+	if (!call)
+		return ERR_NO_MEMORY;
+	call->fn.each = fn;
+	for (size_t i = 0; i < count; i++) {
+		key_of_state(keys[i], ids[i]);
+		argv[1 + i] = keys[i];
+		snprintf(call->ids[i], ID_BYTES, "%s", ids[i]);
+	}
+	return send_call(call, on_get_many, (int)count + 1, argv, NULL);
+}
+
+static void on_done(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	bool failed = reply_failed(call->store, reply);
+	if (call->fn.done)
+		call->fn.done(call->ctx, failed ? ERR_UNAVAILABLE : ERR_OK);
+	free(call);
+}
+
+enum err_code redis_store_put_first(struct redis_store *store, const char *id, const char *value, size_t len,
+                                    store_done_fn fn, void *ctx)
+{
+	char key[KEY_BYTES], ttl[NUMBER_BYTES];
+	key_of_state(key, id);
+	snprintf(ttl, sizeof ttl, "%d", STORE_QUEUED_TTL_MS);
+	const char *argv[] = {"SET", key, value, "NX", "PX", ttl};
+	const size_t argv_len[] = {3, strlen(key), len, 2, 2, strlen(ttl)};
+	struct store_call *call = call_new(store, ctx, 0);
+	if (call)
+		call->fn.done = fn;
+	return send_call(call, on_done, 6, argv, argv_len);
+}
+
+static void on_lease(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	const char *value = NULL;
+	size_t len = 0;
+	bool good = !reply_failed(call->store, reply) && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2;
+	if (good)
+		value_of(reply->element[1], &value, &len);
+	call->fn.lease(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, good && reply->element[0]->integer == 1, value, len);
+	free(call);
+}
+
+enum err_code redis_store_lease(struct redis_store *store, const char *id, const char *op, const char *token,
+                                int64_t ttl_ms, store_lease_fn fn, void *ctx)
+{
+	char lease[KEY_BYTES], state[KEY_BYTES], ttl[NUMBER_BYTES];
+	key_of_lease(lease, id, op);
+	key_of_state(state, id);
+	snprintf(ttl, sizeof ttl, "%" PRId64, ttl_ms);
+	const char *argv[] = {"EVALSHA", store->sha[SCRIPT_LEASE], "2", lease, state, token, ttl};
+	struct store_call *call = call_new(store, ctx, 0);
+	if (call)
+		call->fn.lease = fn;
+	return send_call(call, on_lease, 7, argv, NULL);
+}
+
+static void on_put(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	bool failed = reply_failed(call->store, reply);
+	if (call->fn.put)
+		call->fn.put(call->ctx, failed ? ERR_UNAVAILABLE : ERR_OK, !failed && reply->integer == 1);
+	free(call);
+}
+
+/* Best effort: what is not deleted runs out by itself. */
+static void delete_if(struct redis_store *store, const char *key, const char *value)
+{
+	const char *argv[] = {"EVALSHA", store->sha[SCRIPT_DELETE_IF], "1", key, value};
+	if (store->up && redis_link_send(store->link, NULL, NULL, 5, argv, NULL) != ERR_OK)
+		log_debug("redis_delete_skipped", LOG_STR("why", "not up"));
+}
+
+enum err_code redis_store_put(struct redis_store *store, const struct verification *verification, const char *value,
+                              size_t len, const char *op, const char *token, const char *drop_question, store_put_fn fn,
+                              void *ctx)
+{
+	char state[KEY_BYTES], lease[KEY_BYTES], pointer[KEY_BYTES], rank[NUMBER_BYTES], rev[NUMBER_BYTES],
+	        ttl[NUMBER_BYTES], channel[NUMBER_BYTES];
+	key_of_state(state, verification->id);
+	key_of_lease(lease, verification->id, op);
+	snprintf(rank, sizeof rank, "%d", state_rank(verification->state));
+	snprintf(rev, sizeof rev, "%" PRId64, verification->rev);
+	snprintf(ttl, sizeof ttl, "%" PRId64,
+	         state_is_final(verification->state) ? store->retention_ms : STORE_QUEUED_TTL_MS);
+	snprintf(channel, sizeof channel, "verifyd:wake:%u", wake_shard(verification->id));
+	const char *argv[] = {"EVALSHA", store->sha[SCRIPT_PUT], "2", state, lease, rank, rev, value, ttl,
+	                      channel,   token ? token : ""};
+	const size_t argv_len[] = {7,
+	                           strlen(argv[1]),
+	                           1,
+	                           strlen(state),
+	                           strlen(lease),
+	                           strlen(rank),
+	                           strlen(rev),
+	                           len,
+	                           strlen(ttl),
+	                           strlen(channel),
+	                           strlen(argv[10])};
+	struct store_call *call = call_new(store, ctx, 0);
+	if (call)
+		call->fn.put = fn;
+	enum err_code code = send_call(call, on_put, 11, argv, argv_len);
+	if (code == ERR_OK && drop_question) {
+		key_of_question(pointer, drop_question);
+		delete_if(store, pointer, verification->id);
+	}
+	return code;
+}
+
+void redis_store_release(struct redis_store *store, const char *id, const char *op, const char *token)
+{
+	char lease[KEY_BYTES];
+	key_of_lease(lease, id, op);
+	delete_if(store, lease, token);
+}
+
+unsigned wake_shard(const char *id)
+{
+	uint32_t crc = 0xFFFFFFFFu;
+	for (; *id; id++) {
+		crc ^= (unsigned char)*id;
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (0xEDB88320u & (0u - (crc & 1u)));
+	}
+	return ~crc % WAKE_SHARDS;
+}

@@ -1,0 +1,37 @@
+/* buf: a growing byte buffer with a stated maximum. data[len] is always '\0', so it can be read as a string. */
+#ifndef VERIFYD_BUF_H
+#define VERIFYD_BUF_H
+
+#include "common/base/err.h"
+#include <stddef.h>
+
+struct buf {
+	char *data; /* "" (static) until the first append */
+	size_t len; /* bytes in use, without the closing '\0' */
+	size_t cap; /* bytes allocated; 0 while data is the static "" */
+	size_t max; /* len never passes this */
+};
+
+/* Makes an empty buffer in place; allocates nothing yet. */
+void buf_init(struct buf *buf, size_t max_bytes);
+
+/* Frees the memory and leaves an empty buffer that may be used again. Accepts NULL. */
+void buf_fini(struct buf *buf);
+
+/* As buf_fini, but overwrites the content first: for secrets and people's data. */
+void buf_fini_secret(struct buf *buf);
+
+/* Forgets the content, keeps the memory. */
+void buf_clear(struct buf *buf);
+
+/* Appends a copy. Returns: ERR_OK; ERR_LIMIT when len would pass max; ERR_NO_MEMORY. On failure nothing changed. */
+enum err_code buf_append(struct buf *buf, const void *data, size_t len) WARN_UNUSED;
+enum err_code buf_append_str(struct buf *buf, const char *text) WARN_UNUSED;
+/* buf_printf besides: ERR_INVALID when the arguments cannot be formatted. */
+enum err_code buf_printf(struct buf *buf, const char *fmt, ...) WARN_UNUSED PRINTF_FMT(2, 3);
+
+/* Hands the bytes over: the caller frees *ret_data with free(). The buffer is empty afterwards.
+ * Returns: ERR_OK; ERR_NO_MEMORY. */
+enum err_code buf_take(struct buf *buf, char **ret_data, size_t *ret_len) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,182 @@
+/* json_out: writes JSON member by member into a buf. Runs of ordinary bytes are copied at once; only what must be
+ * escaped or is not UTF-8 is looked at singly. It does not check that objects and arrays are closed: its callers are
+ * straight-line code. */
+#include "common/base/json_out.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NUMBER_BYTES = 32, ESCAPE_BYTES = 8, DOUBLE_MIN_DIGITS = 15, DOUBLE_MAX_DIGITS = 17 };
+
+static void put(struct json_out *out, const char *data, size_t len)
+{
+	if (out->failed == ERR_OK)
+		out->failed = buf_append(out->buf, data, len);
+}
+
+static void put_text(struct json_out *out, const char *text)
+{
+	put(out, text, strlen(text));
+}
+
+/* The well-formed byte sequences of UTF-8 by their first byte (Unicode, table 3-7): overlong forms, surrogates and
+ * what lies above U+10FFFF are shut out by the second byte's range. */
+static const struct utf8_form {
+	unsigned char first_min, first_max, second_min, second_max, len;
+} utf8_forms[] = {
+        {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+};
+
+/* Returns: the length of the well-formed sequence at text, 0 when there is none. text[0] is not ASCII. */
+static size_t utf8_len(const unsigned char *text, size_t left)
+{
+	for (size_t i = 0; i < sizeof(utf8_forms) / sizeof(utf8_forms[0]); i++) {
+		const struct utf8_form *form = &utf8_forms[i];
+		if (text[0] < form->first_min || text[0] > form->first_max)
+			continue;
+		if (left < form->len || text[1] < form->second_min || text[1] > form->second_max)
+			return 0;
+		for (size_t k = 2; k < form->len; k++) {
+			if ((text[k] & 0xc0) != 0x80)
+				return 0;
+		}
+		return form->len;
+	}
+	return 0;
+}
+
+static void put_escape(struct json_out *out, unsigned char byte)
+{
+	static const char short_form[0x20] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+	char escape[ESCAPE_BYTES];
+	if (byte >= 0x20)
+		(void)snprintf(escape, sizeof(escape), "\\%c", byte);
+	else if (short_form[byte])
+		(void)snprintf(escape, sizeof(escape), "\\%c", short_form[byte]);
+	else
+		(void)snprintf(escape, sizeof(escape), "\\u%04x", byte);
+	put_text(out, escape);
+}
+
+static void put_string(struct json_out *out, const char *value, size_t len)
+{
+	const unsigned char *bytes = (const unsigned char *)value;
+	size_t done = 0; /* bytes before this one are written */
+	size_t i = 0;
+	put(out, "\"", 1);
+	while (i < len) {
+		bool escaped = bytes[i] < 0x20 || bytes[i] == '"' || bytes[i] == '\\';
+		size_t step = bytes[i] < 0x80 ? 1 : utf8_len(bytes + i, len - i);
+		if (!escaped && step > 0) {
+			i += step;
+			continue;
+		}
+		put(out, value + done, i - done);
+		if (escaped)
+			put_escape(out, bytes[i]);
+		else
+			put_text(out, "\xef\xbf\xbd"); /* U+FFFD */
+		done = ++i;
+	}
+	put(out, value + done, len - done);
+	put(out, "\"", 1);
+}
+
+static void begin_value(struct json_out *out, const char *name)
+{
+	if (out->need_comma)
+		put(out, ",", 1);
+	if (name) {
+		put_string(out, name, strlen(name));
+		put(out, ":", 1);
+	}
+	out->need_comma = true;
+}
+
+static void open_group(struct json_out *out, const char *name, const char *bracket)
+{
+	begin_value(out, name);
+	put(out, bracket, 1);
+	out->need_comma = false;
+}
+
+static void close_group(struct json_out *out, const char *bracket)
+{
+	put(out, bracket, 1);
+	out->need_comma = true;
+}
+
+void json_out_begin(struct json_out *out, struct buf *buf)
+{
+	*out = (struct json_out){.buf = buf, .failed = ERR_OK};
+}
+
+void json_out_object(struct json_out *out, const char *name)
+{
+	open_group(out, name, "{");
+}
+
+void json_out_object_end(struct json_out *out)
+{
+	close_group(out, "}");
+}
+
+void json_out_array(struct json_out *out, const char *name)
+{
+	open_group(out, name, "[");
+}
+
+void json_out_array_end(struct json_out *out)
+{
+	close_group(out, "]");
+}
+
+void json_out_str(struct json_out *out, const char *name, const char *value)
+{
+	if (value)
+		json_out_strn(out, name, value, strlen(value));
+}
+
+void json_out_strn(struct json_out *out, const char *name, const char *value, size_t len)
+{
+	if (!value)
+		return;
+	begin_value(out, name);
+	put_string(out, value, len);
+}
+
+void json_out_int(struct json_out *out, const char *name, int64_t value)
+{
+	char text[NUMBER_BYTES];
+	(void)snprintf(text, sizeof(text), "%lld", (long long)value);
+	begin_value(out, name);
+	put_text(out, text);
+}
+
+/* The fewest digits that read back as the same number: 0.1, not 0.10000000000000001. No program of the tree sets a
+ * locale, so the decimal point is one. */
+void json_out_double(struct json_out *out, const char *name, double value)
+{
+	char text[NUMBER_BYTES] = "0";
+	for (int digits = DOUBLE_MIN_DIGITS; isfinite(value) && digits <= DOUBLE_MAX_DIGITS; digits++) {
+		(void)snprintf(text, sizeof(text), "%.*g", digits, value);
+		if (!islessgreater(strtod(text, NULL), value))
+			break;
+	}
+	begin_value(out, name);
+	put_text(out, text);
+}
+
+void json_out_bool(struct json_out *out, const char *name, bool value)
+{
+	begin_value(out, name);
+	put_text(out, value ? "true" : "false");
+}
+
+enum err_code json_out_end(struct json_out *out)
+{
+	return out->failed;
+}

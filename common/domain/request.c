@@ -1,0 +1,217 @@
+/* request: the codec of request.v1 and of the person's fields inside it. */
+#include "common/domain/request.h"
+#include "common/base/json_in.h"
+#include "common/base/json_out.h"
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEALED_MAX_BYTES = 24 * 1024, HEADER_TEXT_BYTES = 64 };
+
+void request_fini(struct request *request)
+{
+	free(request->sealed);
+	request->sealed = NULL;
+	request->sealed_len = 0;
+}
+
+void person_fini(struct person *person)
+{
+	if (person->memory) {
+		explicit_bzero(person->memory, person->memory_len);
+		free(person->memory);
+	}
+	*person = (struct person){0};
+}
+
+static enum err_code person_encode(const struct person *person, struct buf *out, struct err *err)
+{
+	struct json_out json;
+	json_out_begin(&json, out);
+	json_out_object(&json, NULL);
+	for (int i = 0; i < REQUEST_FIELD_COUNT; i++) {
+		const char *value = person->field[i];
+		const struct request_field_info *info = request_field_info((enum request_field)i);
+		if (!value)
+			continue;
+		if (strlen(value) > info->max_bytes)
+			return err_set(err, ERR_LIMIT, "%s: more than %zu bytes", info->name, info->max_bytes);
+		json_out_str(&json, info->name, value);
+	}
+	json_out_object_end(&json);
+	return json_out_end(&json);
+}
+
+enum err_code request_seal(struct request *request, const struct seal_ring *ring, const struct person *person,
+                           struct err *err)
+{
+	struct buf plain, sealed;
+	buf_init(&plain, SEAL_MAX_PLAIN_BYTES);
+	buf_init(&sealed, SEALED_MAX_BYTES);
+	char *text;
+	size_t len;
+	enum err_code code = person_encode(person, &plain, err);
+	if (code == ERR_OK)
+		code = seal_text(ring, request->id, plain.data, plain.len, &sealed, err);
+	if (code == ERR_OK)
+		code = buf_take(&sealed, &text, &len);
+	if (code == ERR_OK) {
+		request_fini(request);
+		request->sealed = text;
+		request->sealed_len = len;
+	}
+	buf_fini_secret(&plain);
+	buf_fini(&sealed);
+	return code;
+}
+
+/* Copies the fields out of the tree into one block, so that wiping them is one call. */
+static enum err_code person_from_json(const json_t *root, struct person *ret_person, struct err *err)
+{
+	size_t total = 0;
+	const char *found[REQUEST_FIELD_COUNT] = {NULL};
+	for (int i = 0; i < REQUEST_FIELD_COUNT; i++) {
+		found[i] = json_string_value(json_object_get(root, request_field_info((enum request_field)i)->name));
+		total += found[i] ? strlen(found[i]) + 1 : 0;
+	}
+	if (total == 0)
+		return err_set(err, ERR_INVALID, "the sealed part holds no field");
+	char *at = malloc(total);
+	if (!at)
+		return err_set(err, ERR_NO_MEMORY, "person of %zu bytes", total);
+	*ret_person = (struct person){.memory = at, .memory_len = total};
+	for (int i = 0; i < REQUEST_FIELD_COUNT; i++) {
+		if (!found[i])
+			continue;
+		size_t bytes = strlen(found[i]) + 1;
+		memcpy(at, found[i], bytes);
+		ret_person->field[i] = at;
+		at += bytes;
+	}
+	return ERR_OK;
+}
+
+enum err_code request_open(const struct request *request, const struct seal_ring *ring, struct person *ret_person,
+                           struct err *err)
+{
+	struct buf plain;
+	buf_init(&plain, SEAL_MAX_PLAIN_BYTES);
+	json_t *root = NULL;
+	enum err_code code = seal_open(ring, request->id, request->sealed, request->sealed_len, &plain, err);
+	if (code == ERR_OK)
+		code = json_in_parse(plain.data, plain.len, &root, err);
+	if (code == ERR_OK)
+		code = person_from_json(root, ret_person, err);
+	json_decref(root);
+	buf_fini_secret(&plain);
+	return code;
+}
+
+enum err_code request_encode(const struct request *request, struct buf *out)
+{
+	struct json_out json;
+	json_out_begin(&json, out);
+	json_out_object(&json, NULL);
+	json_out_str(&json, "id", request->id);
+	json_out_str(&json, "kind", kind_info(request->kind)->name);
+	json_out_str(&json, "caller", request->caller);
+	json_out_str(&json, "question", request->question);
+	json_out_int(&json, "created_ms", request->created_ms);
+	json_out_strn(&json, "sealed", request->sealed ? request->sealed : "", request->sealed_len);
+	json_out_object_end(&json);
+	return json_out_end(&json);
+}
+
+static enum err_code decode_members(const json_t *root, struct request *request, struct err *err)
+{
+	char kind[64];
+	enum err_code code;
+	if ((code = json_in_str(root, "id", request->id, sizeof request->id, err)) != ERR_OK ||
+	    (code = json_in_str(root, "kind", kind, sizeof kind, err)) != ERR_OK ||
+	    (code = json_in_str(root, "caller", request->caller, sizeof request->caller, err)) != ERR_OK ||
+	    (code = json_in_str(root, "question", request->question, sizeof request->question, err)) != ERR_OK ||
+	    (code = json_in_int(root, "created_ms", 0, INT64_MAX, &request->created_ms, err)) != ERR_OK)
+		return code == ERR_NOT_FOUND ? err_set(err, ERR_INVALID, "a required member is missing") : code;
+	if (!id_is_valid(request->id, strlen(request->id)))
+		return err_set(err, ERR_INVALID, "id: not of the right shape");
+	if ((request->kind = kind_by_name(kind)) == KIND_COUNT)
+		return err_set(err, ERR_INVALID, "kind: not known to this version");
+	const json_t *sealed = json_object_get(root, "sealed");
+	size_t len = json_string_length(sealed);
+	if (!json_is_string(sealed) || len == 0 || len > SEALED_MAX_BYTES)
+		return err_set(err, ERR_INVALID, "sealed: missing, empty or too long");
+	request->sealed = strdup(json_string_value(sealed));
+	request->sealed_len = len;
+	return request->sealed ? ERR_OK : err_set(err, ERR_NO_MEMORY, "sealed part of %zu bytes", len);
+}
+
+enum err_code request_decode(const char *value, size_t len, struct request *ret_request, struct err *err)
+{
+	if (!value || len > REQUEST_MAX_BYTES)
+		return err_set(err, value ? ERR_LIMIT : ERR_INVALID, "record of %zu bytes", len);
+	json_t *root = NULL;
+	enum err_code code = json_in_parse(value, len, &root, err);
+	if (code != ERR_OK)
+		return code;
+	struct request request = {0};
+	code = json_is_object(root) ? decode_members(root, &request, err) : err_set(err, ERR_INVALID, "not an object");
+	json_decref(root);
+	if (code == ERR_OK)
+		*ret_request = request;
+	else
+		request_fini(&request);
+	return code;
+}
+
+/* Decimal digits only: strtoll alone would take signs, blanks and hex. */
+static enum err_code parse_number(const char *value, size_t len, int64_t max, int64_t *ret_number)
+{
+	char text[HEADER_TEXT_BYTES], *end;
+	if (len == 0 || len > 18)
+		return ERR_INVALID;
+	memcpy(text, value, len);
+	text[len] = '\0';
+	if (strspn(text, "0123456789") != len)
+		return ERR_INVALID;
+	long long number = strtoll(text, &end, 10);
+	if (*end || number > max)
+		return ERR_INVALID;
+	*ret_number = number;
+	return ERR_OK;
+}
+
+enum err_code request_set_header(struct request *request, const char *name, const char *value, size_t len,
+                                 struct err *err)
+{
+	int64_t number = 0;
+	if (strcmp(name, HEADER_TRACEPARENT) == 0) {
+		if (len >= TRACEPARENT_BYTES)
+			return err_set(err, ERR_INVALID, "%s: too long", name);
+		memcpy(request->traceparent, value, len);
+		request->traceparent[len] = '\0';
+		return ERR_OK;
+	}
+	const struct {
+		const char *name;
+		int64_t max;
+		int64_t *wide;
+		int *narrow;
+	} numbers[] = {
+	        {HEADER_DEADLINE, INT64_MAX, &request->deadline_ms, NULL},
+	        {HEADER_ATTEMPT, INT_MAX, NULL, &request->attempts},
+	        {HEADER_REPLAYS, INT_MAX, NULL, &request->replays},
+	        {HEADER_FIRST_FAILURE, INT64_MAX, &request->first_failure_ms, NULL},
+	};
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		if (strcmp(name, numbers[i].name) != 0)
+			continue;
+		if (parse_number(value, len, numbers[i].max, &number) != ERR_OK)
+			return err_set(err, ERR_INVALID, "header %s: not a number in range", name);
+		if (numbers[i].wide)
+			*numbers[i].wide = number;
+		else
+			*numbers[i].narrow = (int)number;
+		return ERR_OK;
+	}
+	return ERR_OK;
+}

@@ -1,0 +1,247 @@
+/* verifyctl: the operators' tool. This file is the table of commands, and the way from a command line to one of them.
+ */
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "ctl/ctl.h"
+#include <jansson.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROGRAM "verifyctl"
+
+static const struct ctl_command commands[] = {
+        {"topics create", "", "make the Kafka topics that are missing; those that are there stay as they are", "",
+         CTL_FLAG_PARTITIONS | CTL_FLAG_TIMEOUT, 0, 0, CTL_NEEDS_KAFKA, ctl_topics_create},
+        {"topics check", "", "compare the Kafka topics with what verifyd needs",
+         "Exit 1 when something has to be changed.\n", CTL_FLAG_TIMEOUT, 0, 0, CTL_NEEDS_KAFKA, ctl_topics_check},
+        {"get", "ID", "show one verification: state, answer, and how long each step took",
+         "The state comes from Redis; when Redis has none or is away, from Kafka's results.\n"
+         "Exit 1 when nothing is known of the id.\n",
+         CTL_FLAG_JSON | CTL_FLAG_TIMEOUT, 1, 1, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS, ctl_get},
+        {"dead list", "", "list the dead letters, newest last, one line per id",
+         "Ids that are not dead any more are hidden, unless --all.\n", CTL_FLAG_ALL | CTL_FLAG_JSON | CTL_FLAG_TIMEOUT,
+         0, 0, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS, ctl_dead_list},
+        {"dead replay", "ID...", "put dead letters back to work and wait until Kafka has them",
+         "Skipped, with a line each: ids that are not dead now, ids without a dead letter, records that cannot be "
+         "read,\n"
+         "and those whose deadline has passed, because nobody waits for them (see --include-stale).\n"
+         "Exit 1 when one was skipped or failed.\n",
+         CTL_FLAG_INCLUDE_STALE | CTL_FLAG_JSON | CTL_FLAG_TIMEOUT, 1, CTL_IDS_MAX, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS,
+         ctl_dead_replay},
+        {"keys new", "", "make new keys, and a file that sets the variables which name them",
+         "Makes DIR when it is not there. Never overwrites a file. Needs no settings.\n", CTL_FLAG_OUT, 0, 0,
+         CTL_NEEDS_NOTHING, ctl_keys_new},
+        {"config check", "", "check the settings that this environment holds for each program",
+         "Exit 2 when one of them would refuse to start.\n", 0, 0, 0, CTL_NEEDS_NOTHING, ctl_config_check},
+};
+
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+PRINTF_FMT(1, 0)
+static void complain(const char *fmt, va_list args, const char *end)
+{
+	(void)fflush(stdout);
+	(void)fputs(PROGRAM ": ", stderr);
+	(void)vfprintf(stderr, fmt, args);
+	(void)fputs(end, stderr);
+}
+
+int ctl_fail(const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	complain(fmt, args, "\n");
+	va_end(args);
+	return CTL_FAILED;
+}
+
+int ctl_refuse(const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	complain(fmt, args, " (see " PROGRAM " --help)\n");
+	va_end(args);
+	return CTL_USAGE;
+}
+
+int ctl_fail_kafka(const struct ctl_call *call, const char *what, enum err_code code, const struct err *err)
+{
+	char brokers[120];
+	ctl_printable(config_str(call->config, CONFIG_KAFKA_BROKERS), brokers, sizeof brokers);
+	const char *why = err->msg[0] ? err->msg : err_text(code);
+	if (code != ERR_UNAVAILABLE && code != ERR_TIMEOUT)
+		return ctl_fail("%s: %s", what, why);
+	return ctl_fail("%s: %s (VERIFYD_KAFKA_BROKERS: %s)", what, why, brokers);
+}
+
+int ctl_left_ms(const struct ctl_call *call)
+{
+	int64_t left = call->deadline_ms - clock_mono_ms();
+	return left > 1 ? (int)left : 1;
+}
+
+void ctl_printable(const char *text, char *out, size_t cap)
+{
+	size_t i = 0;
+	for (; text[i] && i + 1 < cap; i++) {
+		out[i] = text[i];
+		if (text[i] < ' ' || text[i] > '~')
+			out[i] = '?';
+	}
+	out[i] = '\0';
+}
+
+int ctl_check_ids(const struct ctl_call *call)
+{
+	for (size_t i = 0; i < call->argument_count; i++) {
+		char shown[2 * ID_BYTES];
+		ctl_printable(call->arguments[i], shown, sizeof shown);
+		if (!id_is_valid(call->arguments[i], strlen(call->arguments[i])))
+			return ctl_refuse("%s: not an id: 'v' and 22 characters of base64url", shown);
+	}
+	return CTL_OK;
+}
+
+static void print_help(void)
+{
+	(void)puts(PROGRAM ": looks after verifyd's topics, verifications, dead letters, keys and settings\n\n"
+	                   "Usage: " PROGRAM " COMMAND [ARGUMENT]...\n\nCommands");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		(void)printf("  %-14s %-6s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+	(void)puts("\n" PROGRAM " COMMAND --help shows a command's flags. " PROGRAM
+	           " --version, --print-config (settings and\n"
+	           "where they come from, secrets masked).\n\n"
+	           "Exit status: 0 done, 1 not or not all of it done, 2 bad usage or settings.\n\n"
+	           "Settings are environment variables; a secret may instead be read from a file that "
+	           "VERIFYD_<NAME>_FILE names.\n"
+	           "Logs are off unless VERIFYD_LOG_LEVEL is set.\n");
+	config_print_help(CONFIG_CTL, stdout);
+}
+
+/* Refuses the first word of a command of two: whoever wrote it alone is told what may follow. */
+static void refuse_word(const char *word)
+{
+	char shown[40], choices[80] = "";
+	size_t word_len = strlen(word), used = 0;
+	ctl_printable(word, shown, sizeof shown);
+	for (size_t i = 0; i < COMMAND_COUNT && used < sizeof choices; i++) {
+		const char *name = commands[i].name;
+		if (word_len > 0 && strncmp(name, word, word_len) == 0 && name[word_len] == ' ')
+			used += (size_t)snprintf(choices + used, sizeof choices - used, "%s%s", used ? ", " : "",
+			                         name + word_len + 1);
+	}
+	if (used > 0)
+		(void)ctl_refuse("%s: needs one of: %s", shown, choices);
+	else
+		(void)ctl_refuse("%s: unknown command", shown);
+}
+
+/* Returns: the command that argv begins with, and the index after its name; NULL after a line on stderr. */
+static const struct ctl_command *find_command(int argc, char **argv, int *ret_next)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		const char *name = commands[i].name;
+		size_t first = strcspn(name, " ");
+		if (strncmp(name, argv[1], first) != 0 || argv[1][first] != '\0')
+			continue;
+		if (name[first] == '\0' || (argc > 2 && strcmp(name + first + 1, argv[2]) == 0)) {
+			*ret_next = name[first] ? 3 : 2;
+			return &commands[i];
+		}
+	}
+	refuse_word(argv[1]);
+	return NULL;
+}
+
+/* The user hears what matters from the command itself, so logs are off unless they were asked for. */
+static void start_logging(const struct config *config)
+{
+	const char *asked = getenv("VERIFYD_LOG_LEVEL");
+	enum log_level level = LOG_ERROR;
+	if (config && asked && *asked)
+		level = (enum log_level)config_choice(config, CONFIG_LOG_LEVEL);
+	log_init(PROGRAM, level);
+}
+
+/* Opens what the command needs, runs it, closes. */
+static int run(struct ctl_call *call)
+{
+	struct config *config = NULL;
+	struct err err = {0};
+	int status = call->command->needs ? ctl_settings_load(call->command->needs, &config) : CTL_OK;
+	if (status != CTL_OK)
+		return status;
+	start_logging(config);
+	call->config = config;
+	if (call->command->needs && kafka_client_new(config, PROGRAM, &call->kafka, &err) != ERR_OK)
+		status = ctl_refuse("%s", err.msg);
+	else
+		status = call->command->run(call);
+	kafka_client_free(call->kafka);
+	config_free(config);
+	return status;
+}
+
+/* verifyctl's own settings; `config check` is about those of every program. */
+static int show_config(bool print)
+{
+	struct config *config;
+	int status = ctl_settings_load(CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS, &config);
+	if (status != CTL_OK)
+		return status;
+	if (print)
+		config_print(config, stdout);
+	else
+		(void)puts("configuration is complete");
+	config_free(config);
+	return CTL_OK;
+}
+
+static bool help_is_asked(int argc, char **argv, int first)
+{
+	for (int i = first; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static int dispatch(int argc, char **argv)
+{
+	int next = 0;
+	if (argc < 2)
+		return ctl_refuse("a command is missing");
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+		print_help();
+		return CTL_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		(void)puts(PROGRAM " " VERIFYD_VERSION);
+		return CTL_OK;
+	}
+	if (strcmp(argv[1], "--check-config") == 0 || strcmp(argv[1], "--print-config") == 0)
+		return show_config(strcmp(argv[1], "--print-config") == 0);
+	const struct ctl_command *command = find_command(argc, argv, &next);
+	if (!command)
+		return CTL_USAGE;
+	if (help_is_asked(argc, argv, next)) {
+		ctl_args_help(command);
+		return CTL_OK;
+	}
+	struct ctl_call call = {.command = command};
+	int status = ctl_args_parse(argc, argv, next, &call);
+	return status == CTL_OK ? run(&call) : status;
+}
+
+int main(int argc, char **argv)
+{
+	/* A closed pipe or socket is an error of a write, not the end of the program. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return ctl_fail("cannot ignore SIGPIPE");
+	json_object_seed(0);
+	int status = dispatch(argc, argv);
+	if ((fflush(stdout) != 0 || ferror(stdout)) && status == CTL_OK)
+		status = ctl_fail("standard output could not be written");
+	return status;
+}

@@ -1,0 +1,27 @@
+/* answers: errors in the caller's dialect. B2C: HTTP 409 and its contract (docs: restful-technical-profile, "return
+ * validation errors"); everybody else: RFC 9457 problem+json. Neither tells internals or repeats what was sent. */
+#ifndef VERIFYD_ANSWERS_H
+#define VERIFYD_ANSWERS_H
+
+#include "ingress/exchange.h"
+
+enum problem {
+#define PROBLEM(symbol, code, status, title, user_message) PROBLEM_##symbol,
+#include "ingress/problems.def"
+#undef PROBLEM
+	PROBLEM_COUNT
+};
+
+enum { RETRY_AFTER_S = 2 };
+
+/* Makes the problem the exchange's answer. detail (may be NULL) says what rule was broken; never a value that was sent.
+ */
+void answer_problem(struct exchange *exchange, enum problem problem, const char *detail);
+
+/* Makes exchange->answer, which holds JSON, the answer. */
+void answer_json(struct exchange *exchange, int status);
+
+/* A problem that the desk's outcome stands for; false when the outcome is a state. */
+bool answer_outcome_problem(struct exchange *exchange);
+
+#endif

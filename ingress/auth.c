@@ -1,0 +1,178 @@
+/* auth: a table of digests. Secrets themselves are not kept. */
+#include "ingress/auth.h"
+#include <ctype.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { DIGEST_BYTES = 32, BASIC_BYTES = 768 };
+
+enum scheme { SCHEME_KEY, SCHEME_BASIC };
+
+struct credential {
+	enum scheme scheme;
+	char name[CALLER_BYTES];
+	unsigned char digest[DIGEST_BYTES]; /* of the key; of "user:password" for Basic */
+};
+
+struct auth {
+	bool open;
+	const char *key_header;
+	EVP_MD *sha256;
+	size_t count;
+	struct credential list[AUTH_MAX_CREDENTIALS];
+};
+
+static bool digest(const struct auth *auth, const char *text, size_t len, unsigned char out[DIGEST_BYTES])
+{
+	return EVP_Digest(text, len, out, NULL, auth->sha256, NULL) == 1;
+}
+
+static bool name_is_good(const char *name, size_t len)
+{
+	if (len == 0 || len >= CALLER_BYTES)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)name[i]) && !strchr("-_.@", name[i]))
+			return false;
+	return true;
+}
+
+static bool name_is_taken(const struct auth *auth, const char *name, size_t len)
+{
+	for (size_t i = 0; i < auth->count; i++)
+		if (strlen(auth->list[i].name) == len && memcmp(auth->list[i].name, name, len) == 0)
+			return true;
+	return false;
+}
+
+/* One entry, "name=secret" or "user:password". Returns: what is wrong with it, or NULL. */
+static const char *add(struct auth *auth, enum scheme scheme, const char *entry, size_t len)
+{
+	const char *cut = memchr(entry, scheme == SCHEME_KEY ? '=' : ':', len);
+	if (!cut)
+		return scheme == SCHEME_KEY ? "an entry is not name=key" : "an entry is not user:password";
+	size_t name_len = (size_t)(cut - entry), secret_len = len - name_len - 1;
+	if (!name_is_good(entry, name_len))
+		return "a name is empty, longer than 64 characters, or not of letters, digits and -_.@";
+	if (name_is_taken(auth, entry, name_len))
+		return "a name stands twice: two credentials would share their answers";
+	if (secret_len < AUTH_MIN_SECRET_BYTES)
+		return "a secret is shorter than 24 characters";
+	if (auth->count == AUTH_MAX_CREDENTIALS)
+		return "more than 256 credentials";
+	struct credential *credential = &auth->list[auth->count];
+	bool key = scheme == SCHEME_KEY;
+	if (!digest(auth, key ? cut + 1 : entry, key ? secret_len : len, credential->digest))
+		return "SHA-256 failed";
+	credential->scheme = scheme;
+	memcpy(credential->name, entry, name_len);
+	auth->count++;
+	return NULL;
+}
+
+static int add_all(struct auth *auth, enum scheme scheme, const char *setting, const char *text, FILE *complaints)
+{
+	int mistakes = 0;
+	while (text && *text) {
+		size_t len = strcspn(text, ",\n");
+		const char *wrong = len ? add(auth, scheme, text, len) : NULL;
+		if (wrong) {
+			fprintf(complaints, "%s: %s\n", setting, wrong);
+			mistakes++;
+		}
+		text += len + (text[len] != '\0');
+	}
+	return mistakes;
+}
+
+int auth_new(const struct config *config, bool open, FILE *complaints, struct auth **ret_auth)
+{
+	struct auth *auth = calloc(1, sizeof *auth);
+	int mistakes = 0;
+	if (!auth || !(auth->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL))) {
+		fputs("auth: out of memory\n", complaints);
+		auth_free(auth);
+		return 1;
+	}
+	auth->open = open;
+	auth->key_header = config_str(config, CONFIG_AUTH_API_KEY_HEADER);
+	mistakes += add_all(auth, SCHEME_KEY, "VERIFYD_AUTH_API_KEYS", config_str(config, CONFIG_AUTH_API_KEYS),
+	                    complaints);
+	mistakes += add_all(auth, SCHEME_BASIC, "VERIFYD_AUTH_BASIC_USERS", config_str(config, CONFIG_AUTH_BASIC_USERS),
+	                    complaints);
+	if (mistakes == 0 && auth->count == 0 && !open) {
+		fputs("VERIFYD_AUTH_API_KEYS: no credential is set; give one here or in VERIFYD_AUTH_BASIC_USERS "
+		      "(--insecure-no-auth is for loopback only)\n",
+		      complaints);
+		mistakes++;
+	}
+	if (mistakes == 0)
+		*ret_auth = auth;
+	else
+		auth_free(auth);
+	return mistakes;
+}
+
+void auth_free(struct auth *auth)
+{
+	if (!auth)
+		return;
+	EVP_MD_free(auth->sha256);
+	OPENSSL_cleanse(auth, sizeof *auth);
+	free(auth);
+}
+
+const char *auth_key_header(const struct auth *auth)
+{
+	return auth->key_header;
+}
+
+/* All are compared, whichever fits: the time tells nothing. */
+static const struct credential *match(const struct auth *auth, enum scheme scheme, const char *text, size_t len)
+{
+	unsigned char sent[DIGEST_BYTES];
+	const struct credential *found = NULL;
+	if (!digest(auth, text, len, sent))
+		return NULL;
+	for (size_t i = 0; i < auth->count; i++)
+		if (CRYPTO_memcmp(sent, auth->list[i].digest, DIGEST_BYTES) == 0 && auth->list[i].scheme == scheme)
+			found = &auth->list[i];
+	return found;
+}
+
+/* "Basic <base64 of user:password>" (RFC 7617). */
+static const struct credential *match_basic(const struct auth *auth, const char *authorization)
+{
+	unsigned char plain[BASIC_BYTES];
+	static const char scheme[] = "Basic ";
+	if (strncasecmp(authorization, scheme, sizeof scheme - 1) != 0)
+		return NULL;
+	const char *text = authorization + sizeof scheme - 1;
+	size_t len = strlen(text);
+	if (len == 0 || len % 4 != 0 || len / 4 * 3 > sizeof plain)
+		return NULL;
+	int decoded = EVP_DecodeBlock(plain, (const unsigned char *)text, (int)len);
+	if (decoded < 0)
+		return NULL;
+	size_t padding = (size_t)(text[len - 1] == '=') + (size_t)(text[len - 2] == '=');
+	const struct credential *found = match(auth, SCHEME_BASIC, (const char *)plain, (size_t)decoded - padding);
+	OPENSSL_cleanse(plain, sizeof plain);
+	return found;
+}
+
+bool auth_check(const struct auth *auth, const char *key, const char *authorization, char ret_caller[CALLER_BYTES])
+{
+	const struct credential *found = NULL;
+	if (key)
+		found = match(auth, SCHEME_KEY, key, strlen(key));
+	else if (authorization)
+		found = match_basic(auth, authorization);
+	if (!found && !auth->open)
+		return false;
+	const char *name = found ? found->name : AUTH_ANONYMOUS;
+	memcpy(ret_caller, name, strlen(name) + 1);
+	return true;
+}

@@ -1,0 +1,30 @@
+/* auth: who calls. API keys and HTTP Basic users from the settings, compared by SHA-256 in constant time over all of
+ * them, so that neither a prefix nor the position of a match shows in the time. Read-only after it was made. */
+#ifndef VERIFYD_AUTH_H
+#define VERIFYD_AUTH_H
+
+#include "common/base/config.h"
+#include "common/domain/request.h"
+#include <stdbool.h>
+
+enum { AUTH_MAX_CREDENTIALS = 256, AUTH_MIN_SECRET_BYTES = 24 };
+
+#define AUTH_ANONYMOUS "anonymous"
+
+struct auth;
+
+/* Reads AUTH_*. Every mistake is one line in complaints, without the secret: a name twice, a short secret, a bad shape,
+ * no credential at all while open is false. *ret_auth (ended by auth_free) is set only when there was none.
+ * open: everybody is AUTH_ANONYMOUS. Returns: how many mistakes. */
+int auth_new(const struct config *config, bool open, FILE *complaints, struct auth **ret_auth);
+void auth_free(struct auth *auth); /* accepts NULL */
+
+/* The header that carries an API key. */
+const char *auth_key_header(const struct auth *auth);
+
+/* key: the API key header's value; authorization: the Authorization header's; NULL when absent. A key that is sent
+ * counts alone: a wrong key is not helped by a right password. Returns: true and the credential's name; false. Thread:
+ * any. */
+bool auth_check(const struct auth *auth, const char *key, const char *authorization, char ret_caller[CALLER_BYTES]);
+
+#endif

@@ -1,0 +1,402 @@
+/* desk: life of the loop thread, the inbox, waiting and waking. A new question's steps are in desk_intake.c. */
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "ingress/desk_internal.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	TICK_MS = WAITERS_SLOT_MS,
+	REREAD_MS = 250, /* pub/sub may drop: what is waited for is read again */
+	WATCH_MS = 250,
+	WAITING_LOG_MS = 5000,
+	MESSAGE_TIMEOUT_MS = 5000, /* below the sync budget, so that a caller hears of it */
+	MAX_QUEUED_MESSAGES = 50000,
+	FLUSH_MS = 1000,
+};
+
+/* ---- handing back ---- */
+
+void desk_finish(struct ask *ask, enum outcome outcome)
+{
+	struct desk *desk = ask->desk;
+	waiters_remove(desk->waiters, ask);
+	desk_detach(ask);
+	person_fini(&ask->person);
+	ask->outcome = outcome;
+	atomic_fetch_sub(&desk->asks, 1);
+	ask->done(ask);
+}
+
+void desk_wait_or_finish(struct ask *ask)
+{
+	struct desk *desk = ask->desk;
+	int64_t now = clock_mono_ms();
+	bool wait = !state_is_final(ask->state.state) && ask->wait_until_ms > now && !desk->draining &&
+	            waiters_count(desk->waiters) < desk->max_waiters;
+	if (!wait)
+		desk_finish(ask, OUTCOME_STATE);
+	else if (!ask->waiting)
+		waiters_add(desk->waiters, ask, now);
+}
+
+/* Time is up. A record that was not acked by now was not accepted: nothing is pretended. */
+static void give_up(struct ask *ask)
+{
+	desk_finish(ask, ask->sending && !ask->acked ? OUTCOME_QUEUE_AWAY : OUTCOME_STATE);
+}
+
+/* ---- waking ---- */
+
+/* Every waiter of this id gets a final state; a change that is not final is not what anybody waits for. */
+static void wake(struct desk *desk, const char *value, size_t len)
+{
+	struct verification state;
+	struct err err;
+	if (waiters_count(desk->waiters) == 0)
+		return;
+	if (verification_decode(value, len, &state, &err) != ERR_OK) {
+		log_error("state_unreadable", LOG_STR("why", err.msg));
+		return;
+	}
+	if (!state_is_final(state.state))
+		return;
+	for (struct ask *ask; (ask = waiters_take(desk->waiters, state.id));) {
+		ask->state = state;
+		desk_finish(ask, OUTCOME_STATE);
+	}
+}
+
+static void on_state(void *ctx, const char *value, size_t len)
+{
+	wake(ctx, value, len);
+}
+
+static void on_reread(void *ctx, const char *id, const char *value, size_t len)
+{
+	(void)id;
+	if (value)
+		wake(ctx, value, len);
+}
+
+struct reread {
+	struct desk *desk;
+	const char *ids[STORE_MGET_MAX];
+	size_t count;
+	int64_t now_ms;
+	bool all;
+};
+
+static void reread_flush(struct reread *reread)
+{
+	if (reread->count > 0 &&
+	    redis_store_get_many(reread->desk->store, reread->ids, reread->count, on_reread, reread->desk) == ERR_OK)
+		metric_add(reread->desk->metric.reread, (int64_t)reread->count);
+	reread->count = 0;
+}
+
+static void reread_add(void *ctx, struct ask *ask)
+{
+	struct reread *reread = ctx;
+	if (!reread->all && reread->now_ms - ask->waiting_since_ms < REREAD_MS)
+		return;
+	reread->ids[reread->count++] = ask->request.id;
+	if (reread->count == STORE_MGET_MAX)
+		reread_flush(reread);
+}
+
+static void reread_waiting(struct desk *desk, bool all)
+{
+	struct reread reread = {.desk = desk, .now_ms = clock_mono_ms(), .all = all};
+	if (!redis_store_is_up(desk->store))
+		return;
+	waiters_each(desk->waiters, reread_add, &reread);
+	reread_flush(&reread);
+}
+
+static void on_subscribed(void *ctx)
+{
+	struct desk *desk = ctx;
+	desk->wake_seen = true;
+	reread_waiting(desk, true);
+}
+
+static void on_store_change(void *ctx, bool up)
+{
+	struct desk *desk = ctx;
+	atomic_store(&desk->redis_up, up);
+	if (up) {
+		desk_save_unsaved(desk);
+		reread_waiting(desk, true);
+	} else {
+		desk->wake_seen = false;
+		redis_wake_reset(desk->wake);
+	}
+}
+
+/* ---- reading a state ---- */
+
+static void on_read(void *ctx, enum err_code code, const char *value, size_t len)
+{
+	struct ask *ask = ctx;
+	struct err err;
+	if (code != ERR_OK) {
+		desk_finish(ask, OUTCOME_CACHE_AWAY);
+	} else if (!value) {
+		desk_finish(ask, OUTCOME_NOT_FOUND);
+	} else if (verification_decode(value, len, &ask->state, &err) != ERR_OK) {
+		log_error("state_unreadable", LOG_STR("id", ask->request.id), LOG_STR("why", err.msg));
+		desk_finish(ask, OUTCOME_FAILED);
+	} else if (strcmp(ask->state.caller, ask->request.caller) != 0) {
+		desk_finish(ask, OUTCOME_NOT_FOUND); /* another caller's: it does not exist for this one */
+	} else {
+		desk_wait_or_finish(ask);
+	}
+}
+
+static void read_state(struct ask *ask)
+{
+	if (redis_store_get(ask->desk->store, ask->request.id, on_read, ask) != ERR_OK)
+		desk_finish(ask, OUTCOME_CACHE_AWAY);
+}
+
+/* ---- the inbox ---- */
+
+void desk_submit(struct desk *desk, struct ask *ask)
+{
+	ask->desk = desk;
+	pthread_mutex_lock(&desk->inbox_lock);
+	bool shut = desk->shut, ring = desk->inbox == NULL && !shut;
+	if (!shut) {
+		atomic_fetch_add(&desk->asks, 1);
+		ask->next_in_inbox = desk->inbox;
+		desk->inbox = ask;
+	}
+	pthread_mutex_unlock(&desk->inbox_lock);
+	if (ring)
+		uv_async_send(&desk->inbox_bell);
+	if (shut) {
+		person_fini(&ask->person);
+		ask->outcome = OUTCOME_QUEUE_AWAY;
+		ask->done(ask);
+	}
+}
+
+static struct ask *take_inbox(struct desk *desk)
+{
+	pthread_mutex_lock(&desk->inbox_lock);
+	struct ask *newest = desk->inbox;
+	desk->inbox = NULL;
+	pthread_mutex_unlock(&desk->inbox_lock);
+	struct ask *oldest = NULL;
+	while (newest) { /* first come, first served */
+		struct ask *ask = newest;
+		newest = ask->next_in_inbox;
+		ask->next_in_inbox = oldest;
+		oldest = ask;
+	}
+	return oldest;
+}
+
+static void serve_inbox(struct desk *desk)
+{
+	for (struct ask *ask = take_inbox(desk), *next; ask; ask = next) {
+		next = ask->next_in_inbox;
+		if (ask->type == ASK_NEW)
+			desk_new_question(ask);
+		else
+			read_state(ask);
+	}
+}
+
+static void on_inbox_bell(uv_async_t *bell)
+{
+	serve_inbox(bell->data);
+}
+
+/* ---- the tick ---- */
+
+static void log_waiting(struct desk *desk, int64_t now)
+{
+	if (now - desk->waiting_logged_ms < WAITING_LOG_MS)
+		return;
+	desk->waiting_logged_ms = now;
+	log_warn("waiting", LOG_STR("for_kafka", desk->warmed ? "no" : "yes: brokers and topics"),
+	         LOG_STR("for_redis", redis_store_is_up(desk->store) && desk->wake_seen ? "no" : "yes"));
+}
+
+/* Metadata of the request topics is fetched before the first call needs it; the loop is not held up for more than a
+ * moment. */
+static void warm_up(struct desk *desk)
+{
+	enum { WARM_MS = 100 };
+	const char *topics[KIND_COUNT];
+	for (unsigned i = 0; i < KIND_COUNT; i++)
+		topics[i] = kind_info((enum kind)i)->topic;
+	desk->warmed = kafka_producer_warm(desk->producer, topics, KIND_COUNT, WARM_MS, NULL) == ERR_OK;
+}
+
+static void watch(struct desk *desk, int64_t now)
+{
+	atomic_store(&desk->kafka_up, kafka_producer_is_up(desk->producer));
+	metric_set(desk->metric.waiting, (int64_t)waiters_count(desk->waiters));
+	if (atomic_load(&desk->started))
+		return;
+	if (!desk->warmed)
+		warm_up(desk);
+	if (desk->warmed && redis_store_is_up(desk->store) && desk->wake_seen) {
+		atomic_store(&desk->started, true);
+		log_info("started", LOG_INT("max_waiters", desk->max_waiters));
+	} else {
+		log_waiting(desk, now);
+	}
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct desk *desk = timer->data;
+	int64_t now = clock_mono_ms();
+	for (struct ask *ask; (ask = waiters_take_due(desk->waiters, now));)
+		give_up(ask);
+	if (now - desk->reread_ms >= REREAD_MS) {
+		desk->reread_ms = now;
+		reread_waiting(desk, false);
+	}
+	if (now - desk->watched_ms >= WATCH_MS) {
+		desk->watched_ms = now;
+		watch(desk, now);
+	}
+	if (desk->draining && (atomic_load(&desk->asks) == 0 || now >= desk->drain_until_ms))
+		uv_stop(&desk->loop);
+}
+
+/* ---- life ---- */
+
+static enum err_code open_clients(struct desk *desk, struct err *err)
+{
+	const struct config *config = desk->options.config;
+	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES, "0"};
+	const struct redis_wake_options wake_options = {on_state, on_subscribed, desk};
+	enum err_code code;
+	if ((code = redis_url_parse(config_str(config, CONFIG_REDIS_URL), &desk->redis_url, err)) != ERR_OK ||
+	    (code = kafka_client_new(config, "verifyd-ingress", &desk->kafka, err)) != ERR_OK ||
+	    (code = kafka_producer_new(desk->kafka, &producer, &desk->loop, &desk->producer, err)) != ERR_OK ||
+	    (code = redis_wake_new(&desk->loop, &desk->redis_url, &wake_options, &desk->wake, err)) != ERR_OK)
+		return code;
+	return redis_store_new(&desk->loop, &desk->redis_url, config_int(config, CONFIG_RESULT_RETENTION),
+	                       on_store_change, desk, &desk->store, err);
+}
+
+static void make_metrics(struct desk *desk)
+{
+	struct metrics *metrics = desk->options.metrics;
+	desk->metric.waiting = metrics_gauge(metrics, "verifyd_waiters", "", "calls held until their answer comes");
+	desk->metric.joined =
+	        metrics_counter(metrics, "verifyd_questions", "how=\"joined\"", "questions, by what became of them");
+	desk->metric.produced = metrics_counter(metrics, "verifyd_questions", "how=\"accepted\"", "");
+	desk->metric.refused = metrics_counter(metrics, "verifyd_questions", "how=\"refused\"", "");
+	desk->metric.reread =
+	        metrics_counter(metrics, "verifyd_states_reread", "", "states read again because pub/sub may drop");
+	desk->metric.unsaved =
+	        metrics_gauge(metrics, "verifyd_states_unsaved", "", "accepted ids that Redis does not know yet");
+}
+
+static void open_handles(struct desk *desk)
+{
+	uv_timer_init(&desk->loop, &desk->tick);
+	uv_signal_init(&desk->loop, &desk->on_term);
+	uv_signal_init(&desk->loop, &desk->on_int);
+	desk->tick.data = desk->on_term.data = desk->on_int.data = desk->inbox_bell.data = desk;
+	uv_timer_start(&desk->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+enum err_code desk_new(const struct desk_options *options, struct desk **ret_desk, struct err *err)
+{
+	int64_t now = clock_mono_ms();
+	struct desk *desk = calloc(1, sizeof *desk);
+	if (!desk || uv_loop_init(&desk->loop) != 0) {
+		free(desk);
+		return err_set(err, ERR_NO_MEMORY, "desk");
+	}
+	desk->options = *options;
+	desk->max_waiters = (size_t)config_int(options->config, CONFIG_MAX_WAITERS);
+	desk->waiting_logged_ms = now;
+	pthread_mutex_init(&desk->inbox_lock, NULL);
+	make_metrics(desk);
+	open_handles(desk);
+	enum err_code code = waiters_new(now, &desk->waiters);
+	if (code == ERR_OK && uv_async_init(&desk->loop, &desk->inbox_bell, on_inbox_bell) != 0)
+		code = err_set(err, ERR_IO, "no eventfd for the desk");
+	if (code == ERR_OK)
+		code = open_clients(desk, err);
+	if (code == ERR_OK)
+		*ret_desk = desk;
+	return code; /* on failure the process ends: the operating system takes back what was opened */
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct desk *desk = handle->data;
+	(void)number;
+	desk->on_signal(desk->on_signal_ctx);
+}
+
+void desk_run(struct desk *desk, void (*signal_fn)(void *ctx), void *ctx)
+{
+	desk->on_signal = signal_fn;
+	desk->on_signal_ctx = ctx;
+	uv_signal_start(&desk->on_term, on_signal, SIGTERM);
+	uv_signal_start(&desk->on_int, on_signal, SIGINT);
+	uv_run(&desk->loop, UV_RUN_DEFAULT);
+}
+
+void desk_drain(struct desk *desk, int64_t drain_ms)
+{
+	desk->draining = true;
+	pthread_mutex_lock(&desk->inbox_lock);
+	desk->shut = true;
+	pthread_mutex_unlock(&desk->inbox_lock);
+	serve_inbox(desk);
+	desk->drain_until_ms = clock_mono_ms() + drain_ms;
+	for (struct ask *ask; (ask = waiters_take_any(desk->waiters));)
+		give_up(ask);
+}
+
+void desk_status(struct desk *desk, struct desk_status *ret_status)
+{
+	*ret_status = (struct desk_status){
+	        .started = atomic_load(&desk->started),
+	        .kafka_up = atomic_load(&desk->kafka_up),
+	        .redis_up = atomic_load(&desk->redis_up),
+	        .asks = atomic_load(&desk->asks),
+	};
+}
+
+void desk_close(struct desk *desk)
+{
+	if (!desk)
+		return;
+	desk_drain(desk, 0);
+	kafka_producer_close(desk->producer, FLUSH_MS);
+	redis_wake_close(desk->wake);
+	redis_store_close(desk->store);
+	uv_close((uv_handle_t *)&desk->inbox_bell, NULL);
+	uv_close((uv_handle_t *)&desk->tick, NULL);
+	uv_close((uv_handle_t *)&desk->on_term, NULL);
+	uv_close((uv_handle_t *)&desk->on_int, NULL);
+	uv_run(&desk->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&desk->loop);
+}
+
+void desk_free(struct desk *desk)
+{
+	if (!desk)
+		return;
+	desk_drop_unsaved(desk);
+	waiters_free(desk->waiters);
+	kafka_client_free(desk->kafka);
+	redis_url_fini(&desk->redis_url);
+	pthread_mutex_destroy(&desk->inbox_lock);
+	free(desk);
+}

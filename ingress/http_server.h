@@ -1,0 +1,22 @@
+/* http_server: the public listener on libmicrohttpd: threads, limits, the life of an exchange. Knows no route's
+ * meaning.
+ *
+ * Limits: body VERIFYD_MAX_BODY_BYTES; line and headers 16 KiB (431); idle time 60 s; connections by MAX_WAITERS. */
+#ifndef VERIFYD_HTTP_SERVER_H
+#define VERIFYD_HTTP_SERVER_H
+
+#include "ingress/ingress.h"
+
+struct http_server;
+
+/* Starts listening and logs {"event":"listening","listener":"http","address":"H:P"}.
+ * Returns: ERR_OK; ERR_INVALID; ERR_IO (address in use or not ours); ERR_NO_MEMORY. ingress must outlive the server. */
+enum err_code http_server_start(struct ingress *ingress, struct http_server **ret_server, struct err *err) WARN_UNUSED;
+
+/* Accepts no more connections; those that are open go on. */
+void http_server_quiesce(struct http_server *server);
+
+/* Ends it. Every ask must be back from the desk. Accepts NULL. Blocks: until the threads have ended. */
+void http_server_stop(struct http_server *server);
+
+#endif

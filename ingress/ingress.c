@@ -1,0 +1,169 @@
+/* ingress: start, health, drain. Drain: not ready, no new connections, waiting callers get what is known, then the end.
+ */
+#include "ingress/ingress.h"
+#include "common/adapters/listen_address.h"
+#include "common/adapters/ops_server.h"
+#include "common/base/json_out.h"
+#include "common/base/log.h"
+#include "ingress/http_server.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { CLOSE_RESERVE_MS = 2000 }; /* of DRAIN_MS: for the last deliveries */
+
+struct running {
+	struct ingress ingress;
+	struct http_server *http;
+	struct ops_server *ops;
+	atomic_bool draining;
+};
+
+static bool is_ready(void *ctx)
+{
+	struct running *running = ctx;
+	struct desk_status status;
+	desk_status(running->ingress.desk, &status);
+	return status.started && !atomic_load(&running->draining);
+}
+
+static bool health(void *ctx, struct buf *out)
+{
+	struct running *running = ctx;
+	struct desk_status status;
+	struct json_out json;
+	desk_status(running->ingress.desk, &status);
+	bool good = status.kafka_up && status.redis_up;
+	json_out_begin(&json, out);
+	json_out_object(&json, NULL);
+	json_out_str(&json, "status", good ? "ok" : "degraded");
+	json_out_bool(&json, "started", status.started);
+	json_out_bool(&json, "draining", atomic_load(&running->draining));
+	json_out_str(&json, "kafka", status.kafka_up ? "up" : "down");
+	json_out_str(&json, "redis", status.redis_up ? "up" : "down");
+	json_out_int(&json, "in_hand", status.asks);
+	json_out_object_end(&json);
+	return json_out_end(&json) == ERR_OK && good;
+}
+
+static void on_signal(void *ctx)
+{
+	struct running *running = ctx;
+	struct desk_status status;
+	if (atomic_exchange(&running->draining, true))
+		return;
+	desk_status(running->ingress.desk, &status);
+	log_info("draining", LOG_INT("in_hand", status.asks));
+	http_server_quiesce(running->http);
+	int64_t drain_ms = config_int(running->ingress.config, CONFIG_DRAIN_MS) - CLOSE_RESERVE_MS;
+	desk_drain(running->ingress.desk, drain_ms > 0 ? drain_ms : 0);
+}
+
+static enum err_code open_keys(struct ingress *ingress, struct err *err)
+{
+	enum err_code code = metrics_new(&ingress->metrics);
+	if (code == ERR_OK)
+		code = id_key_new(config_str(ingress->config, CONFIG_ID_KEY), &ingress->id_key, err);
+	if (code == ERR_OK)
+		code = seal_ring_new(config_str(ingress->config, CONFIG_SEAL_KEYS), &ingress->ring, err);
+	return code;
+}
+
+static enum err_code open_all(struct running *running, struct err *err)
+{
+	struct ingress *ingress = &running->ingress;
+	enum err_code code = open_keys(ingress, err);
+	const struct desk_options desk = {ingress->config, ingress->ring, ingress->metrics};
+	if (code == ERR_OK)
+		code = desk_new(&desk, &ingress->desk, err);
+	const struct ops_server_options ops = {
+	        .listen = config_str(ingress->config, CONFIG_OPS_LISTEN),
+	        .metrics = ingress->metrics,
+	        .is_ready = is_ready,
+	        .health = health,
+	        .ctx = running,
+	};
+	if (code == ERR_OK)
+		code = ops_server_start(&ops, &running->ops, err);
+	if (code == ERR_OK)
+		code = http_server_start(ingress, &running->http, err);
+	return code;
+}
+
+/* The desk hands everything back first: libmicrohttpd may stop only when nothing is suspended. */
+static void close_all(struct running *running)
+{
+	struct ingress *ingress = &running->ingress;
+	desk_close(ingress->desk);
+	http_server_stop(running->http);
+	desk_free(ingress->desk);
+	ops_server_stop(running->ops);
+	auth_free(ingress->auth);
+	id_key_free(ingress->id_key);
+	seal_ring_free(ingress->ring);
+	metrics_free(ingress->metrics);
+	free(running);
+}
+
+int ingress_run(const struct config *config, bool open)
+{
+	struct err err = {ERR_OK, ""};
+	struct running *running = calloc(1, sizeof *running);
+	if (!running || auth_new(config, open, stderr, &running->ingress.auth) != 0) {
+		free(running);
+		return 1;
+	}
+	running->ingress.config = config;
+	running->ingress.sync_budget_ms = config_int(config, CONFIG_SYNC_BUDGET_MS);
+	running->ingress.request_deadline_ms = config_int(config, CONFIG_REQUEST_DEADLINE_MS);
+	running->ingress.max_body_bytes = (size_t)config_int(config, CONFIG_MAX_BODY_BYTES);
+	enum err_code code = open_all(running, &err);
+	if (code != ERR_OK) {
+		/* The process ends here: the operating system takes back what was opened. */
+		log_error("cannot_start", LOG_STR("error", err_text(code)), LOG_STR("why", err.msg));
+		return 1;
+	}
+	desk_run(running->ingress.desk, on_signal, running);
+	close_all(running);
+	log_info("stopped", LOG_STR("status", "drained"));
+	return 0;
+}
+
+/* ---- checks ---- */
+
+static int check_listen(const struct config *config, bool open, FILE *complaints)
+{
+	struct listen_address address;
+	struct err err;
+	const char *listen = config_str(config, CONFIG_HTTP_LISTEN);
+	if (listen_address_parse(listen, &address, &err) != ERR_OK) {
+		fprintf(complaints, "VERIFYD_HTTP_LISTEN: %s\n", err.msg);
+		return 1;
+	}
+	if (!open || listen_address_is_loopback(&address))
+		return 0;
+	fputs("--insecure-no-auth: allowed only with VERIFYD_HTTP_LISTEN on a loopback address\n", complaints);
+	return 1;
+}
+
+static int check_keys(const struct config *config, FILE *complaints)
+{
+	struct err err;
+	struct id_key *key = NULL;
+	struct seal_ring *ring = NULL;
+	int mistakes = 0;
+	if (id_key_new(config_str(config, CONFIG_ID_KEY), &key, &err) != ERR_OK && ++mistakes)
+		fprintf(complaints, "VERIFYD_ID_KEY: %s\n", err.msg);
+	if (seal_ring_new(config_str(config, CONFIG_SEAL_KEYS), &ring, &err) != ERR_OK && ++mistakes)
+		fprintf(complaints, "VERIFYD_SEAL_KEYS: %s\n", err.msg);
+	id_key_free(key);
+	seal_ring_free(ring);
+	return mistakes;
+}
+
+int ingress_check(const struct config *config, bool open, FILE *complaints)
+{
+	struct auth *auth = NULL;
+	int mistakes = auth_new(config, open, complaints, &auth);
+	auth_free(auth);
+	return mistakes + check_listen(config, open, complaints) + check_keys(config, complaints);
+}

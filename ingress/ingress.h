@@ -1,0 +1,30 @@
+/* ingress: one process's parts put together: settings, credentials, keys, the desk, the listeners; and their drain. */
+#ifndef VERIFYD_INGRESS_H
+#define VERIFYD_INGRESS_H
+
+#include "common/base/ids.h"
+#include "common/base/metrics.h"
+#include "ingress/auth.h"
+#include "ingress/desk.h"
+
+/* What handlers may use; read-only while requests are served. */
+struct ingress {
+	const struct config *config;
+	struct auth *auth;
+	struct id_key *id_key;
+	struct seal_ring *ring;
+	struct metrics *metrics;
+	struct desk *desk;
+	int64_t sync_budget_ms, request_deadline_ms;
+	size_t max_body_bytes;
+};
+
+/* Runs until SIGTERM or SIGINT, then drains for VERIFYD_DRAIN_MS at most. open: --insecure-no-auth.
+ * Returns: 0 after a drain; 1 when it could not start (logged). Blocks: until then. */
+int ingress_run(const struct config *config, bool open);
+
+/* Checks what only the whole tells: credentials, listener against --insecure-no-auth, keys. Returns: how many mistakes.
+ */
+int ingress_check(const struct config *config, bool open, FILE *complaints);
+
+#endif

@@ -1,0 +1,88 @@
+"""Fixtures: one broker a session; `service`, a running verifyd that the tests of a session share; `stack`, an empty one."""
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from lib.kafka import Broker
+from lib.process import BIN
+from lib.stack import Stack
+
+
+def pytest_collection_modifyitems(items):
+    if items and not (BIN / "verifyd-ingress").exists():
+        pytest.exit(f"no programs in {BIN}: build first (cmake --preset dev && cmake --build --preset dev)", returncode=2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the last lines of every program it used."""
+    report = yield
+    if report.failed:
+        stacks = {id(s): s for s in (getattr(v, "stack", v) for v in item.funcargs.values()) if isinstance(s, Stack)}
+        for stack in stacks.values():
+            for program in stack.programs:
+                report.sections.append((f"log of {program.name}", program.tail(25)))
+    return report
+
+
+@pytest.fixture(scope="session")
+def session_folder():
+    folder = Path(tempfile.mkdtemp(prefix="verifyd-e2e-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def broker(session_folder):
+    one = Broker(session_folder)
+    try:
+        yield one.wait()
+    finally:
+        one.stop()
+
+
+@pytest.fixture
+def folder(session_folder):
+    """A folder of the test's own."""
+    return Path(tempfile.mkdtemp(dir=session_folder))
+
+
+@pytest.fixture
+def stack(broker, folder):
+    """A stack without ingress and worker: the test starts what it needs. Judged at the end."""
+    with Stack(folder, broker.servers) as one:
+        yield one
+        one.judge()
+
+
+class Running:
+    """A stack with one ingress and one worker."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.worker = stack.worker()
+        self.ingress = stack.ingress()
+        self.http, self.b2c = self.ingress.http, self.ingress.b2c
+        self.other, self.basic = self.ingress.other, self.ingress.basic
+        self.vendor, self.redis, self.topics = stack.vendor, stack.redis, stack.topics
+        self.person = stack.person
+
+
+def running(folder, broker, **settings):
+    with Stack(folder, broker.servers, **settings) as stack:
+        yield Running(stack)
+        stack.judge()
+
+
+@pytest.fixture(scope="session")
+def service(session_folder, broker):
+    """The default settings."""
+    yield from running(session_folder / "service", broker)
+
+
+@pytest.fixture(scope="session")
+def strict(session_folder, broker):
+    """One failed vendor call is the last one: for what a failure looks like, without its retries."""
+    yield from running(session_folder / "strict", broker, RETRY_MAX_ATTEMPTS=1, BIOCATCH_TIMEOUT_MS=2000)

@@ -1,0 +1,149 @@
+"""Dead letters: found, replayed, and revived once; records nobody can read stop nothing."""
+import json
+
+import pytest
+
+from lib import process
+from lib.kafka import REQUESTS
+from lib.load import in_parallel
+from lib.process import until
+from lib.stack import PARTITIONS
+
+DAY_MS = 86_400_000
+POISON = {
+    "not json": b"\x00\xff not json", "empty": b"", "array": b"[]", "wrong shape": b'{"id":5}', "deep": b"[" * 5000,
+    "other id": b'{"id":"x","kind":"biocatch.score","caller":"b2c","question":"q","created_ms":1,"sealed":"k1.x"}',
+    "huge": b'{"id":"' + b"a" * 200_000 + b'"}',
+}
+
+
+def dead_one(service, session):
+    made = service.b2c.create(session, deadline_ms=DAY_MS)
+    view = until(lambda: (v := service.b2c.read(made["id"], wait=20))["state"] == "dead" and v, 60)
+    return made["id"], view
+
+
+def listed(service):
+    """Ids of `verifyctl dead list --json`: one JSON array, or one object a line."""
+    text = service.stack.ctl("dead", "list", "--json").strip()
+    entries = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
+    return {entry["id"]: entry for entry in entries}
+
+
+def test_a_dead_letter_is_listed_and_a_replay_revives_and_completes_it(strict):
+    session = strict.person("~fail-first=1~score=432")
+    identity, dead = dead_one(strict, session)
+    assert dead["reason"] == "server_error"
+    assert identity in strict.stack.ctl("dead", "list")
+    entry = listed(strict)[identity]
+    assert "server_error" in json.dumps(entry)
+
+    assert strict.stack.ctl("dead", "replay", identity).strip()
+    view = until(lambda: (v := strict.b2c.read(identity, wait=20))["state"] == "completed" and v, 60)
+    assert view["score"] == 432 and view["rev"] > dead["rev"]
+    assert strict.redis.state(identity)["replays"] == 1
+    assert strict.vendor.calls(session) == 2
+
+
+def test_a_second_and_a_third_replay_of_the_same_change_nothing(strict):
+    session = strict.person("~fail-first=1")
+    identity, _ = dead_one(strict, session)
+    strict.stack.ctl("dead", "replay", identity)
+    view = until(lambda: (v := strict.b2c.read(identity, wait=20))["state"] == "completed" and v, 60)
+    calls = strict.vendor.calls(session)
+    for _ in range(2):  # whatever it says about it
+        done = process.run("verifyctl", "dead", "replay", identity, settings=strict.stack.environment())
+        assert done.returncode in (0, 1), done.stderr
+    marker = strict.b2c.create(strict.person(), wait=20)  # the worker has read on
+    assert marker["state"] == "completed"
+    until(lambda: strict.worker.metric("verifyd_jobs_in_flight") == 0, 20)
+    assert strict.b2c.read(identity).json == view.json
+    assert strict.vendor.calls(session) == calls == 2
+    completed = [r for r in strict.topics.results() if r.content["id"] == identity and r.content["state"] == "completed"]
+    assert len(completed) == 1
+
+
+def test_a_replay_that_fails_again_is_dead_again_and_can_be_replayed_again(strict):
+    session = strict.person("~fail-first=2")
+    identity, first = dead_one(strict, session)
+    strict.stack.ctl("dead", "replay", identity)
+    second = until(lambda: (v := strict.b2c.read(identity, wait=5))["rev"] > first["rev"] and v["state"] == "dead" and v, 60)
+    assert second["reason"] == "server_error"
+    strict.stack.ctl("dead", "replay", identity)
+    assert until(lambda: (v := strict.b2c.read(identity, wait=20))["state"] == "completed" and v, 60)["score"] == 87
+    assert strict.vendor.calls(session) == 3
+
+
+def test_several_are_replayed_with_one_command(strict):
+    sessions = [strict.person("~fail-first=1") for _ in range(4)]
+    ids = in_parallel(lambda session: dead_one(strict, session)[0], sessions)
+    strict.stack.ctl("dead", "replay", *ids)
+    for identity in ids:
+        until(lambda identity=identity: strict.b2c.read(identity, wait=20)["state"] == "completed", 60)
+    assert [strict.vendor.calls(session) for session in sessions] == [2] * 4
+
+
+@pytest.mark.parametrize("identity", ["v" + "A" * 21 + "Q", "nonsense"])
+def test_replaying_what_is_not_there_says_so(strict, identity):
+    done = process.run("verifyctl", "dead", "replay", identity, settings=strict.stack.environment())
+    assert done.returncode in (1, 2) and done.stderr.strip()
+
+
+def test_a_poison_record_is_a_dead_letter_and_the_partition_goes_on(stack):
+    stack.poison = True
+    stack.worker()
+    ingress = stack.ingress()
+    for value in POISON.values():
+        for partition in range(PARTITIONS):
+            stack.topics.produce(REQUESTS, "poison", value, {"verifyd-schema": "1", "verifyd-op": "score"}, partition)
+    stack.topics.produce(REQUESTS, None, None, partition=0)  # a tombstone, without key and headers
+    views = in_parallel(lambda _: ingress.b2c.create(stack.person(), wait=25), range(40))
+    assert {(view["state"], view["score"]) for view in views} == {("completed", 87)}
+    assert {r.partition for r in stack.topics.requests() if r.key != "poison" and r.key} == set(range(PARTITIONS)), "every partition went on"
+
+    letters = until(lambda: (found := stack.topics.dead()) and len(found) >= len(POISON) * PARTITIONS and found, 30)
+    assert {record.headers["verifyd-error"] for record in letters} == {"poison"}
+    values = [record.value or b"" for record in letters]
+    for name, value in POISON.items():
+        assert values.count(value) == PARTITIONS + (1 if value == b"" and len(letters) > len(POISON) * PARTITIONS else 0), f"{name}: not as it came"
+    stack.ctl("dead", "list")
+    listed_json = stack.ctl("dead", "list", "--json")
+    assert listed_json.count("poison") >= len(letters)
+
+
+@pytest.mark.slow
+def test_poison_on_a_delay_topic_does_not_hold_up_the_others(stack):
+    stack.poison = True
+    stack.worker()
+    ingress = stack.ingress()
+    bad = {
+        "no headers": {}, "no target": {"verifyd-not-before": "1"}, "no such target": {"verifyd-not-before": "1", "verifyd-target": "nowhere"},
+        "target a delay": {"verifyd-not-before": "1", "verifyd-target": "delay.5s"}, "no time": {"verifyd-target": REQUESTS},
+        "time no number": {"verifyd-not-before": "soon", "verifyd-target": REQUESTS},
+    }
+    for headers in bad.values():
+        for partition in range(PARTITIONS):
+            stack.topics.produce("delay.5s", "poison", b"not json", headers, partition)
+    views = in_parallel(lambda _: ingress.b2c.create(stack.person("~fail-first=1~status=429~retry-after=3"), wait=25, deadline_ms=DAY_MS), range(12))
+    assert {(view["state"], view["score"]) for view in views} == {("completed", 87)}
+
+
+def test_a_record_whose_seal_does_not_open_is_dead_with_its_reason(stack):
+    worker = stack.worker()
+    ingress = stack.ingress()
+    good = ingress.b2c.create(stack.person(), wait=25)
+    (record,) = [r for r in stack.topics.requests() if r.key == good["id"]]
+    content = json.loads(record.value)
+    forged = "v" + "B" * 21 + "Q"  # a good seal, moved to another id
+    stack.topics.produce(REQUESTS, forged, json.dumps(content | {"id": forged}).encode(), record.headers)
+    damaged = "v" + "C" * 21 + "Q"
+    sealed = content["sealed"][:-6] + ("AAAAAA" if not content["sealed"].endswith("AAAAAA") else "BBBBBB")
+    stack.topics.produce(REQUESTS, damaged, json.dumps(content | {"id": damaged, "sealed": sealed}).encode(), record.headers)
+    unknown = "v" + "D" * 21 + "Q"
+    stack.topics.produce(REQUESTS, unknown, json.dumps(content | {"id": unknown, "sealed": "zz." + content["sealed"].split(".")[1]}).encode(), record.headers)
+    for identity in (forged, damaged, unknown):
+        state = until(lambda identity=identity: (s := stack.redis.state(identity)) and s["state"] == "dead" and s, 30)
+        assert state["reason"] == "unreadable_seal"
+    assert {r.key for r in stack.topics.dead()} == {forged, damaged, unknown}
+    assert stack.vendor.stats()["requests"] == 1
+    assert ingress.b2c.score(stack.person())["score"] == 87 and worker.process.running()

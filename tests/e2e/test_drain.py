@@ -1,0 +1,79 @@
+"""SIGTERM: work in flight is finished or handed back, the exit status is 0, and nothing is asked twice."""
+import threading
+
+import pytest
+
+from lib.load import in_parallel
+from lib.process import until
+
+DAY_MS = 86_400_000
+
+
+@pytest.mark.slow
+def test_a_worker_finishes_what_is_in_flight(stack):
+    stack.vendor.set(delay_ms=2000)
+    worker = stack.worker()
+    ingress = stack.ingress()
+    sessions = [stack.person() for _ in range(60)]
+    ids = in_parallel(lambda s: ingress.b2c.create(s, deadline_ms=DAY_MS)["id"], sessions)
+    stack.vendor.wait_in_flight(30)
+    worker.process.terminate()
+    assert worker.process.wait(40) == 0
+    done = sum(state["state"] == "completed" for state in stack.topics.final().values())
+    assert done >= 30, "what was in flight was finished"
+    stack.worker()
+    until(lambda: sum(s["state"] == "completed" for s in stack.topics.final().values()) == 60, 90, "the rest to end", every_s=1)
+    assert sorted(stack.topics.final()) == sorted(ids)
+    assert stack.vendor.stats()["requests"] == 60, "no vendor call was made twice"
+
+
+@pytest.mark.slow
+def test_work_longer_than_the_drain_time_is_handed_back(stack):
+    stack.vendor.set(delay_ms=8000)
+    worker = stack.worker(DRAIN_MS=500, BIOCATCH_TIMEOUT_MS=9000)
+    ingress = stack.ingress()
+    ids = in_parallel(lambda _: ingress.b2c.create(stack.person(), deadline_ms=DAY_MS)["id"], range(10))
+    stack.vendor.wait_in_flight(10)
+    worker.process.terminate()
+    assert worker.process.wait(30) == 0
+    stack.vendor.set(delay_ms=50)
+    stack.worker(BIOCATCH_TIMEOUT_MS=9000)
+    until(lambda: sum(s["state"] == "completed" for s in stack.topics.final().values()) == 10, 120, "all to end", every_s=1)
+    assert sorted(stack.topics.final()) == sorted(ids)
+    assert stack.vendor.stats()["requests"] <= 20
+
+
+def test_an_ingress_answers_the_calls_it_holds(stack):
+    stack.worker()
+    ingress = stack.ingress()
+    sessions = [stack.person("~delay=1500") for _ in range(10)]
+    answers = []
+    callers = [threading.Thread(target=lambda s=s: answers.append(ingress.b2c.score(s))) for s in sessions]
+    for caller in callers:
+        caller.start()
+    stack.vendor.wait_in_flight(10)
+    ingress.process.terminate()
+    for caller in callers:
+        caller.join(40)
+    assert ingress.process.wait(30) == 0
+    assert len(answers) == 10, "every held call got its answer"
+    assert {answer.status for answer in answers} == {200}
+    assert {answer["riskLevel"] for answer in answers} <= {"LOW", "UNKNOWN"}
+
+
+def test_an_idle_program_ends_at_once_and_twice_sigterm_is_no_crash(stack):
+    worker, ingress = stack.worker(), stack.ingress()
+    for service in (ingress, worker):
+        service.process.terminate()
+        service.process.terminate()
+    for service in (ingress, worker):
+        assert service.process.wait(20) == 0
+
+
+def test_the_same_program_starts_again_after_a_drain(stack):
+    for _ in range(2):
+        worker, ingress = stack.worker(), stack.ingress()
+        assert ingress.b2c.score(stack.person())["score"] == 87
+        for service in (ingress, worker):
+            service.process.terminate()
+            assert service.process.wait(30) == 0

@@ -1,0 +1,140 @@
+/* Tests of common/base/buf. */
+#include "common/base/buf.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void a_new_buffer_is_an_empty_string_without_memory(void **state)
+{
+	struct buf buf;
+	(void)state;
+	buf_init(&buf, 10);
+	assert_string_equal(buf.data, "");
+	assert_int_equal(buf.cap, 0);
+	buf_clear(&buf);
+	buf_fini(&buf);
+	buf_fini(NULL);
+	buf_fini_secret(NULL);
+}
+
+static void what_is_appended_is_there_and_ended_by_zero(void **state)
+{
+	struct buf buf;
+	(void)state;
+	buf_init(&buf, 1000);
+	assert_int_equal(buf_append(&buf, "a\0b", 3), ERR_OK);
+	assert_int_equal(buf_append_str(&buf, "-text-"), ERR_OK);
+	assert_int_equal(buf_printf(&buf, "%d", 42), ERR_OK);
+	assert_int_equal(buf.len, 11);
+	assert_memory_equal(buf.data, "a\0b-text-42", 12);
+	buf_fini(&buf);
+}
+
+static void it_grows_to_its_maximum_and_not_a_byte_further(void **state)
+{
+	struct buf buf;
+	(void)state;
+	buf_init(&buf, 1000);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(buf_append(&buf, "x", 1), ERR_OK);
+	assert_int_equal(buf_append(&buf, "y", 1), ERR_LIMIT);
+	assert_int_equal(buf_printf(&buf, "y"), ERR_LIMIT);
+	assert_int_equal(buf.len, 1000);
+	assert_int_equal(strlen(buf.data), 1000);
+	assert_true(buf.cap <= 1001);
+	buf_fini(&buf);
+}
+
+static void a_refused_append_changes_nothing(void **state)
+{
+	struct buf buf;
+	(void)state;
+	buf_init(&buf, 5);
+	assert_int_equal(buf_append_str(&buf, "abc"), ERR_OK);
+	assert_int_equal(buf_append_str(&buf, "defghi"), ERR_LIMIT);
+	assert_int_equal(buf_append(&buf, "", SIZE_MAX), ERR_LIMIT);
+	assert_string_equal(buf.data, "abc");
+	assert_int_equal(buf_append_str(&buf, "de"), ERR_OK);
+	assert_string_equal(buf.data, "abcde");
+	buf_fini(&buf);
+}
+
+static void nothing_can_be_appended_without_memory(void **state)
+{
+	struct buf buf;
+	(void)state;
+	buf_init(&buf, 0);
+	assert_int_equal(buf_append(&buf, NULL, 0), ERR_OK);
+	assert_int_equal(buf_append_str(&buf, ""), ERR_OK);
+	assert_int_equal(buf_printf(&buf, "%s", ""), ERR_OK);
+	assert_string_equal(buf.data, "");
+	buf_fini(&buf);
+}
+
+static void clear_keeps_the_memory(void **state)
+{
+	struct buf buf;
+	(void)state;
+	buf_init(&buf, 100);
+	assert_int_equal(buf_append_str(&buf, "abc"), ERR_OK);
+	const char *data = buf.data;
+	buf_clear(&buf);
+	assert_int_equal(buf.len, 0);
+	assert_string_equal(buf.data, "");
+	assert_int_equal(buf_append_str(&buf, "d"), ERR_OK);
+	assert_ptr_equal(buf.data, data);
+	buf_fini(&buf);
+}
+
+static void a_buffer_can_be_used_again_after_its_end(void **state)
+{
+	struct buf buf;
+	(void)state;
+	buf_init(&buf, 3);
+	assert_int_equal(buf_append_str(&buf, "abc"), ERR_OK);
+	buf_fini_secret(&buf);
+	assert_int_equal(buf.len, 0);
+	assert_int_equal(buf_append_str(&buf, "def"), ERR_OK);
+	assert_int_equal(buf_append_str(&buf, "g"), ERR_LIMIT);
+	buf_fini(&buf);
+}
+
+static void take_hands_over_the_bytes(void **state)
+{
+	struct buf buf;
+	char *data = NULL;
+	size_t len = 99;
+	(void)state;
+	buf_init(&buf, 10);
+	assert_int_equal(buf_append_str(&buf, "mine"), ERR_OK);
+	assert_int_equal(buf_take(&buf, &data, &len), ERR_OK);
+	assert_string_equal(data, "mine");
+	assert_int_equal(len, 4);
+	assert_int_equal(buf.cap, 0);
+	free(data);
+
+	assert_int_equal(buf_take(&buf, &data, &len), ERR_OK);
+	assert_string_equal(data, "");
+	assert_int_equal(len, 0);
+	free(data);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_new_buffer_is_an_empty_string_without_memory),
+	        cmocka_unit_test(what_is_appended_is_there_and_ended_by_zero),
+	        cmocka_unit_test(it_grows_to_its_maximum_and_not_a_byte_further),
+	        cmocka_unit_test(a_refused_append_changes_nothing),
+	        cmocka_unit_test(nothing_can_be_appended_without_memory),
+	        cmocka_unit_test(clear_keeps_the_memory),
+	        cmocka_unit_test(a_buffer_can_be_used_again_after_its_end),
+	        cmocka_unit_test(take_hands_over_the_bytes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

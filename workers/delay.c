@@ -1,0 +1,365 @@
+/* delay: one lane per partition, each a short queue of records whose time has not come; a full lane holds its partition
+ * back. */
+#include "workers/delay.h"
+#include "common/adapters/kafka_consumer.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LANE_MAX = 512, /* records of one partition kept in memory */
+	LANE_LOW = 128, /* below this a held partition goes on */
+	MAX_OUTSTANDING = 16384,
+	MAX_HEADERS = 16,
+	HEADER_BYTES = 256,
+	TICK_MS = 100,
+	RESEND_MS = 1000,
+	REVOKE_WAIT_MS = 2000,
+	PREFETCH_KBYTES = 4096,
+};
+
+struct item {
+	struct kafka_delivery delivery;
+	struct delay *delay;
+	struct lane *lane;
+	struct kafka_record *record;
+	int64_t due_ms; /* unix ms */
+	bool abandoned; /* its partition moved while the copy was on its way */
+	struct item *prev, *next;
+};
+
+struct lane {
+	char topic[32];
+	int32_t partition;
+	int64_t wait_ms;
+	struct item items; /* ring head, oldest first; those being forwarded have left it */
+	size_t count;
+	bool held;
+	struct lane *next;
+};
+
+struct delay {
+	struct ports ports;
+	struct kafka_consumer *consumer;
+	uv_timer_t timer;
+	struct lane *lanes;
+	struct item sending; /* ring head */
+	size_t sending_count;
+	bool stopping, timer_closed;
+	struct metric *waiting, *forwarded, *poison;
+};
+
+static void ring_add(struct item *head, struct item *item)
+{
+	item->next = head;
+	item->prev = head->prev;
+	item->prev->next = item;
+	head->prev = item;
+}
+
+static void ring_remove(struct item *item)
+{
+	item->prev->next = item->next;
+	item->next->prev = item->prev;
+}
+
+static int64_t tier_wait_ms(const char *topic)
+{
+	for (int i = 0; i < DELAY_TIER_COUNT; i++)
+		if (strcmp(delay_tiers()[i].topic, topic) == 0)
+			return delay_tiers()[i].wait_ms;
+	return 0;
+}
+
+static struct lane *lane_of(struct delay *delay, const struct kafka_record *record)
+{
+	for (struct lane *lane = delay->lanes; lane; lane = lane->next)
+		if (lane->partition == record->partition && strcmp(lane->topic, record->topic) == 0)
+			return lane;
+	struct lane *lane = calloc(1, sizeof *lane);
+	if (!lane || strlen(record->topic) >= sizeof lane->topic) {
+		free(lane);
+		return NULL;
+	}
+	memcpy(lane->topic, record->topic, strlen(record->topic) + 1);
+	lane->partition = record->partition;
+	lane->wait_ms = tier_wait_ms(record->topic);
+	lane->items.prev = lane->items.next = &lane->items;
+	lane->next = delay->lanes;
+	delay->lanes = lane;
+	return lane;
+}
+
+static void end_item(struct item *item, bool done)
+{
+	if (item->record && done)
+		kafka_record_done(item->record);
+	else if (item->record)
+		kafka_record_drop(item->record);
+	free(item);
+}
+
+/* ---- forwarding ---- */
+
+/* Topics that a record may be forwarded to: those of the kinds, and no others. */
+static const char *known_target(const char *name, size_t len)
+{
+	for (unsigned i = 0; i < KIND_COUNT; i++) {
+		const char *topic = kind_info((enum kind)i)->topic;
+		if (strlen(topic) == len && memcmp(topic, name, len) == 0)
+			return topic;
+	}
+	return NULL;
+}
+
+static void on_delivered(struct kafka_delivery *delivery, enum err_code result, int32_t partition, int64_t offset)
+{
+	struct item *item = (struct item *)(void *)((char *)delivery - offsetof(struct item, delivery));
+	struct delay *delay = item->delay;
+	(void)partition;
+	(void)offset;
+	ring_remove(item);
+	delay->sending_count--;
+	if (result == ERR_OK || item->abandoned || delay->stopping) {
+		metric_add(delay->forwarded, result == ERR_OK);
+		end_item(item, result == ERR_OK);
+		return;
+	}
+	item->due_ms = clock_unix_ms() + RESEND_MS;
+	ring_add(item->lane->items.next, item); /* first in line again */
+	item->lane->count++;
+}
+
+/* Header values, made into strings. The target has served its purpose; the rest travels on. */
+struct copied_headers {
+	struct kafka_header list[MAX_HEADERS];
+	char text[MAX_HEADERS][HEADER_BYTES];
+	size_t count;
+};
+
+static void copy_headers(const struct kafka_record *record, bool with_target, struct copied_headers *copy)
+{
+	const char *name, *value;
+	size_t len;
+	copy->count = 0;
+	for (size_t i = 0; copy->count < MAX_HEADERS && kafka_record_header_at(record, i, &name, &value, &len); i++) {
+		if (len >= HEADER_BYTES || (!with_target && strcmp(name, HEADER_TARGET) == 0))
+			continue;
+		char *text = copy->text[copy->count];
+		memcpy(text, value, len);
+		text[len] = '\0';
+		copy->list[copy->count++] = (struct kafka_header){name, text};
+	}
+}
+
+static enum err_code send_copy(struct item *item, const char *topic, bool poison)
+{
+	struct copied_headers headers;
+	char key[ID_BYTES + 1];
+	const struct kafka_record *record = item->record;
+	size_t key_len = record->key && record->key_len < sizeof key ? record->key_len : 0;
+	if (key_len)
+		memcpy(key, record->key, key_len);
+	key[key_len] = '\0';
+	copy_headers(record, poison, &headers);
+	if (poison && headers.count + 2 <= MAX_HEADERS) {
+		headers.list[headers.count++] = (struct kafka_header){HEADER_CLASS, "poison"};
+		headers.list[headers.count++] = (struct kafka_header){HEADER_ERROR, reason_name(REASON_POISON)};
+	}
+	const struct kafka_message message = {
+	        .topic = topic,
+	        .key = key,
+	        .value = record->value,
+	        .value_len = record->value_len,
+	        .headers = headers.list,
+	        .header_count = headers.count,
+	        .delivery = &item->delivery,
+	};
+	return kafka_producer_send(item->delay->ports.producer, &message, NULL);
+}
+
+/* Returns: false when nothing can be sent now. */
+static bool forward(struct delay *delay, struct item *item)
+{
+	size_t len = 0;
+	const char *target = kafka_record_header(item->record, HEADER_TARGET, &len);
+	const char *topic = target ? known_target(target, len) : NULL;
+	if (!topic) {
+		metric_add(delay->poison, 1);
+		log_warn("poison_record", LOG_STR("topic", item->record->topic),
+		         LOG_INT("partition", item->record->partition), LOG_INT("offset", item->record->offset),
+		         LOG_STR("why", "no known target"));
+	}
+	if (send_copy(item, topic ? topic : "dead", !topic) != ERR_OK)
+		return false;
+	ring_remove(item);
+	item->lane->count--;
+	ring_add(&delay->sending, item);
+	delay->sending_count++;
+	return true;
+}
+
+static size_t serve_lane(struct delay *delay, struct lane *lane, int64_t now)
+{
+	while (lane->count > 0 && lane->items.next->due_ms <= now)
+		if (!forward(delay, lane->items.next))
+			break;
+	if (lane->held && lane->count <= LANE_LOW) {
+		lane->held = false;
+		kafka_consumer_unhold(delay->consumer, lane->topic, lane->partition);
+	}
+	return lane->count;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct delay *delay = timer->data;
+	int64_t now = clock_unix_ms(), waiting = 0;
+	if (delay->stopping)
+		return;
+	for (struct lane *lane = delay->lanes; lane; lane = lane->next)
+		waiting += (int64_t)serve_lane(delay, lane, now);
+	metric_set(delay->waiting, waiting);
+}
+
+/* ---- intake ---- */
+
+static void on_record(void *ctx, struct kafka_record *record)
+{
+	struct delay *delay = ctx;
+	struct lane *lane = lane_of(delay, record);
+	struct item *item = lane ? calloc(1, sizeof *item) : NULL;
+	if (!item) {
+		log_error("delay_not_taken", LOG_STR("why", "out of memory"));
+		kafka_record_drop(record);
+		return;
+	}
+	int64_t since = record->timestamp_ms > 0 ? record->timestamp_ms : clock_unix_ms();
+	*item = (struct item){.delay = delay, .lane = lane, .record = record, .due_ms = since + lane->wait_ms};
+	item->delivery.delivered = on_delivered;
+	ring_add(&lane->items, item);
+	lane->count++;
+	if (lane->count >= LANE_MAX && !lane->held) {
+		lane->held = true;
+		kafka_consumer_hold(delay->consumer, lane->topic, lane->partition);
+	}
+}
+
+static void drop_waiting(struct delay *delay)
+{
+	for (struct lane *lane = delay->lanes; lane; lane = lane->next) {
+		while (lane->count > 0) {
+			struct item *item = lane->items.next;
+			ring_remove(item);
+			lane->count--;
+			end_item(item, false);
+		}
+		lane->held = false;
+	}
+}
+
+/* Partitions moved: what waits here would be forwarded twice. The new owner reads it again; the consumer has forgotten
+ * which partitions were held. */
+static void on_assignment(void *ctx, size_t partitions)
+{
+	struct delay *delay = ctx;
+	(void)partitions;
+	drop_waiting(delay);
+	for (struct item *item = delay->sending.next; item != &delay->sending; item = item->next)
+		item->abandoned = true;
+}
+
+/* ---- life ---- */
+
+enum err_code delay_new(const struct ports *ports, const char *instance_id, struct delay **ret_delay, struct err *err)
+{
+	const char *topics[DELAY_TIER_COUNT];
+	struct delay *delay = calloc(1, sizeof *delay);
+	if (!delay)
+		return err_set(err, ERR_NO_MEMORY, "delay");
+	delay->ports = *ports;
+	delay->sending.prev = delay->sending.next = &delay->sending;
+	delay->waiting = metrics_gauge(ports->metrics, "verifyd_delayed_in_memory", "", "delayed records read ahead");
+	delay->forwarded =
+	        metrics_counter(ports->metrics, "verifyd_delayed_forwarded", "", "delayed records whose time came");
+	delay->poison =
+	        metrics_counter(ports->metrics, "verifyd_delayed_poison", "", "delayed records without a known target");
+	for (int i = 0; i < DELAY_TIER_COUNT; i++)
+		topics[i] = delay_tiers()[i].topic;
+	const struct kafka_consumer_options options = {
+	        .group = "delay",
+	        .topics = topics,
+	        .topic_count = DELAY_TIER_COUNT,
+	        .max_outstanding = MAX_OUTSTANDING,
+	        .max_span = MAX_OUTSTANDING,
+	        .instance_id = instance_id,
+	        .revoke_wait_ms = REVOKE_WAIT_MS,
+	        .queued_kbytes = PREFETCH_KBYTES,
+	        .on_record = on_record,
+	        .on_assignment = on_assignment,
+	        .ctx = delay,
+	};
+	enum err_code code = kafka_consumer_new(ports->kafka, &options, ports->loop, &delay->consumer, err);
+	if (code != ERR_OK) {
+		free(delay);
+		return code;
+	}
+	(void)uv_timer_init(ports->loop, &delay->timer);
+	delay->timer.data = delay;
+	uv_timer_start(&delay->timer, on_tick, TICK_MS, TICK_MS);
+	*ret_delay = delay;
+	return ERR_OK;
+}
+
+void delay_stop(struct delay *delay)
+{
+	delay->stopping = true;
+	kafka_consumer_stop(delay->consumer);
+	drop_waiting(delay);
+}
+
+size_t delay_in_flight(const struct delay *delay)
+{
+	return delay->sending_count;
+}
+
+int64_t delay_lag(const struct delay *delay)
+{
+	return kafka_consumer_lag(delay->consumer);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	struct delay *delay = handle->data;
+	delay->timer_closed = true;
+}
+
+/* Copies still on their way keep their items until the producer reports them, but no record. */
+void delay_abandon(struct delay *delay)
+{
+	for (struct item *item = delay->sending.next; item != &delay->sending; item = item->next) {
+		kafka_record_drop(item->record);
+		item->record = NULL;
+		item->abandoned = true;
+	}
+	kafka_consumer_close(delay->consumer);
+	delay->consumer = NULL;
+	uv_timer_stop(&delay->timer);
+	uv_close((uv_handle_t *)&delay->timer, on_timer_closed);
+}
+
+void delay_free(struct delay *delay)
+{
+	if (!delay)
+		return;
+	assert(delay->sending_count == 0 && delay->timer_closed);
+	while (delay->lanes) {
+		struct lane *lane = delay->lanes;
+		delay->lanes = lane->next;
+		free(lane);
+	}
+	free(delay);
+}

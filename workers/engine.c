@@ -1,0 +1,307 @@
+/* engine: life, intake and waiting. What happens to a job, step by step, is in engine_steps.c. */
+#include "common/base/clock.h"
+#include "workers/engine_internal.h"
+#include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	RESEND_MS = 1000, /* before a record that was not acked is sent again */
+	REVOKE_WAIT_MS = 3000,
+	SPAN_PER_PARTITION = 65536, /* records between the watermark and the newest one */
+	PREFETCH_KBYTES = 16384,
+};
+
+/* ---- a job's end ---- */
+
+static void free_job(struct job *job)
+{
+	struct engine *engine = job->engine;
+	job_wipe_call(job);
+	request_fini(&job->request);
+	job->prev->next = job->next;
+	job->next->prev = job->prev;
+	engine->jobs--;
+	metric_set(engine->metric.in_flight, (int64_t)engine->jobs);
+	free(job);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	free_job(handle->data);
+}
+
+void job_end(struct job *job)
+{
+	assert(!job->record && !job->call && !job->held);
+	struct engine *engine = job->engine;
+	struct job *next = job_table_remove(&engine->table, job);
+	job->abandoned = true; /* until its timer has closed */
+	if (job->timer_open)
+		uv_close((uv_handle_t *)&job->timer, on_timer_closed);
+	else
+		free_job(job);
+	if (next && !engine->stopping)
+		job_begin(next);
+}
+
+void job_record_done(struct job *job)
+{
+	if (job->record)
+		kafka_record_done(job->record);
+	job->record = NULL;
+}
+
+static void release_lease(struct job *job)
+{
+	if (job->leased)
+		redis_store_release(job->ports->store, job->request.id, job->engine->kind->op, job->token);
+	job->leased = false;
+}
+
+void job_finish(struct job *job)
+{
+	release_lease(job);
+	job_record_done(job);
+	job_end(job);
+}
+
+void job_hand_back(struct job *job)
+{
+	if (job->call)
+		http_curl_cancel(job->ports->http, job->call);
+	job->call = NULL;
+	release_lease(job);
+	if (job->record)
+		kafka_record_drop(job->record);
+	job->record = NULL;
+	job->abandoned = true;
+	if (!job->held)
+		job_end(job);
+}
+
+/* ---- waiting ---- */
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct job *job = timer->data;
+	job->timer_runs = false;
+	job->then(job);
+}
+
+void job_wait(struct job *job, int64_t wait_ms, void (*then)(struct job *job))
+{
+	if (job->engine->stopping && !job_step_is_publish(then)) {
+		job_hand_back(job);
+		return;
+	}
+	if (!job->timer_open) {
+		(void)uv_timer_init(job->ports->loop, &job->timer); /* cannot fail: libuv returns 0 always */
+		job->timer.data = job;
+		job->timer_open = true;
+	}
+	job->then = then;
+	job->timer_runs = true;
+	uv_timer_start(&job->timer, on_timer, (uint64_t)(wait_ms > 0 ? wait_ms : 0), 0);
+}
+
+static void on_delivered(struct kafka_delivery *delivery, enum err_code result, int32_t partition, int64_t offset)
+{
+	struct job *job = (struct job *)(void *)((char *)delivery - offsetof(struct job, delivery));
+	job->held = false;
+	job->acked_partition = partition;
+	job->acked_offset = offset;
+	if (job->abandoned)
+		job_end(job);
+	else if (result == ERR_OK)
+		job->then(job);
+	else
+		job_wait(job, RESEND_MS, job->again);
+}
+
+void job_await_ack(struct job *job, enum err_code sent, void (*then)(struct job *job), void (*again)(struct job *job))
+{
+	job->again = again;
+	if (sent != ERR_OK) {
+		job_wait(job, RESEND_MS, again);
+		return;
+	}
+	job->then = then;
+	job->held = true;
+}
+
+/* ---- intake ---- */
+
+static struct job *new_job(struct engine *engine, struct kafka_record *record)
+{
+	struct job *job = calloc(1, sizeof *job);
+	if (!job || id_token(job->token) != ERR_OK) {
+		free(job);
+		return NULL;
+	}
+	job->engine = engine;
+	job->ports = &engine->ports;
+	job->record = record;
+	job->delivery.delivered = on_delivered;
+	job->next = &engine->all;
+	job->prev = engine->all.prev;
+	job->prev->next = job;
+	engine->all.prev = job;
+	engine->jobs++;
+	metric_add(engine->metric.taken, 1);
+	metric_set(engine->metric.in_flight, (int64_t)engine->jobs);
+	return job;
+}
+
+static void on_record(void *ctx, struct kafka_record *record)
+{
+	struct engine *engine = ctx;
+	struct err err = {ERR_OK, ""};
+	struct job *job = new_job(engine, record);
+	if (!job) {
+		log_error("job_not_started", LOG_STR("why", "out of memory or randomness"));
+		kafka_record_drop(record); /* comes again after the next rebalance or restart */
+		return;
+	}
+	enum err_code code = job_read(job, &err);
+	if (code == ERR_OK && job->request.kind != engine->options.kind)
+		code = err_set(&err, ERR_CONFLICT, "its kind does not belong to this topic");
+	if (code != ERR_OK)
+		job_refuse_poison(job, &err);
+	else if (job_table_add(&engine->table, job))
+		job_begin(job);
+}
+
+static void on_assignment(void *ctx, size_t partitions)
+{
+	struct engine *engine = ctx;
+	if (engine->options.on_assignment)
+		engine->options.on_assignment(engine->options.ctx, partitions);
+}
+
+/* ---- life ---- */
+
+static struct metric *counter(const struct engine *engine, const char *name, const char *outcome, const char *help)
+{
+	char labels[160];
+	snprintf(labels, sizeof labels,
+	         outcome ? "vendor=\"%s\",op=\"%s\",outcome=\"%s\"" : "vendor=\"%s\",op=\"%s\"%s", engine->kind->vendor,
+	         engine->kind->op, outcome ? outcome : "");
+	return metrics_counter(engine->ports.metrics, name, labels, help);
+}
+
+static void make_metrics(struct engine *engine)
+{
+	static const char jobs[] = "verifyd_jobs", jobs_help[] = "jobs that ended, by outcome";
+	char labels[128];
+	snprintf(labels, sizeof labels, "vendor=\"%s\",op=\"%s\"", engine->kind->vendor, engine->kind->op);
+	engine->metric.in_flight =
+	        metrics_gauge(engine->ports.metrics, "verifyd_jobs_in_flight", labels, "jobs in hand");
+	engine->metric.latency = metrics_histogram(engine->ports.metrics, "verifyd_vendor_call_seconds", labels,
+	                                           "time from sending a vendor call to its end");
+	engine->metric.taken = counter(engine, "verifyd_jobs_taken", NULL, "records taken from Kafka");
+	engine->metric.bought = counter(engine, "verifyd_vendor_calls", NULL, "vendor calls sent");
+	engine->metric.retried =
+	        counter(engine, "verifyd_retries_in_memory", NULL, "failed calls tried again from memory");
+	engine->metric.hopped = counter(engine, "verifyd_retries_delayed", NULL, "jobs sent through a delay topic");
+	engine->metric.without_lease =
+	        counter(engine, "verifyd_jobs_without_lease", NULL, "jobs done while Redis was away");
+	engine->metric.completed = counter(engine, jobs, "completed", jobs_help);
+	engine->metric.expired = counter(engine, jobs, "expired", jobs_help);
+	engine->metric.dead = counter(engine, jobs, "dead", jobs_help);
+	engine->metric.poison = counter(engine, jobs, "poison", jobs_help);
+	engine->metric.duplicate = counter(engine, jobs, "duplicate", jobs_help);
+}
+
+enum err_code engine_new(const struct ports *ports, const struct engine_options *options, struct engine **ret_engine,
+                         struct err *err)
+{
+	struct engine *engine = calloc(1, sizeof *engine);
+	if (!engine)
+		return err_set(err, ERR_NO_MEMORY, "engine");
+	engine->ports = *ports;
+	engine->options = *options;
+	engine->kind = kind_info(options->kind);
+	engine->all.prev = engine->all.next = &engine->all;
+	make_metrics(engine);
+	const struct kafka_consumer_options consumer = {
+	        .group = engine->kind->vendor,
+	        .topics = &engine->kind->topic,
+	        .topic_count = 1,
+	        .max_outstanding = options->max_in_flight,
+	        .max_span = SPAN_PER_PARTITION,
+	        .instance_id = options->instance_id,
+	        .revoke_wait_ms = REVOKE_WAIT_MS,
+	        .queued_kbytes = PREFETCH_KBYTES,
+	        .on_record = on_record,
+	        .on_assignment = on_assignment,
+	        .ctx = engine,
+	};
+	enum err_code code = kafka_consumer_new(ports->kafka, &consumer, ports->loop, &engine->consumer, err);
+	if (code != ERR_OK)
+		free(engine);
+	else
+		*ret_engine = engine;
+	return code;
+}
+
+/* fn ends at most the job it is called for. */
+static void for_each_job(struct engine *engine, void (*fn)(struct job *job))
+{
+	for (struct job *job = engine->all.next, *next; job != &engine->all; job = next) {
+		next = job->next;
+		fn(job);
+	}
+}
+
+static void hand_back_if_waiting(struct job *job)
+{
+	bool waits = !job->begun || (job->timer_runs && !job_step_is_publish(job->then));
+	if (!job->abandoned && waits)
+		job_hand_back(job);
+}
+
+void engine_stop(struct engine *engine)
+{
+	engine->stopping = true;
+	kafka_consumer_stop(engine->consumer);
+	for_each_job(engine, hand_back_if_waiting);
+}
+
+size_t engine_in_flight(const struct engine *engine)
+{
+	return engine->jobs;
+}
+
+int64_t engine_lag(const struct engine *engine)
+{
+	return kafka_consumer_lag(engine->consumer);
+}
+
+bool engine_is_up(const struct engine *engine)
+{
+	return kafka_consumer_is_up(engine->consumer);
+}
+
+static void hand_back_if_left(struct job *job)
+{
+	if (!job->abandoned)
+		job_hand_back(job);
+}
+
+void engine_abandon(struct engine *engine)
+{
+	engine->stopping = true;
+	for_each_job(engine, hand_back_if_left);
+	kafka_consumer_close(engine->consumer);
+	engine->consumer = NULL;
+}
+
+void engine_free(struct engine *engine)
+{
+	if (!engine)
+		return;
+	assert(engine->jobs == 0 && !engine->consumer);
+	free(engine);
+}

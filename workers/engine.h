@@ -1,0 +1,43 @@
+/* engine: takes the requests of one kind through lease, vendor call, state and commit, thousands at a time, one at a
+ * time per id. Every wait is an event of the loop; nothing blocks.
+ *
+ * The order that makes a crash at any point harmless: dead letter acked, result acked, offset done, then Redis. */
+#ifndef VERIFYD_ENGINE_H
+#define VERIFYD_ENGINE_H
+
+#include "workers/ports.h"
+#include "workers/projector.h"
+
+struct engine;
+
+struct engine_options {
+	enum kind kind;
+	const struct vendor *vendor;
+	void *vendor_self; /* the vendor's; must outlive the engine */
+	size_t max_in_flight;
+	int max_attempts;
+	const char *instance_id;     /* NULL: dynamic membership */
+	struct projector *projector; /* told what already stands in Redis */
+	/* Consumer (re)assigned: the worker counts as started. */
+	void (*on_assignment)(void *ctx, size_t partitions);
+	void *ctx;
+};
+
+/* Starts consuming. Returns: ERR_OK; what kafka_consumer_new returns; ERR_NO_MEMORY. ports must outlive the engine. */
+enum err_code engine_new(const struct ports *ports, const struct engine_options *options, struct engine **ret_engine,
+                         struct err *err) WARN_UNUSED;
+
+/* Drain 1: no more records; jobs that only wait for a timer are handed back; calls in flight may end. */
+void engine_stop(struct engine *engine);
+size_t engine_in_flight(const struct engine *engine);
+int64_t engine_lag(const struct engine *engine);
+bool engine_is_up(const struct engine *engine);
+
+/* Drain 2: hands back what is left (its records come again elsewhere) and leaves the group. Deliveries on their way are
+ * reported by kafka_producer_close, which must come between this and engine_free. */
+void engine_abandon(struct engine *engine);
+
+/* Accepts NULL. The loop must have run until the jobs' handles have closed. */
+void engine_free(struct engine *engine);
+
+#endif

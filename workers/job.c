@@ -1,0 +1,162 @@
+/* job: reading a record, and building hops, dead letters and results. */
+#include "workers/job.h"
+#include "common/base/clock.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NUMBER_BYTES = 24, MAX_HEADERS = 16, KEY_BYTES = ID_BYTES + TOKEN_BYTES + 1 };
+
+/* Headers of a record under construction, with room for the numbers among them. */
+struct headers {
+	struct kafka_header list[MAX_HEADERS];
+	char numbers[MAX_HEADERS][NUMBER_BYTES];
+	size_t count;
+};
+
+static void add_text(struct headers *headers, const char *name, const char *value)
+{
+	if (value && *value && headers->count < MAX_HEADERS)
+		headers->list[headers->count++] = (struct kafka_header){name, value};
+}
+
+static void add_number(struct headers *headers, const char *name, int64_t value)
+{
+	char *text = headers->numbers[headers->count];
+	snprintf(text, NUMBER_BYTES, "%" PRId64, value);
+	add_text(headers, name, text);
+}
+
+static void add_if(struct headers *headers, const char *name, int64_t value)
+{
+	if (value)
+		add_number(headers, name, value);
+}
+
+/* What every copy of a request carries on. */
+static void add_common(struct headers *headers, const struct job *job)
+{
+	const struct request *request = &job->request;
+	add_number(headers, HEADER_SCHEMA, REQUEST_SCHEMA);
+	add_text(headers, HEADER_OP, request->kind < KIND_COUNT ? kind_info(request->kind)->op : NULL);
+	add_if(headers, HEADER_DEADLINE, request->deadline_ms);
+	add_if(headers, HEADER_REPLAYS, request->replays);
+	add_if(headers, HEADER_FIRST_FAILURE, request->first_failure_ms);
+	add_text(headers, HEADER_TRACEPARENT, request->traceparent);
+}
+
+static enum err_code read_not_before(struct job *job)
+{
+	size_t len;
+	const char *value = kafka_record_header(job->record, HEADER_NOT_BEFORE, &len);
+	char text[NUMBER_BYTES];
+	if (!value || len == 0 || len >= sizeof text)
+		return value ? ERR_INVALID : ERR_OK;
+	memcpy(text, value, len);
+	text[len] = '\0';
+	return sscanf(text, "%" SCNd64, &job->not_before_ms) == 1 ? ERR_OK : ERR_INVALID;
+}
+
+enum err_code job_read(struct job *job, struct err *err)
+{
+	struct kafka_record *record = job->record;
+	enum err_code code = request_decode(record->value, record->value_len, &job->request, err);
+	if (code != ERR_OK) {
+		job->request.kind = KIND_COUNT;
+		return code;
+	}
+	const char *name, *value;
+	size_t len;
+	for (size_t i = 0; code == ERR_OK && kafka_record_header_at(record, i, &name, &value, &len); i++)
+		code = request_set_header(&job->request, name, value, len, err);
+	if (code == ERR_OK && read_not_before(job) != ERR_OK)
+		code = err_set(err, ERR_INVALID, "header %s: not a number", HEADER_NOT_BEFORE);
+	return code;
+}
+
+void job_wipe_call(struct job *job)
+{
+	if (!job->built)
+		return;
+	job->built = false;
+	person_fini(&job->person);
+	http_request_fini(&job->http);
+}
+
+static enum err_code send_request(struct job *job, const char *topic, const char *key, const struct headers *headers,
+                                  struct err *err)
+{
+	const struct kafka_message message = {
+	        .topic = topic,
+	        .key = key,
+	        .value = job->record->value,
+	        .value_len = job->record->value_len,
+	        .headers = headers->list,
+	        .header_count = headers->count,
+	        .delivery = &job->delivery,
+	};
+	return kafka_producer_send(job->ports->producer, &message, err);
+}
+
+enum err_code job_send_hop(struct job *job, struct err *err)
+{
+	struct headers headers = {.count = 0};
+	add_common(&headers, job);
+	add_number(&headers, HEADER_ATTEMPT, job->request.attempts);
+	add_number(&headers, HEADER_NOT_BEFORE, clock_unix_ms() + job->hop_wait_ms);
+	add_text(&headers, HEADER_TARGET, kind_info(job->request.kind)->topic);
+	return send_request(job, delay_tier_for(job->hop_wait_ms)->topic, job->request.id, &headers, err);
+}
+
+/* A poison record keeps its key where it has a usable one, so that it can be found. */
+static const char *dead_letter_key(const struct job *job, char out[KEY_BYTES])
+{
+	if (job->request.id[0])
+		return job->request.id;
+	size_t len = job->record->key_len < KEY_BYTES - 1 ? job->record->key_len : KEY_BYTES - 1;
+	if (job->record->key)
+		memcpy(out, job->record->key, len);
+	out[job->record->key ? len : 0] = '\0';
+	return out;
+}
+
+enum err_code job_send_dead_letter(struct job *job, struct err *err)
+{
+	char key[KEY_BYTES];
+	struct headers headers = {.count = 0};
+	bool poison = job->request.kind == KIND_COUNT;
+	add_common(&headers, job);
+	add_text(&headers, HEADER_CLASS, poison ? "poison" : kind_info(job->request.kind)->topic);
+	add_text(&headers, HEADER_ERROR, reason_name(job->reason));
+	add_text(&headers, HEADER_MESSAGE, job->detail && *job->detail ? job->detail : reason_text(job->reason));
+	add_number(&headers, HEADER_ATTEMPTS, job->request.attempts);
+	add_number(&headers, HEADER_LAST_FAILURE, clock_unix_ms());
+	return send_request(job, "dead", dead_letter_key(job, key), &headers, err);
+}
+
+enum err_code job_send_result(struct job *job, struct err *err)
+{
+	char key[KEY_BYTES];
+	/* A completed result has a key of its own, so that compaction cannot bury the first one under a zombie's. */
+	bool completed = job->state.state == STATE_COMPLETED;
+	snprintf(key, sizeof key, "%s%s%s", job->request.id, completed ? "!" : "", completed ? job->token : "");
+	struct headers headers = {.count = 0};
+	add_number(&headers, HEADER_SCHEMA, VERIFICATION_SCHEMA);
+	add_text(&headers, HEADER_TRACEPARENT, job->request.traceparent);
+	struct buf value;
+	buf_init(&value, VERIFICATION_MAX_BYTES);
+	enum err_code code = verification_encode(&job->state, &value);
+	const struct kafka_message message = {
+	        .topic = "results",
+	        .key = key,
+	        .value = value.data,
+	        .value_len = value.len,
+	        .headers = headers.list,
+	        .header_count = headers.count,
+	        .delivery = &job->delivery,
+	};
+	if (code == ERR_OK)
+		code = kafka_producer_send(job->ports->producer, &message, err);
+	buf_fini(&value);
+	return code;
+}

@@ -1,0 +1,65 @@
+/* job: one record on its way through the engine, and the records that come out of it. No flow here: see engine.c. */
+#ifndef VERIFYD_JOB_H
+#define VERIFYD_JOB_H
+
+#include "common/adapters/kafka_consumer.h"
+#include "workers/ports.h"
+
+struct engine;
+
+struct job {
+	struct engine *engine;
+	const struct ports *ports;
+	struct kafka_record *record; /* NULL once it was done or dropped */
+	struct request request;
+	struct verification state; /* what is known; after a step: what is to be published */
+	unsigned effects;
+	char token[TOKEN_BYTES]; /* names this try at the lease, and the key of a completed result */
+	bool leased;
+
+	/* the call: only between build and read */
+	struct person person;
+	struct http_request http;
+	struct http_call *call;
+	bool built;
+
+	/* unix ms */
+	int64_t not_before_ms, taken_ms, asked_ms, answered_ms;
+	int64_t started_us;  /* monotonic: the call's latency */
+	enum reason reason;  /* of the last failure */
+	const char *detail;  /* constant text about it */
+	int64_t hop_wait_ms; /* how long the next hop is to take */
+
+	/* waiting for a timer or an ack, then `then` is called */
+	uv_timer_t timer;
+	bool begun, timer_open, timer_runs, abandoned;
+	bool held; /* an ack or an answer of Redis is on its way: the job must stay */
+	void (*then)(struct job *job);
+	void (*again)(struct job *job); /* after a failed delivery */
+	struct kafka_delivery delivery;
+	int32_t acked_partition;
+	int64_t acked_offset;
+
+	struct job *bucket_next; /* job_table: other ids of the same bucket */
+	struct job *same_next;   /* job_table: the same id, waits until this one has ended */
+	struct job *prev, *next; /* all jobs of the engine */
+};
+
+/* Reads the record into job->request. Returns: ERR_OK; ERR_INVALID or ERR_LIMIT (poison: err says why); ERR_NO_MEMORY.
+ */
+enum err_code job_read(struct job *job, struct err *err) WARN_UNUSED;
+
+/* Wipes what the call needed: the person's fields and the request that was built of them. */
+void job_wipe_call(struct job *job);
+
+/* Sends the job's request to the delay topic for `wait_ms`; it comes back to its own topic. What kafka_producer_send
+ * returns. */
+enum err_code job_send_hop(struct job *job, struct err *err) WARN_UNUSED;
+
+/* Sends the request (or, for poison, the record's bytes as they are) to `dead`. */
+enum err_code job_send_dead_letter(struct job *job, struct err *err) WARN_UNUSED;
+
+/* Sends job->state to `results`. */
+enum err_code job_send_result(struct job *job, struct err *err) WARN_UNUSED;
+
+#endif

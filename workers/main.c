@@ -1,0 +1,61 @@
+/* verifyd-worker: command line, then worker_run. */
+#include "common/base/cli.h"
+#include "common/base/log.h"
+#include "common/base/process.h"
+#include "workers/worker.h"
+#include <curl/curl.h>
+#include <string.h>
+
+static int run(const struct config *config, const char *names)
+{
+	struct worker_vendors vendors;
+	int status = CLI_USAGE;
+	if (worker_vendors_init(names, config, stderr, &vendors) == 0) {
+		process_prepare();
+		status = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? worker_run(config, &vendors) : CLI_FAILED;
+		curl_global_cleanup();
+	}
+	worker_vendors_fini(&vendors);
+	return status;
+}
+
+struct arguments {
+	const char *vendor;
+};
+
+static int check(const struct config *config, FILE *complaints, void *ctx)
+{
+	const struct arguments *arguments = ctx;
+	struct worker_vendors vendors;
+	if (!arguments->vendor) {
+		fputs("--vendor: missing; name the vendors this worker serves, e.g. --vendor biocatch\n", complaints);
+		return 1;
+	}
+	int mistakes = worker_vendors_init(arguments->vendor, config, complaints, &vendors);
+	worker_vendors_fini(&vendors);
+	return mistakes;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {NULL};
+	const struct cli_flag flags[] = {
+		{"--vendor", "NAME[,NAME]", "the vendors whose requests this worker serves", &arguments.vendor},
+	};
+	const struct cli_spec spec = {
+		.program = "verifyd-worker",
+		.summary = "takes verification requests from Kafka, asks the vendors, stores the results",
+		.reads = CONFIG_WORKER,
+		.flags = flags,
+		.flag_count = sizeof flags / sizeof *flags,
+		.check = check,
+		.check_ctx = &arguments,
+	};
+	struct config *config = NULL;
+	int status = CLI_USAGE;
+	if (!cli_start(&spec, argc, argv, &config, &status))
+		return status;
+	status = run(config, arguments.vendor);
+	config_free(config);
+	return status;
+}

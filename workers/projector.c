@@ -1,0 +1,277 @@
+/* projector: a queue of results that are waited on until they are PROJECTOR_LAG_MS old, then written where Redis lacks
+ * them. */
+#include "workers/projector.h"
+#include "common/adapters/kafka_consumer.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SETTLED_SLOTS = 32768, /* places remembered; a power of two; a forgotten one is merely written again */
+	MAX_OUTSTANDING = 4096,
+	MAX_WRITES = 512, /* on their way to Redis at once */
+	TICK_MS = 100,
+	REVOKE_WAIT_MS = 2000,
+	PREFETCH_KBYTES = 4096,
+};
+
+/* A result that waits, or is on its way to Redis. */
+struct item {
+	struct projector *projector;
+	struct kafka_record *record;
+	int64_t due_ms; /* unix ms */
+	bool abandoned; /* revoked while its write was on its way */
+	struct item *prev, *next;
+};
+
+struct place {
+	int32_t partition;
+	int64_t offset; /* -1: free */
+};
+
+struct projector {
+	struct ports ports;
+	struct kafka_consumer *consumer;
+	uv_timer_t timer;
+	struct item waiting, writing; /* ring heads, oldest first */
+	size_t waiting_count, writing_count;
+	bool stopping, closing, timer_closed;
+	struct metric *written, *present, *skipped, *unreadable;
+	struct place settled[SETTLED_SLOTS];
+};
+
+static void ring_init(struct item *head)
+{
+	head->prev = head->next = head;
+}
+
+static void ring_add(struct item *head, struct item *item)
+{
+	item->next = head;
+	item->prev = head->prev;
+	item->prev->next = item;
+	head->prev = item;
+}
+
+static void ring_remove(struct item *item)
+{
+	item->prev->next = item->next;
+	item->next->prev = item->prev;
+}
+
+static struct place *place_of(struct projector *projector, int32_t partition, int64_t offset)
+{
+	uint64_t hash = ((uint64_t)offset * 0x9E3779B97F4A7C15u) ^ ((uint64_t)(uint32_t)partition << 7);
+	return &projector->settled[(hash >> 16) & (SETTLED_SLOTS - 1)];
+}
+
+void projector_note_settled(struct projector *projector, int32_t partition, int64_t offset)
+{
+	*place_of(projector, partition, offset) = (struct place){partition, offset};
+}
+
+static bool is_settled(struct projector *projector, const struct kafka_record *record)
+{
+	const struct place *place = place_of(projector, record->partition, record->offset);
+	return place->partition == record->partition && place->offset == record->offset;
+}
+
+static void free_when_closed(struct projector *projector)
+{
+	if (projector->closing && projector->timer_closed && projector->writing_count == 0)
+		free(projector);
+}
+
+static void on_written(void *ctx, enum err_code code, bool written)
+{
+	struct item *item = ctx;
+	struct projector *projector = item->projector;
+	ring_remove(item);
+	projector->writing_count--;
+	if (code == ERR_OK && !item->abandoned) {
+		metric_add(written ? projector->written : projector->present, 1);
+		kafka_record_done(item->record);
+		free(item);
+	} else if (item->abandoned || projector->stopping) {
+		kafka_record_drop(item->record);
+		free(item);
+	} else { /* Redis is away: first in line again */
+		ring_add(projector->waiting.next, item);
+		projector->waiting_count++;
+	}
+	free_when_closed(projector);
+}
+
+/* Returns: false when Redis takes nothing now. */
+static bool write_item(struct projector *projector, struct item *item)
+{
+	struct verification verification;
+	struct err err;
+	struct kafka_record *record = item->record;
+	enum err_code code = verification_decode(record->value, record->value_len, &verification, &err);
+	if (code != ERR_OK) {
+		metric_add(projector->unreadable, 1);
+		log_warn("result_unreadable", LOG_INT("partition", record->partition),
+		         LOG_INT("offset", record->offset), LOG_STR("why", err.msg));
+		kafka_record_done(record);
+		free(item);
+		return true;
+	}
+	ring_add(&projector->writing, item);
+	projector->writing_count++;
+	code = redis_store_put(projector->ports.store, &verification, record->value, record->value_len,
+	                       kind_info(verification.kind)->op, NULL, NULL, on_written, item);
+	if (code == ERR_OK)
+		return true;
+	on_written(item, ERR_UNAVAILABLE, false);
+	return false;
+}
+
+static void write_next(struct projector *projector)
+{
+	int64_t now = clock_unix_ms();
+	while (projector->waiting_count > 0 && projector->writing_count < MAX_WRITES) {
+		struct item *item = projector->waiting.next;
+		if (item->due_ms > now || !redis_store_is_up(projector->ports.store))
+			return;
+		ring_remove(item);
+		projector->waiting_count--;
+		if (is_settled(projector, item->record)) {
+			metric_add(projector->skipped, 1);
+			kafka_record_done(item->record);
+			free(item);
+		} else if (!write_item(projector, item)) {
+			return;
+		}
+	}
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	write_next(timer->data);
+}
+
+static void on_record(void *ctx, struct kafka_record *record)
+{
+	struct projector *projector = ctx;
+	struct item *item = record->value ? calloc(1, sizeof *item) : NULL;
+	if (!item) { /* a tombstone, or no memory: the next rebalance brings it again */
+		if (record->value)
+			kafka_record_drop(record);
+		else
+			kafka_record_done(record);
+		return;
+	}
+	item->projector = projector;
+	item->record = record;
+	item->due_ms = record->timestamp_ms + PROJECTOR_LAG_MS;
+	ring_add(&projector->waiting, item);
+	projector->waiting_count++;
+}
+
+static void drop_waiting(struct projector *projector)
+{
+	while (projector->waiting_count > 0) {
+		struct item *item = projector->waiting.next;
+		ring_remove(item);
+		projector->waiting_count--;
+		kafka_record_drop(item->record);
+		free(item);
+	}
+}
+
+/* Partitions moved: what is queued belongs to somebody else now, or comes again. */
+static void on_assignment(void *ctx, size_t partitions)
+{
+	struct projector *projector = ctx;
+	(void)partitions;
+	drop_waiting(projector);
+	for (struct item *item = projector->writing.next; item != &projector->writing; item = item->next)
+		item->abandoned = true;
+}
+
+static void make_metrics(struct projector *projector)
+{
+	static const char name[] = "verifyd_projected", help[] = "results the projector followed, by what Redis had";
+	struct metrics *metrics = projector->ports.metrics;
+	projector->written = metrics_counter(metrics, name, "redis=\"lacked\"", help);
+	projector->present = metrics_counter(metrics, name, "redis=\"had\"", help);
+	projector->skipped = metrics_counter(metrics, name, "redis=\"written_here\"", help);
+	projector->unreadable = metrics_counter(metrics, name, "redis=\"unreadable\"", help);
+}
+
+enum err_code projector_new(const struct ports *ports, const char *instance_id, struct projector **ret_projector,
+                            struct err *err)
+{
+	static const char *const topics[] = {"results"};
+	struct projector *projector = calloc(1, sizeof *projector);
+	if (!projector)
+		return err_set(err, ERR_NO_MEMORY, "projector");
+	projector->ports = *ports;
+	ring_init(&projector->waiting);
+	ring_init(&projector->writing);
+	for (size_t i = 0; i < SETTLED_SLOTS; i++)
+		projector->settled[i].offset = -1;
+	make_metrics(projector);
+	const struct kafka_consumer_options options = {
+	        .group = "projector",
+	        .topics = topics,
+	        .topic_count = 1,
+	        .max_outstanding = MAX_OUTSTANDING,
+	        .max_span = MAX_OUTSTANDING,
+	        .instance_id = instance_id,
+	        .revoke_wait_ms = REVOKE_WAIT_MS,
+	        .queued_kbytes = PREFETCH_KBYTES,
+	        .on_record = on_record,
+	        .on_assignment = on_assignment,
+	        .ctx = projector,
+	};
+	enum err_code code = kafka_consumer_new(ports->kafka, &options, ports->loop, &projector->consumer, err);
+	if (code != ERR_OK) {
+		free(projector);
+		return code;
+	}
+	(void)uv_timer_init(ports->loop, &projector->timer);
+	projector->timer.data = projector;
+	uv_timer_start(&projector->timer, on_tick, TICK_MS, TICK_MS);
+	*ret_projector = projector;
+	return ERR_OK;
+}
+
+void projector_stop(struct projector *projector)
+{
+	projector->stopping = true;
+	kafka_consumer_stop(projector->consumer);
+	drop_waiting(projector);
+}
+
+size_t projector_in_flight(const struct projector *projector)
+{
+	return projector->writing_count;
+}
+
+int64_t projector_lag(const struct projector *projector)
+{
+	return kafka_consumer_lag(projector->consumer);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	struct projector *projector = handle->data;
+	projector->timer_closed = true;
+	free_when_closed(projector);
+}
+
+void projector_close(struct projector *projector)
+{
+	if (!projector)
+		return;
+	assert(projector->stopping && projector->writing_count == 0);
+	kafka_consumer_close(projector->consumer);
+	projector->closing = true;
+	uv_timer_stop(&projector->timer);
+	uv_close((uv_handle_t *)&projector->timer, on_timer_closed);
+}

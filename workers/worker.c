@@ -1,0 +1,349 @@
+/* worker: start, watch, drain. The order of the drain is what keeps records from getting lost: intake stops, jobs end or
+ * are handed back, offsets are committed, deliveries are waited for, and only then are the ports closed. */
+#include "workers/worker.h"
+#include "common/adapters/ops_server.h"
+#include "common/base/clock.h"
+#include "common/base/json_out.h"
+#include "common/base/log.h"
+#include "workers/delay.h"
+#include "workers/engine.h"
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	TICK_MS = 50,
+	WATCH_MS = 250,
+	WAITING_LOG_MS = 5000,
+	MESSAGE_TIMEOUT_MS = 30000, /* a result that is not acked by then is sent again */
+	MAX_QUEUED_MESSAGES = 100000,
+	CONNECT_TIMEOUT_MS = 3000,
+	MAX_IDLE_S = 20,
+	CLOSE_RESERVE_MS = 3000, /* of DRAIN_MS: for commits, leaving the groups, last deliveries */
+	FLUSH_MS = 1000,
+	MAX_ENGINES = KIND_COUNT,
+};
+
+/* What the ops listener's thread may read. */
+struct shown {
+	atomic_bool started, draining, kafka_up, redis_up;
+	atomic_llong in_flight, lag;
+};
+
+struct worker {
+	const struct config *config;
+	uv_loop_t loop;
+	struct ports ports;
+	struct kafka_client *kafka;
+	struct redis_url redis_url;
+	struct seal_ring *ring;
+	struct metrics *metrics;
+	struct engine *engines[MAX_ENGINES];
+	size_t engine_count;
+	size_t assigned; /* consumers that have joined at least once */
+	struct delay *delay;
+	struct projector *projector;
+	struct ops_server *ops;
+	uv_signal_t on_term, on_int;
+	uv_timer_t tick;
+	int64_t drain_until_ms, watched_ms, waiting_logged_ms;
+	struct shown shown;
+	struct metric *lag;
+};
+
+/* ---- vendors ---- */
+
+static int add_vendor(const char *name, size_t len, const struct config *config, FILE *complaints,
+		      struct worker_vendors *vendors)
+{
+	const struct vendor *vendor = vendor_by_name(name, len);
+	if (!vendor || vendors->count == WORKER_MAX_VENDORS) {
+		fprintf(complaints, "--vendor: no vendor '%.*s'; there is:", (int)len, name);
+		for (const struct vendor *const *each = vendors_all; *each; each++)
+			fprintf(complaints, " %s", (*each)->name);
+		fputc('\n', complaints);
+		return 1;
+	}
+	void *self = NULL;
+	if (vendor->configure(config, complaints, &self) != ERR_OK)
+		return 1;
+	vendors->list[vendors->count].vendor = vendor;
+	vendors->list[vendors->count++].self = self;
+	return 0;
+}
+
+int worker_vendors_init(const char *names, const struct config *config, FILE *complaints,
+			struct worker_vendors *ret_vendors)
+{
+	int mistakes = 0;
+	*ret_vendors = (struct worker_vendors){.count = 0};
+	while (*names) {
+		size_t len = strcspn(names, ",");
+		mistakes += add_vendor(names, len, config, complaints, ret_vendors);
+		names += len + (names[len] == ',');
+	}
+	if (mistakes == 0 && ret_vendors->count == 0) {
+		fputs("--vendor: name at least one vendor\n", complaints);
+		mistakes++;
+	}
+	return mistakes;
+}
+
+void worker_vendors_fini(struct worker_vendors *vendors)
+{
+	for (size_t i = 0; i < vendors->count; i++)
+		vendors->list[i].vendor->free(vendors->list[i].self);
+	vendors->count = 0;
+}
+
+/* ---- what the ops listener shows ---- */
+
+static bool is_ready(void *ctx)
+{
+	const struct worker *worker = ctx;
+	return atomic_load(&worker->shown.started) && !atomic_load(&worker->shown.draining);
+}
+
+static bool health(void *ctx, struct buf *out)
+{
+	const struct shown *shown = &((const struct worker *)ctx)->shown;
+	bool kafka = atomic_load(&shown->kafka_up), redis = atomic_load(&shown->redis_up);
+	struct json_out json;
+	json_out_begin(&json, out);
+	json_out_object(&json, NULL);
+	json_out_str(&json, "status", kafka && redis ? "ok" : "degraded");
+	json_out_bool(&json, "started", atomic_load(&shown->started));
+	json_out_bool(&json, "draining", atomic_load(&shown->draining));
+	json_out_str(&json, "kafka", kafka ? "up" : "down");
+	json_out_str(&json, "redis", redis ? "up" : "down");
+	json_out_int(&json, "in_flight", atomic_load(&shown->in_flight));
+	json_out_int(&json, "lag", atomic_load(&shown->lag));
+	json_out_object_end(&json);
+	return json_out_end(&json) == ERR_OK && kafka && redis;
+}
+
+static size_t in_flight(const struct worker *worker)
+{
+	size_t sum = delay_in_flight(worker->delay) + projector_in_flight(worker->projector);
+	for (size_t i = 0; i < worker->engine_count; i++)
+		sum += engine_in_flight(worker->engines[i]);
+	return sum;
+}
+
+static void log_waiting(struct worker *worker, int64_t now)
+{
+	if (now - worker->waiting_logged_ms < WAITING_LOG_MS)
+		return;
+	worker->waiting_logged_ms = now;
+	log_warn("waiting", LOG_STR("for_kafka", worker->assigned < worker->engine_count ? "yes: brokers and topics" : "no"),
+		 LOG_STR("for_redis", redis_store_is_up(worker->ports.store) ? "no" : "yes"));
+}
+
+static void watch(struct worker *worker, int64_t now)
+{
+	bool kafka_up = kafka_producer_is_up(worker->ports.producer), redis_up = redis_store_is_up(worker->ports.store);
+	long long lag = 0;
+	for (size_t i = 0; i < worker->engine_count; i++) {
+		kafka_up = kafka_up && engine_is_up(worker->engines[i]);
+		lag += engine_lag(worker->engines[i]);
+	}
+	atomic_store(&worker->shown.kafka_up, kafka_up);
+	atomic_store(&worker->shown.redis_up, redis_up);
+	atomic_store(&worker->shown.in_flight, (long long)in_flight(worker));
+	atomic_store(&worker->shown.lag, lag);
+	metric_set(worker->lag, lag);
+	if (atomic_load(&worker->shown.started))
+		return;
+	if (worker->assigned >= worker->engine_count && redis_up) {
+		atomic_store(&worker->shown.started, true);
+		log_info("started", LOG_INT("engines", worker->engine_count));
+	} else {
+		log_waiting(worker, now);
+	}
+}
+
+static void on_assignment(void *ctx, size_t partitions)
+{
+	struct worker *worker = ctx;
+	(void)partitions;
+	worker->assigned++;
+}
+
+/* ---- drain ---- */
+
+static void begin_drain(uv_signal_t *handle, int signal_number)
+{
+	struct worker *worker = handle->data;
+	if (atomic_exchange(&worker->shown.draining, true))
+		return;
+	int64_t drain_ms = config_int(worker->config, CONFIG_DRAIN_MS) - CLOSE_RESERVE_MS;
+	worker->drain_until_ms = clock_mono_ms() + (drain_ms > 0 ? drain_ms : 0);
+	log_info("draining", LOG_STR("signal", signal_number == SIGTERM ? "TERM" : "INT"),
+		 LOG_INT("in_flight", in_flight(worker)));
+	for (size_t i = 0; i < worker->engine_count; i++)
+		engine_stop(worker->engines[i]);
+	delay_stop(worker->delay);
+	projector_stop(worker->projector);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+	int64_t now = clock_mono_ms();
+	if (now - worker->watched_ms >= WATCH_MS) {
+		worker->watched_ms = now;
+		watch(worker, now);
+	}
+	if (atomic_load(&worker->shown.draining) && (in_flight(worker) == 0 || now >= worker->drain_until_ms))
+		uv_stop(&worker->loop);
+}
+
+/* Lets the loop turn until Redis has been sent what is queued for it. */
+static void flush_loop(struct worker *worker)
+{
+	for (int i = 0; i < 10; i++) {
+		uv_run(&worker->loop, UV_RUN_NOWAIT);
+		uv_sleep(5);
+	}
+}
+
+static void drain(struct worker *worker)
+{
+	size_t left = in_flight(worker);
+	for (size_t i = 0; i < worker->engine_count; i++)
+		engine_abandon(worker->engines[i]);
+	delay_abandon(worker->delay);
+	kafka_producer_close(worker->ports.producer, FLUSH_MS);
+	flush_loop(worker);
+	redis_store_close(worker->ports.store);
+	projector_close(worker->projector);
+	http_curl_close(worker->ports.http);
+	uv_close((uv_handle_t *)&worker->on_term, NULL);
+	uv_close((uv_handle_t *)&worker->on_int, NULL);
+	uv_close((uv_handle_t *)&worker->tick, NULL);
+	uv_run(&worker->loop, UV_RUN_DEFAULT);
+	for (size_t i = 0; i < worker->engine_count; i++)
+		engine_free(worker->engines[i]);
+	delay_free(worker->delay);
+	log_info("stopped", LOG_INT("handed_back", left));
+}
+
+/* ---- start ---- */
+
+static enum err_code open_ports(struct worker *worker, struct err *err)
+{
+	struct ports *ports = &worker->ports;
+	const struct config *config = worker->config;
+	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES, "0"};
+	const struct http_curl_options http = {
+		.max_connections = (int)config_int(config, CONFIG_MAX_IN_FLIGHT) * (int)worker->engine_count,
+		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+		.max_idle_s = MAX_IDLE_S,
+	};
+	enum err_code code;
+	if ((code = metrics_new(&worker->metrics)) != ERR_OK ||
+	    (code = seal_ring_new(config_str(config, CONFIG_SEAL_KEYS), &worker->ring, err)) != ERR_OK ||
+	    (code = redis_url_parse(config_str(config, CONFIG_REDIS_URL), &worker->redis_url, err)) != ERR_OK ||
+	    (code = kafka_client_new(config, "verifyd-worker", &worker->kafka, err)) != ERR_OK)
+		return code;
+	*ports = (struct ports){.loop = &worker->loop, .config = config, .kafka = worker->kafka, .ring = worker->ring,
+				.metrics = worker->metrics};
+	if ((code = kafka_producer_new(worker->kafka, &producer, &worker->loop, &ports->producer, err)) != ERR_OK ||
+	    (code = redis_store_new(&worker->loop, &worker->redis_url, config_int(config, CONFIG_RESULT_RETENTION), NULL,
+				    NULL, &ports->store, err)) != ERR_OK ||
+	    (code = http_curl_new(&worker->loop, &http, &ports->http, err)) != ERR_OK)
+		return code;
+	worker->lag = metrics_gauge(worker->metrics, "verifyd_lag", "", "requests in Kafka that are not done yet");
+	return ERR_OK;
+}
+
+static enum err_code open_engines(struct worker *worker, const struct worker_vendors *vendors, struct err *err)
+{
+	const struct config *config = worker->config;
+	const char *instance = config_str(config, CONFIG_INSTANCE_ID);
+	enum err_code code = projector_new(&worker->ports, instance, &worker->projector, err);
+	if (code == ERR_OK)
+		code = delay_new(&worker->ports, instance, &worker->delay, err);
+	for (unsigned kind = 0; kind < KIND_COUNT && code == ERR_OK; kind++) {
+		for (size_t i = 0; i < vendors->count && code == ERR_OK; i++) {
+			if (strcmp(kind_info((enum kind)kind)->vendor, vendors->list[i].vendor->name) != 0)
+				continue;
+			const struct engine_options options = {
+				.kind = (enum kind)kind,
+				.vendor = vendors->list[i].vendor,
+				.vendor_self = vendors->list[i].self,
+				.max_in_flight = (size_t)config_int(config, CONFIG_MAX_IN_FLIGHT),
+				.max_attempts = (int)config_int(config, CONFIG_RETRY_MAX_ATTEMPTS),
+				.instance_id = instance,
+				.projector = worker->projector,
+				.on_assignment = on_assignment,
+				.ctx = worker,
+			};
+			code = engine_new(&worker->ports, &options, &worker->engines[worker->engine_count], err);
+			worker->engine_count += code == ERR_OK;
+		}
+	}
+	return code;
+}
+
+static enum err_code open_ops(struct worker *worker, struct err *err)
+{
+	const struct ops_server_options options = {
+		.listen = config_str(worker->config, CONFIG_OPS_LISTEN),
+		.metrics = worker->metrics,
+		.is_ready = is_ready,
+		.health = health,
+		.ctx = worker,
+	};
+	return ops_server_start(&options, &worker->ops, err);
+}
+
+static void start_watching(struct worker *worker)
+{
+	worker->waiting_logged_ms = clock_mono_ms();
+	uv_signal_init(&worker->loop, &worker->on_term);
+	uv_signal_init(&worker->loop, &worker->on_int);
+	uv_timer_init(&worker->loop, &worker->tick);
+	worker->on_term.data = worker->on_int.data = worker->tick.data = worker;
+	uv_signal_start(&worker->on_term, begin_drain, SIGTERM);
+	uv_signal_start(&worker->on_int, begin_drain, SIGINT);
+	uv_timer_start(&worker->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+static void close_all(struct worker *worker)
+{
+	drain(worker);
+	ops_server_stop(worker->ops);
+	uv_loop_close(&worker->loop);
+	kafka_client_free(worker->kafka);
+	seal_ring_free(worker->ring);
+	metrics_free(worker->metrics);
+	redis_url_fini(&worker->redis_url);
+	free(worker);
+}
+
+int worker_run(const struct config *config, const struct worker_vendors *vendors)
+{
+	struct err err = {ERR_OK, ""};
+	struct worker *worker = calloc(1, sizeof *worker);
+	if (!worker || uv_loop_init(&worker->loop) != 0) {
+		free(worker);
+		return 1;
+	}
+	worker->config = config;
+	enum err_code code = open_ports(worker, &err);
+	if (code == ERR_OK)
+		code = open_ops(worker, &err);
+	if (code == ERR_OK)
+		code = open_engines(worker, vendors, &err);
+	if (code != ERR_OK) {
+		/* The process ends here: the operating system takes back what was opened. */
+		log_error("cannot_start", LOG_STR("error", err_text(code)), LOG_STR("why", err.msg));
+		return 1;
+	}
+	start_watching(worker);
+	uv_run(&worker->loop, UV_RUN_DEFAULT);
+	close_all(worker);
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* worker: one process's parts put together: ports, one engine per kind of the chosen vendors, delay, projector, ops
+ * listener; and their drain. */
+#ifndef VERIFYD_WORKER_H
+#define VERIFYD_WORKER_H
+
+#include "workers/vendors/vendor.h"
+
+enum { WORKER_MAX_VENDORS = 16 };
+
+/* The vendors that --vendor names, configured. */
+struct worker_vendors {
+	struct {
+		const struct vendor *vendor;
+		void *self;
+	} list[WORKER_MAX_VENDORS];
+	size_t count;
+};
+
+/* Reads "jumio,biocatch" and configures each. Every mistake is one line in complaints.
+ * Returns: how many mistakes; *ret_vendors must be ended by worker_vendors_fini in any case. */
+int worker_vendors_init(const char *names, const struct config *config, FILE *complaints,
+			struct worker_vendors *ret_vendors);
+void worker_vendors_fini(struct worker_vendors *vendors);
+
+/* Runs until SIGTERM or SIGINT, then drains for VERIFYD_DRAIN_MS at most.
+ * Returns: 0 after a drain; 1 when it could not start (logged). Blocks: until then. */
+int worker_run(const struct config *config, const struct worker_vendors *vendors);
+
+#endif
