@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Adds up JUnit reports of ctest and pytest and prints the one line that tests/run.sh ends with.
 
-A ctest entry that is a cmocka program counts as the tests inside it; one that broke off counts as one failure more.
+A ctest entry that is a cmocka program, or a vendor's table of cases, counts as what is inside it; one that broke off
+counts as one failure more.
 Usage: tally.py MISSING REPORT...   MISSING: steps that gave no report, each one a failure. Exit status 1 when any failed.
 """
 import re
@@ -10,6 +11,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 CMOCKA_LINE = re.compile(r"\[\s*(RUN|OK|FAILED|SKIPPED)\s*\] (\S+)$")
+VENDOR_LINE = re.compile(r"^\w+: (\d+) cases in \d+ files, (\d+) failed$", re.M)
 
 
 def failed(case):
@@ -37,7 +39,10 @@ def count_cmocka(text):
 
 def count_case(case):
     """[passed, failed, skipped] of one testcase element."""
-    inner = count_cmocka(case.findtext("system-out") or "")
+    text = case.findtext("system-out") or ""
+    inner = count_cmocka(text)
+    for cases, bad in VENDOR_LINE.findall(text):
+        inner = [inner[0] + int(cases) - int(bad), inner[1] + int(bad), inner[2]]
     if sum(inner) and not skipped(case):
         inner[1] += failed(case) and not inner[1]
         return inner

@@ -78,44 +78,58 @@ static size_t on_write(char *data, size_t size, size_t count, void *ctx)
 			return false;                                                                                  \
 	} while (0)
 
+/* The same for every handle. */
+static const struct {
+	CURLoption option;
+	long value;
+} fixed_options[] = {
+        {CURLOPT_FOLLOWLOCATION, 0},
+        {CURLOPT_NOSIGNAL, 1},
+        {CURLOPT_DISALLOW_USERNAME_IN_URL, 1},
+        {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
+        {CURLOPT_SSL_VERIFYPEER, 1},
+        {CURLOPT_SSL_VERIFYHOST, 2},
+        {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2}, /* or newer */
+        {CURLOPT_TCP_NODELAY, 1},
+        {CURLOPT_TCP_KEEPALIVE, 1},
+        {CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
+        {CURLOPT_TCP_KEEPINTVL, KEEPALIVE_PROBE_S},
+        {CURLOPT_BUFFERSIZE, READ_BUFFER_BYTES},
+        {CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES},
+};
+
 static bool set_connection(CURL *easy, const struct http_curl_options *options, CURLSH *share)
 {
+	for (size_t i = 0; i < sizeof(fixed_options) / sizeof(fixed_options[0]); i++)
+		SET(fixed_options[i].option, fixed_options[i].value);
 	SET(CURLOPT_SHARE, share);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_PROXY, ""); /* not the environment's either */
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
-	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(CURLOPT_TCP_NODELAY, 1L);
-	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S);
-	SET(CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_PROBE_S);
 	SET(CURLOPT_MAXAGE_CONN, (long)options->max_idle_s);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
 	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)HTTP_MAX_RESPONSE_BYTES);
-	SET(CURLOPT_BUFFERSIZE, (long)READ_BUFFER_BYTES);
-	SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER_BYTES);
 	return true;
 }
 
-static bool set_callbacks(CURL *easy, struct http_exchange *exchange, void *owner)
+static bool set_callbacks(CURL *easy)
+{
+	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+	SET(CURLOPT_CLOSESOCKETFUNCTION, http_watch_close);
+	SET(CURLOPT_PREREQFUNCTION, on_prereq);
+	SET(CURLOPT_READFUNCTION, on_read);
+	SET(CURLOPT_SEEKFUNCTION, on_seek);
+	SET(CURLOPT_WRITEFUNCTION, on_write);
+	return true;
+}
+
+static bool set_contexts(CURL *easy, struct http_exchange *exchange, void *owner)
 {
 	SET(CURLOPT_PRIVATE, owner);
-	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
 	SET(CURLOPT_OPENSOCKETDATA, exchange);
-	SET(CURLOPT_CLOSESOCKETFUNCTION, http_watch_close);
 	SET(CURLOPT_CLOSESOCKETDATA, exchange->watches); /* the connection outlives the exchange */
-	SET(CURLOPT_PREREQFUNCTION, on_prereq);
 	SET(CURLOPT_PREREQDATA, exchange);
-	SET(CURLOPT_READFUNCTION, on_read);
 	SET(CURLOPT_READDATA, exchange);
-	SET(CURLOPT_SEEKFUNCTION, on_seek);
 	SET(CURLOPT_SEEKDATA, exchange);
-	SET(CURLOPT_WRITEFUNCTION, on_write);
 	SET(CURLOPT_WRITEDATA, exchange);
 	return true;
 }
@@ -146,8 +160,8 @@ bool http_exchange_init(struct http_exchange *exchange, const struct http_curl_o
 	buf_init(&exchange->answer, HTTP_MAX_RESPONSE_BYTES);
 	exchange->watches = watches;
 	exchange->easy = curl_easy_init();
-	return exchange->easy && set_connection(exchange->easy, options, share) &&
-	       set_callbacks(exchange->easy, exchange, owner);
+	return exchange->easy && set_connection(exchange->easy, options, share) && set_callbacks(exchange->easy) &&
+	       set_contexts(exchange->easy, exchange, owner);
 }
 
 void http_exchange_fini(struct http_exchange *exchange)

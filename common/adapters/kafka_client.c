@@ -447,7 +447,7 @@ static enum err_code subscribe(const struct kafka_client *client, const struct k
 enum err_code kafka_client_join(const struct kafka_client *client, const struct kafka_membership *membership,
                                 rd_kafka_t **ret_rk, struct err *err)
 {
-	rd_kafka_conf_t *conf;
+	rd_kafka_conf_t *conf = NULL;
 	enum err_code code = kafka_client_conf(client, &conf, err);
 	if (code != ERR_OK)
 		return code;

@@ -78,7 +78,7 @@ B2C_BODIES = [(body, {"too_large"} if codes == {"too_large"} else {"bad_json", "
     (b"{}", {"missing_field"}), (b'{"customerSessionID":"x"}', {"missing_field"}), (b'{"uuid":"","customerSessionID":"x"}', {"missing_field", "bad_field"}),
     (b'{"uuid":5,"customerSessionID":"x"}', {"bad_field"}), (b'{"uuid":{},"customerSessionID":"x"}', {"bad_field"}),
     (b'{"uuid":"u","customerSessionID":["x"]}', {"bad_field"}), (b'{"uuid":"u","customerSessionID":"' + b"s" * 257 + b'"}', {"bad_field"}),
-    (b'{"uuid":"u","customerSessionID":"a\\u0001b"}', {"bad_field"}), (b'{"uuid":"u","UUID":"v","customerSessionID":"x"}', {"bad_field", "bad_json"}),
+    (b'{"uuid":"u","customerSessionID":"a\\u0001b"}', {"bad_field"}), (b'{"uuid":"u","customerSessionID":"x","action":"init"}', {"bad_field"}), (b'{"uuid":"u","UUID":"v","customerSessionID":"x"}', {"bad_field", "bad_json"}),
 ]
 
 

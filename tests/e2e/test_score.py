@@ -44,7 +44,7 @@ def test_both_spellings_of_the_activity_reach_the_vendor(service, name):
 
 def test_the_vendor_is_asked_with_our_settings_and_the_callers_fields(service):
     session, uuid = service.person(), service.person(kind="uuid")
-    service.b2c.score(session, uuid, brand="retail", solution="ACQ", customerID="somebody-else", action="init")
+    service.b2c.score(session, uuid, brand="retail", solution="ACQ", customerID="somebody-else", action="GETSCORE")
     (call,) = service.vendor.requests(session)
     seen = str(call)
     assert all(part in seen for part in (uuid, "contoso", "getScore", "retail", "ACQ", "LOGIN"))

@@ -11,9 +11,9 @@
 
 /* name: what the case shows. kind: as in /v1 (the vendor's first one when absent).
  * complaints: the settings that configure must complain of, in order; nothing else is then run.
- * build_error: the text of err_text that build must fail with. request: method, url, headers (all of them), and body
- * (exact) or json (equal as JSON). response: status, type, body (exact) or json, retry_after_ms.
- * answer: failure (as in retry_policy.def) or event (SCORED, NO_SCORE), risk, score, reason; retry_after_ms. */
+ * build_error: the text of err_text that build must fail with. request: method, url, headers (all of them; ${version}),
+ * and body (exact) or json (equal as JSON). response: status, type, body (exact) or json, retry_after_ms. answer:
+ * failure (as in retry_policy.def) or event (SCORED, NO_SCORE), risk, score, reason; retry_after_ms. */
 static const char *const case_members[] = {"name",        "settings", "person",   "kind",   "complaints",
                                            "build_error", "request",  "response", "answer", NULL};
 static const char *const file_members[] = {"about", "settings", "person", "cases", NULL};
@@ -179,6 +179,18 @@ static void *configure(struct run *run, const json_t *one, const struct config *
 
 /* ---- the request ---- */
 
+/* "${version}" in a header of a case stands for the program's version. */
+static void header_line(char *line, size_t cap, const char *name, const char *value)
+{
+	static const char mark[] = "${version}";
+	const char *at = strstr(value, mark);
+
+	if (at)
+		snprintf(line, cap, "%s: %.*s" VERIFYD_VERSION "%s", name, (int)(at - value), value, at + strlen(mark));
+	else
+		snprintf(line, cap, "%s: %s", name, value);
+}
+
 static void check_headers(struct run *run, const json_t *wanted, const struct http_request *http)
 {
 	const char *name = NULL;
@@ -189,7 +201,7 @@ static void check_headers(struct run *run, const json_t *wanted, const struct ht
 	json_object_foreach((json_t *)(uintptr_t)wanted, name, value)
 	{
 		bool found = false;
-		snprintf(line, sizeof(line), "%s: %s", name, json_string_value(value));
+		header_line(line, sizeof(line), name, json_string_value(value));
 		for (size_t i = 0; i < http->header_count; i++)
 			found = found || strcmp(line, http->headers[i].data) == 0;
 		if (!found)

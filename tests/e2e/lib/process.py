@@ -82,7 +82,7 @@ class Process:
             return log.read().decode("utf-8", "replace")
 
     def tail(self, lines=40):
-        return "\n".join(self.text(whole=True).splitlines()[-lines:])
+        return "\n".join(self.text(whole=True).splitlines()[-lines:]) if self.log.exists() else "(its log is gone)"
 
     def events(self, event=None):
         """The JSON lines it wrote since its last start."""

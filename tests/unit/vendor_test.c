@@ -1,0 +1,167 @@
+/* Tests of what all vendors share: building a request, percent-encoding, statuses, and the registry. */
+#include "workers/vendors/vendor.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void header_is_written_as_one_line(void **state)
+{
+	struct http_request http;
+
+	(void)state;
+	http_request_init(&http);
+	assert_int_equal(http_request_header(&http, "Accept", "application/json"), ERR_OK);
+	assert_int_equal(http_request_header(&http, "X-Tab", "a\tb"), ERR_OK);
+	assert_int_equal(http.header_count, 2);
+	assert_string_equal(http.headers[0].data, "Accept: application/json");
+	assert_string_equal(http.headers[1].data, "X-Tab: a\tb");
+	http_request_fini(&http);
+}
+
+static void header_that_could_become_two_is_refused(void **state)
+{
+	static const char *const refused[][2] = {
+	        {"X", "a\r\nY: b"}, {"X", "a\nb"}, {"X", "a\rb"}, {"X", "\x01"}, {"X", "\x7f"},   {"X", ""},
+	        {"X", " \t "},      {"", "a"},     {"X:", "a"},   {"X Y", "a"},  {"X\r\nY", "a"}, {"\xc3\xa4", "a"},
+	};
+	struct http_request http;
+
+	(void)state;
+	http_request_init(&http);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_int_equal(http_request_header(&http, refused[i][0], refused[i][1]), ERR_INVALID);
+	assert_int_equal(http.header_count, 0);
+	http_request_fini(&http);
+}
+
+static void headers_over_the_limits_are_refused_whole(void **state)
+{
+	char value[HTTP_MAX_HEADER_BYTES + 1];
+	struct http_request http;
+
+	(void)state;
+	memset(value, 'x', sizeof(value));
+	value[sizeof(value) - 1] = '\0';
+	http_request_init(&http);
+	assert_int_equal(http_request_header(&http, "X", value), ERR_LIMIT);
+	assert_int_equal(http.header_count, 0);
+	for (int i = 0; i < HTTP_MAX_HEADERS; i++)
+		assert_int_equal(http_request_header(&http, "X", "a"), ERR_OK);
+	assert_string_equal(http.headers[0].data, "X: a"); /* nothing of the refused one is left */
+	assert_int_equal(http_request_header(&http, "X", "a"), ERR_LIMIT);
+	http_request_fini(&http);
+	http_request_fini(&http); /* twice is allowed */
+}
+
+static void every_byte_but_unreserved_is_encoded(void **state)
+{
+	static const char unreserved[] = "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	struct buf url;
+
+	(void)state;
+	for (int byte = 1; byte < 256; byte++) {
+		char text[2] = {(char)byte, '\0'};
+		char expected[4];
+		if (strchr(unreserved, byte))
+			snprintf(expected, sizeof(expected), "%c", byte);
+		else
+			snprintf(expected, sizeof(expected), "%%%02X", (unsigned)byte);
+		buf_init(&url, 16);
+		assert_int_equal(url_append_encoded(&url, text), ERR_OK);
+		assert_string_equal(url.data, expected);
+		buf_fini(&url);
+	}
+}
+
+static void encoding_appends_and_takes_runs(void **state)
+{
+	struct buf url;
+
+	(void)state;
+	buf_init(&url, 64);
+	assert_int_equal(buf_append_str(&url, "u?a="), ERR_OK);
+	assert_int_equal(url_append_encoded(&url, ""), ERR_OK);
+	assert_int_equal(url_append_encoded(&url, "ab cd//e"), ERR_OK);
+	assert_string_equal(url.data, "u?a=ab%20cd%2F%2Fe");
+	buf_fini(&url);
+}
+
+static void encoding_over_the_limit_changes_nothing(void **state)
+{
+	struct buf url;
+
+	(void)state;
+	buf_init(&url, 8);
+	assert_int_equal(url_append_encoded(&url, "abcdefghi"), ERR_LIMIT);
+	assert_int_equal(url.len, 0);
+	assert_int_equal(buf_append_str(&url, "u"), ERR_OK);
+	assert_int_equal(url_append_encoded(&url, "abc   "), ERR_LIMIT);
+	assert_string_equal(url.data, "u");
+	assert_int_equal(url.len, 1);
+	assert_int_equal(url_append_encoded(&url, "  b"), ERR_OK); /* exactly to the limit */
+	assert_string_equal(url.data, "u%20%20b");
+	buf_fini(&url);
+}
+
+static void statuses_map_to_the_failure_that_the_retry_policy_expects(void **state)
+{
+	static const struct {
+		int from, to;
+		enum failure failure;
+	} rows[] = {
+	        {-1, 399, FAILURE_GARBAGE},  {400, 400, FAILURE_REFUSED},      {401, 401, FAILURE_CREDENTIALS},
+	        {402, 402, FAILURE_REFUSED}, {403, 404, FAILURE_CREDENTIALS},  {405, 407, FAILURE_REFUSED},
+	        {408, 408, FAILURE_TIMEOUT}, {409, 428, FAILURE_REFUSED},      {429, 429, FAILURE_THROTTLED},
+	        {430, 499, FAILURE_REFUSED}, {500, 599, FAILURE_SERVER_ERROR}, {600, 700, FAILURE_GARBAGE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (int status = rows[i].from; status <= rows[i].to; status++)
+			assert_int_equal(failure_of_status(status), rows[i].failure);
+}
+
+static void vendor_is_found_by_its_whole_name_only(void **state)
+{
+	(void)state;
+	assert_non_null(vendors_all[0]);
+	for (const struct vendor *const *at = vendors_all; *at; at++) {
+		size_t len = strlen((*at)->name);
+		assert_ptr_equal(vendor_by_name((*at)->name, len), *at);
+		assert_null(vendor_by_name((*at)->name, len - 1));
+		assert_null(vendor_by_name((*at)->name, 0));
+	}
+	assert_null(vendor_by_name("no-such-vendor", 14));
+}
+
+static void every_vendor_has_all_its_functions_and_a_kind(void **state)
+{
+	(void)state;
+	for (const struct vendor *const *at = vendors_all; *at; at++) {
+		bool has_kind = false;
+		assert_true((*at)->configure && (*at)->free && (*at)->build && (*at)->read && (*at)->timeout_ms);
+		for (int kind = 0; kind < KIND_COUNT; kind++)
+			has_kind = has_kind || strcmp(kind_info((enum kind)kind)->vendor, (*at)->name) == 0;
+		assert_true(has_kind);
+		(*at)->free(NULL);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(header_is_written_as_one_line),
+	        cmocka_unit_test(header_that_could_become_two_is_refused),
+	        cmocka_unit_test(headers_over_the_limits_are_refused_whole),
+	        cmocka_unit_test(every_byte_but_unreserved_is_encoded),
+	        cmocka_unit_test(encoding_appends_and_takes_runs),
+	        cmocka_unit_test(encoding_over_the_limit_changes_nothing),
+	        cmocka_unit_test(statuses_map_to_the_failure_that_the_retry_policy_expects),
+	        cmocka_unit_test(vendor_is_found_by_its_whole_name_only),
+	        cmocka_unit_test(every_vendor_has_all_its_functions_and_a_kind),
+	};
+	return cmocka_run_group_tests_name("vendor", tests, NULL, NULL);
+}
