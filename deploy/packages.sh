@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Sourced by deploy/demo.sh and tests/run.sh: installs what a Debian 12 or 13 lacks, and only that.
 #
-#   verifyd_install build test kafka      any of: build, redis, test, kafka
+#   verifyd_install build test kafka      any of: build, redis, demo, test, kafka
 #
 # A row is `group|package|check`; what passes its check, from wherever it came, is left alone.
 verifyd_packages() {
@@ -18,8 +18,9 @@ build|librdkafka-dev|pkg-config --exists rdkafka
 build|libhiredis-dev|pkg-config --exists hiredis
 build|libcurl4-openssl-dev|pkg-config --exists libcurl
 build|libmicrohttpd-dev|pkg-config --exists libmicrohttpd
-build|libcmocka-dev|pkg-config --exists cmocka
 redis|redis-server|command -v redis-server
+demo|curl|command -v curl
+test|libcmocka-dev|pkg-config --exists cmocka
 test|python3|command -v python3
 test|python3-venv|python3 -c "import ensurepip, venv"
 test|ca-certificates|test -s /etc/ssl/certs/ca-certificates.crt

@@ -37,6 +37,8 @@ p1_preload() {
 	sleep 1
 	OPENLOOP_BODY=$P2_BODY "$BIN/openloop" "$INGRESS_PORT" /v1/verifications $rate 0 $((N / rate)) "$RUN" 20 >>"$ART/logs/verifyd-preload.log"
 	stop_pid $ingress
+	# Pointers live 30 s: a backlog that waited has none. One key a message is left, its queued state.
+	redis-cli -p "$REDIS_PORT" -n "$REDIS_DB" --scan --pattern 'verifyd:q:*' | xargs -r -n 500 redis-cli -p "$REDIS_PORT" -n "$REDIS_DB" del >/dev/null
 	local n; n=$("$BIN/ktool" count "$TOPIC_IN")
 	[ "$n" = "$N" ] || say "verifyd: preloaded $n of $N"
 }
@@ -51,7 +53,7 @@ peer_stop() {
 	local p
 	if [ -n "${N:-}" ] && [ "$W" = P1 ]; then
 		local done=0
-		done=$(redis-cli -p "$REDIS_PORT" -n "$REDIS_DB" --scan --pattern 'verifyd:v:*' --count 1000 | xargs -r -n 500 redis-cli -p "$REDIS_PORT" -n "$REDIS_DB" mget | grep -c '"state":"completed"')
+		done=$(redis-cli -p "$REDIS_PORT" -n "$REDIS_DB" --scan --pattern 'verifyd:v:*' | xargs -r -n 500 redis-cli -p "$REDIS_PORT" -n "$REDIS_DB" mget | grep -c '"state":"completed"')
 		say "verifyd: $done of $N results in Redis"
 	fi
 	for p in ${PEER_PIDS//,/ }; do stop_pid "$p"; done
