@@ -1,7 +1,9 @@
 /* verifyd-worker: command line, then worker_run. */
+#include "common/adapters/redis_url.h"
 #include "common/base/cli.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/base/seal.h"
 #include "workers/worker.h"
 #include <curl/curl.h>
 #include <string.h>
@@ -23,33 +25,48 @@ struct arguments {
 	const char *vendor;
 };
 
+static int check_ports(const struct config *config, FILE *complaints)
+{
+	struct err err;
+	struct seal_ring *ring = NULL;
+	struct redis_url redis;
+	const char *seal_keys = config_str(config, CONFIG_SEAL_KEYS), *redis_url = config_str(config, CONFIG_REDIS_URL);
+	int mistakes = 0;
+	if (seal_keys && seal_ring_new(seal_keys, &ring, &err) != ERR_OK && ++mistakes)
+		fprintf(complaints, "VERIFYD_SEAL_KEYS: %s\n", err.msg);
+	if (redis_url && redis_url_parse(redis_url, &redis, &err) != ERR_OK && ++mistakes)
+		fprintf(complaints, "VERIFYD_REDIS_URL: %s\n", err.msg);
+	seal_ring_free(ring);
+	return mistakes;
+}
+
 static int check(const struct config *config, FILE *complaints, void *ctx)
 {
 	const struct arguments *arguments = ctx;
 	struct worker_vendors vendors;
 	if (!arguments->vendor) {
 		fputs("--vendor: missing; name the vendors this worker serves, e.g. --vendor biocatch\n", complaints);
-		return 1;
+		return 1 + check_ports(config, complaints);
 	}
 	int mistakes = worker_vendors_init(arguments->vendor, config, complaints, &vendors);
 	worker_vendors_fini(&vendors);
-	return mistakes;
+	return mistakes + check_ports(config, complaints);
 }
 
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {NULL};
 	const struct cli_flag flags[] = {
-		{"--vendor", "NAME[,NAME]", "the vendors whose requests this worker serves", &arguments.vendor},
+	        {"--vendor", "NAME[,NAME]", "the vendors whose requests this worker serves", &arguments.vendor},
 	};
 	const struct cli_spec spec = {
-		.program = "verifyd-worker",
-		.summary = "takes verification requests from Kafka, asks the vendors, stores the results",
-		.reads = CONFIG_WORKER,
-		.flags = flags,
-		.flag_count = sizeof flags / sizeof *flags,
-		.check = check,
-		.check_ctx = &arguments,
+	        .program = "verifyd-worker",
+	        .summary = "takes verification requests from Kafka, asks the vendors, stores the results",
+	        .reads = CONFIG_WORKER,
+	        .flags = flags,
+	        .flag_count = sizeof flags / sizeof *flags,
+	        .check = check,
+	        .check_ctx = &arguments,
 	};
 	struct config *config = NULL;
 	int status = CLI_USAGE;

@@ -117,22 +117,59 @@ static int stdout_status(void)
 	return fflush(stdout) == 0 && !ferror(stdout) ? CLI_OK : CLI_FAILED;
 }
 
-/* Loads the configuration and has the program check it as a whole. Complaints and notes end up in *ret_complaints,
- * ended by free(), also on failure; NULL when there was no memory for them. */
+/* True when `complaints` already has a line about the setting that this line begins with. */
+static bool complained_about(const char *complaints, const char *line)
+{
+	size_t len = strcspn(line, ":\n");
+	for (const char *at = complaints; at && *at; at = strchr(at, '\n'), at = at ? at + 1 : NULL)
+		if (strncmp(at, line, len + 1) == 0 && line[len] == ':')
+			return true;
+	return false;
+}
+
+/* What the program itself complains of, but for settings that were complained about before: a broken one counts as not
+ * set, and need not be called missing as well. Returns: how many mistakes were new; -1 without memory. */
+static int check_whole(const struct cli_spec *spec, const struct config *config, const char *before, FILE *complaints)
+{
+	char *text = NULL, *rest = NULL;
+	size_t len = 0;
+	int fresh = 0;
+	FILE *file = open_memstream(&text, &len);
+	if (!file)
+		return -1;
+	spec->check(config, file, spec->check_ctx);
+	if (fclose(file) != 0)
+		return -1;
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (complained_about(before, line))
+			continue;
+		(void)fprintf(complaints, "%s\n", line);
+		fresh += strncmp(line, "note:", 5) != 0;
+	}
+	free(text);
+	return fresh;
+}
+
+/* Loads the configuration and has the program check it as a whole, also when single settings are wrong, so that every
+ * mistake is told at once. Complaints and notes end up in *ret_complaints, ended by free(), also on failure; NULL when
+ * there was no memory for them. */
 static enum err_code load(const struct cli_spec *spec, struct config **ret_config, char **ret_complaints)
 {
 	char *text = NULL;
 	size_t len = 0;
+	int mistakes = 0, more = 0;
 	struct config *config = NULL;
 	FILE *complaints = open_memstream(&text, &len);
 	if (!complaints)
 		return ERR_NO_MEMORY;
-	enum err_code code = config_load(spec->reads, environ, complaints, &config);
-	if (code == ERR_OK && spec->check && spec->check(config, complaints, spec->check_ctx) > 0)
-		code = ERR_INVALID;
-	if (fclose(complaints) != 0)
+	enum err_code code = config_read(spec->reads, environ, complaints, &config, &mistakes);
+	if (code == ERR_OK && spec->check && fflush(complaints) == 0)
+		more = check_whole(spec, config, text, complaints);
+	if (fclose(complaints) != 0 || more < 0)
 		code = ERR_NO_MEMORY;
 	*ret_complaints = text;
+	if (code == ERR_OK && mistakes + more > 0)
+		code = ERR_INVALID;
 	if (code == ERR_OK)
 		*ret_config = config;
 	else

@@ -20,7 +20,7 @@ struct cli_spec {
 	enum config_program reads;
 	const struct cli_flag *flags;
 	size_t flag_count;
-	/* Checks between options, or of what needs the whole (keys that must differ, an auth setting that is missing).
+	/* Checks between options (any of which may be unset, also a required one: its own mistake was told already), or of what needs the whole (keys that must differ, an auth setting that is missing).
 	 * Writes one line per mistake to complaints. Returns how many. May be NULL. */
 	int (*check)(const struct config *config, FILE *complaints, void *ctx);
 	void *check_ctx;

@@ -209,8 +209,8 @@ static void note_unknown(const struct loader *loader)
 	}
 }
 
-enum err_code config_load(enum config_program program, char *const *environment, FILE *complaints,
-                          struct config **ret_config)
+enum err_code config_read(enum config_program program, char *const *environment, FILE *complaints,
+                          struct config **ret_config, int *ret_mistakes)
 {
 	struct config *config = calloc(1, sizeof(*config));
 	if (!config)
@@ -223,12 +223,28 @@ enum err_code config_load(enum config_program program, char *const *environment,
 	}
 	note_unknown(&loader);
 
-	if (loader.out_of_memory || loader.mistakes > 0) {
+	if (loader.out_of_memory) {
 		config_free(config);
-		return loader.out_of_memory ? ERR_NO_MEMORY : ERR_INVALID;
+		return ERR_NO_MEMORY;
 	}
 	*ret_config = config;
+	*ret_mistakes = (int)loader.mistakes;
 	return ERR_OK;
+}
+
+enum err_code config_load(enum config_program program, char *const *environment, FILE *complaints,
+                          struct config **ret_config)
+{
+	struct config *config = NULL;
+	int mistakes = 0;
+	enum err_code code = config_read(program, environment, complaints, &config, &mistakes);
+	if (code == ERR_OK && mistakes > 0) {
+		config_free(config);
+		code = ERR_INVALID;
+	}
+	if (code == ERR_OK)
+		*ret_config = config;
+	return code;
 }
 
 void config_free(struct config *config)

@@ -45,6 +45,11 @@ struct config;
  * Returns: ERR_OK and *ret_config, ended by config_free; ERR_INVALID when there was a mistake; ERR_NO_MEMORY. */
 enum err_code config_load(enum config_program program, char *const *environment, FILE *complaints,
 			  struct config **ret_config) WARN_UNUSED;
+/* As config_load, but a mistake is no failure: an option with one counts as not set, so that what the program checks
+ * beyond single settings can be told in the same go. Such a config is for checking, not for running.
+ * Returns: ERR_OK, *ret_config and how many mistakes there were; ERR_NO_MEMORY. */
+enum err_code config_read(enum config_program program, char *const *environment, FILE *complaints,
+			  struct config **ret_config, int *ret_mistakes) WARN_UNUSED;
 void config_free(struct config *config); /* overwrites secrets; accepts NULL */
 
 /* Asking for an option that this program does not read, or as the wrong type, is a programmer's error (assert).

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from lib import schemas
@@ -53,6 +53,21 @@ class Broker:
         return self.process.stop()
 
 
+def watermarks(consumer, name):
+    """(low, high) of each partition. A topic that was made a moment ago may have no leader yet."""
+    def look():
+        try:
+            partitions = consumer.list_topics(name, timeout=30).topics[name].partitions
+            return {p: consumer.get_watermark_offsets(TopicPartition(name, p), timeout=30) for p in partitions}
+        except KafkaException as error:
+            if error.args[0].code() in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART,
+                                        KafkaError.LEADER_NOT_AVAILABLE):
+                return None
+            raise
+
+    return until(look, READ_TIMEOUT_S, f"leaders of {name}")
+
+
 class Topics:
     """The topics of one prefix."""
 
@@ -81,8 +96,7 @@ class Topics:
         records = []
         try:
             name = self.name(topic)
-            partitions = consumer.list_topics(name, timeout=30).topics[name].partitions
-            ends = {p: consumer.get_watermark_offsets(TopicPartition(name, p), timeout=30) for p in partitions}
+            ends = watermarks(consumer, name)
             left = {p: high for p, (low, high) in ends.items() if high > low}
             consumer.assign([TopicPartition(name, p, ends[p][0]) for p in left])
             limit = time.monotonic() + READ_TIMEOUT_S

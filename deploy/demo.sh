@@ -1,0 +1,509 @@
+#!/bin/sh
+# verifyd on this machine, from nothing: installs, builds, starts every part on free loopback ports, and shows the way of
+# a BioCatch score from B2C's call to the answer. Then it stays up for you to try; Ctrl-C ends all that it started.
+#
+#   sh deploy/demo.sh [--once] [--kafka | --brokers HOST:PORT]
+#
+# --once      ends after the walk; status 0 only if every answer was right
+# --kafka     real Apache Kafka, fetched by Maven, in place of the in-memory stand-in (verifyd-devbroker)
+# --brokers   your Kafka: the demo's topics get a prefix of their own there, and stay when it ends
+#             (VERIFYD_KAFKA_CONFIG_FILE, when it is set, names librdkafka settings for it: TLS, SASL)
+#
+# Debian 12 or 13. Missing packages are installed with apt, as root or by sudo; otherwise the command to run is printed.
+# Needs nothing that listens already, changes nothing outside build/ and a temporary directory; several run side by side.
+# Status: 0 all is right, 1 something failed, 2 bad usage, 129 130 143 ended by a signal (Ctrl-C: 130).
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. deploy/packages.sh
+
+BUDGET_MS=1500 # how long a call of B2C is held here; 8500 when nothing is set
+VENDOR_MS=100  # how long the vendor's stand-in thinks
+SLOW_MS=2500   # and in the walk's last question: longer than the budget
+
+# ---- words ----
+
+bold= dim= green= red= plain=
+if [ -t 1 ] && [ -z "${NO_COLOR-}" ] && [ "${TERM-dumb}" != dumb ]; then
+	bold=$(printf '\033[1m') dim=$(printf '\033[2m') green=$(printf '\033[32m')
+	red=$(printf '\033[31m') plain=$(printf '\033[0m')
+fi
+
+say() {
+	printf '%s\n' "$*"
+}
+
+complain() {
+	printf 'demo.sh: %s\n' "$*" >&2
+}
+
+usage() {
+	complain "$1 (try --help)"
+	exit 2
+}
+
+# fail MESSAGE [LOG]
+fail() {
+	complain "$1"
+	[ $# -lt 2 ] || tail -n 25 "$2" >&2
+	exit 1
+}
+
+once=no
+kafka=devbroker
+brokers=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--once) once=yes ;;
+	--kafka)
+		[ "$kafka" != given ] || usage "--kafka and --brokers exclude each other"
+		kafka=real
+		;;
+	--brokers)
+		[ $# -ge 2 ] && [ -n "$2" ] || usage "--brokers needs HOST:PORT"
+		[ "$kafka" != real ] || usage "--kafka and --brokers exclude each other"
+		kafka=given
+		brokers=$2
+		shift
+		;;
+	--help | -h)
+		sed -n '2,15s/^# \{0,1\}//p' deploy/demo.sh
+		exit 0
+		;;
+	*) usage "unknown argument $1" ;;
+	esac
+	shift
+done
+
+# ---- processes: each in a session of its own, so that a Ctrl-C reaches only this script, which then ends them in order;
+# and ended by the kernel should this script be killed ----
+
+work=
+helper=
+parts= # PID/NAME of what runs, newest first: the worker and the ingress drain while what they talk to is still there
+
+# launch NAME COMMAND…: standard error and output go to $work/NAME.log. Sets $pid.
+launch() {
+	name=$1
+	shift
+	setsid setpriv --pdeathsig TERM "$@" >"$work/$name.log" 2>&1 </dev/null &
+	pid=$!
+}
+
+# keep: what was launched last is a part of the demo.
+keep() {
+	parts="$pid/$name $parts"
+}
+
+# is_up PID: false for one that ended, waited for or not.
+is_up() {
+	read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
+	case ${stat##*) } in Z* | X*) return 1 ;; esac
+}
+
+# run NAME COMMAND…: to its end, interruptible by a signal. Returns its status; output in $work/NAME.log.
+run() {
+	launch "$@"
+	helper=$pid
+	wait "$helper"
+	status=$?
+	helper=
+	return $status
+}
+
+nap() {
+	sleep "$1" &
+	helper=$!
+	wait "$helper"
+	helper=
+}
+
+# Ends the parts: what asks before what answers, each given the time to drain, none for ever.
+end_processes() {
+	[ -z "$helper" ] || kill -TERM -- "-$helper" 2>/dev/null || kill -TERM "$helper" 2>/dev/null
+	[ -n "$parts" ] || return 0
+	each_pid=
+	for part in $parts; do each_pid="$each_pid ${part%/*}"; done
+	# shellcheck disable=SC2086
+	setsid sh -c 'sleep 12; kill -KILL "$@"' sh $each_pid >/dev/null 2>&1 </dev/null &
+	guard=$!
+	for part in $parts; do
+		case $part in */ingress | */worker) kill -TERM "${part%/*}" 2>/dev/null ;; esac
+	done
+	for each in $each_pid; do
+		kill -TERM "$each" 2>/dev/null
+		wait "$each" 2>/dev/null
+	done
+	kill -KILL -- "-$guard" 2>/dev/null
+	wait "$guard" 2>/dev/null
+}
+
+finish() {
+	status=$?
+	trap '' INT TERM HUP
+	trap - EXIT
+	end_processes
+	[ -z "$work" ] || rm -rf "$work"
+	exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+# await SECONDS WHAT PID LOG COMMAND…: until the command succeeds; fails when the process ends first or the time is over.
+await() {
+	tries=$(($1 * 20)) what=$2 awaited=$3 log=$4
+	shift 4
+	until "$@"; do
+		is_up "$awaited" || fail "$what ended at once:" "$log"
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || fail "$what is not there in time:" "$log"
+		nap 0.05
+	done
+}
+
+# ---- install, build ----
+
+# The lock: two demos that start together must not install or build at once.
+prepare() {
+	groups="build redis demo"
+	[ "$kafka" != real ] || groups="$groups kafka"
+	mkdir -p build || exit 1
+	exec 9>build/demo.lock || exit 1
+	flock -n 9 || { say "Waiting for another demo that is building." && flock 9; } || exit 1
+	# shellcheck disable=SC2086
+	verifyd_install $groups 9>&- || exit 1
+	work=$(mktemp -d "${TMPDIR:-/tmp}/verifyd-demo.XXXXXX") || exit 1
+	began=$(date +%s)
+	printf 'Building build/release ... '
+	run build sh -c 'cmake --preset release -DVERIFYD_TESTS=ON && exec cmake --build --preset release --target \
+		verifyd-ingress verifyd-worker verifyctl vendorsim verifyd-devbroker' || {
+		say
+		fail "the build failed:" "$work/build.log"
+	}
+	say "done in $(($(date +%s) - began)) s"
+	[ "$kafka" != real ] || fetch_kafka
+	exec 9>&-
+	bin=$PWD/build/release/bin
+}
+
+fetch_kafka() {
+	printf 'Apache Kafka from Maven Central, once ... '
+	run fetch python3 tests/kafka/broker.py fetch || {
+		say
+		fail "no Kafka:" "$work/fetch.log"
+	}
+	say done
+}
+
+# ---- start ----
+
+# address LOG LISTENER: of its "listening" line.
+address() {
+	sed -n "s/.*\"event\":\"listening\",\"listener\":\"$2\",\"address\":\"\([^\"]*\)\".*/\1/p" "$1" | head -n 1
+}
+
+is_listening() {
+	[ -n "$(address "$1" "$2")" ]
+}
+
+# Nobody can say which port will still be free: Redis tries to take one, and another if that was taken.
+start_redis() {
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+		port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
+		launch redis redis-server --bind 127.0.0.1 --port "$port" --save '' --appendonly no --dir "$work"
+		while is_up "$pid" && ! grep -q 'Ready to accept connections' "$work/redis.log"; do nap 0.02; done
+		if is_up "$pid"; then
+			keep
+			export VERIFYD_REDIS_URL="redis://127.0.0.1:$port"
+			return 0
+		fi
+		wait "$pid"
+		grep -qi 'in use' "$work/redis.log" || break
+	done
+	fail "redis-server did not start:" "$work/redis.log"
+}
+
+start_kafka() {
+	VERIFYD_TOPIC_PREFIX=verifyd.
+	case $kafka in
+	devbroker) launch kafka "$bin/verifyd-devbroker" --ready-file "$work/kafka.ready" ;;
+	real) launch kafka python3 tests/kafka/broker.py start --ready-file "$work/kafka.ready" --dir "$work" ;;
+	given)
+		VERIFYD_TOPIC_PREFIX=verifyd-demo-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ').
+		VERIFYD_KAFKA_BROKERS=$brokers
+		;;
+	esac
+	if [ "$kafka" != given ]; then
+		keep
+		kafka_pid=$pid
+	fi
+	export VERIFYD_TOPIC_PREFIX
+}
+
+# Kafka is started first and waited for last: it needs the longest.
+await_kafka() {
+	if [ "$kafka" != given ]; then
+		await 100 Kafka "$kafka_pid" "$work/kafka.log" test -s "$work/kafka.ready"
+		read -r VERIFYD_KAFKA_BROKERS <"$work/kafka.ready"
+	fi
+	export VERIFYD_KAFKA_BROKERS
+	[ "$kafka" = devbroker ] || run topics "$bin/verifyctl" topics create --partitions 4 ||
+		fail "the topics cannot be made:" "$work/topics.log"
+}
+
+start_vendor() {
+	launch vendorsim "$bin/vendorsim" --listen 127.0.0.1:0
+	keep
+	await 10 vendorsim "$pid" "$work/vendorsim.log" is_listening "$work/vendorsim.log" vendorsim
+	vendor=$(address "$work/vendorsim.log" vendorsim)
+	fetched=$(fetch /dev/null -d "{\"delay_ms\":$VENDOR_MS}" "http://$vendor/control/biocatch")
+	[ "${fetched% *}" = 200 ] || fail "vendorsim does not answer as it should:" "$work/vendorsim.log"
+}
+
+is_ready() {
+	[ "$(fetch /dev/null "http://$1/readyz" | cut -d' ' -f1)" = 200 ]
+}
+
+# program NAME ARGUMENT…: one with an ops listener. Sets $pid and $ops.
+program() {
+	launch "$@"
+	keep
+	await 15 "$1" "$pid" "$work/$1.log" is_listening "$work/$1.log" ops
+	ops=$(address "$work/$1.log" ops)
+}
+
+start_all() {
+	began=$(date +%s%N)
+	printf 'Starting ... '
+	start_kafka
+	start_redis
+	start_vendor
+	await_kafka
+	export VERIFYD_HTTP_LISTEN=127.0.0.1:0 VERIFYD_OPS_LISTEN=127.0.0.1:0 VERIFYD_SYNC_BUDGET_MS=$BUDGET_MS \
+		VERIFYD_DRAIN_MS=6000 VERIFYD_BIOCATCH_BASE_URL="http://$vendor/biocatch" VERIFYD_BIOCATCH_CUSTOMER_ID=demo
+	program ingress "$bin/verifyd-ingress"
+	ingress_pid=$pid ingress_ops=$ops
+	program worker "$bin/verifyd-worker" --vendor biocatch
+	worker_pid=$pid worker_ops=$ops
+	await 30 ingress "$ingress_pid" "$work/ingress.log" is_ready "$ingress_ops"
+	await 60 worker "$worker_pid" "$work/worker.log" is_ready "$worker_ops"
+	http=$(address "$work/ingress.log" http)
+	say "done in $((($(date +%s%N) - began) / 1000000)) ms"
+}
+
+# No setting of yours gets in, but the cache of downloads and the settings of your own Kafka.
+make_settings() {
+	kafka_config=${VERIFYD_KAFKA_CONFIG_FILE-}
+	for name in $(env | sed -n 's/^\(VERIFYD_[A-Z0-9_]*\)=.*/\1/p'); do
+		[ "$name" = VERIFYD_CACHE ] || unset "$name"
+	done
+	[ "$kafka" != given ] || [ -z "$kafka_config" ] || export VERIFYD_KAFKA_CONFIG_FILE="$kafka_config"
+	run keys "$bin/verifyctl" keys new --out "$work/keys" || fail "no keys:" "$work/keys.log"
+	set -a
+	. "$work/keys/env"
+	set +a
+	key=$(cut -d= -f2- "$work/keys/api-keys")
+}
+
+# ---- the walk ----
+
+# fetch FILE ARGUMENT…: curl; the body goes to FILE. Prints the status and the milliseconds.
+fetch() {
+	body=$1
+	shift
+	curl -q -sS --noproxy '*' --max-time 30 -o "$body" -w '%{http_code} %{time_total}\n' "$@" 2>"$work/curl.log" |
+		awk '{ printf "%s %d\n", $1, $2 * 1000 + 0.5 }'
+}
+
+# ask ARGUMENT…: a question with the demo's key. Sets $code, $took_ms and $answer.
+ask() {
+	fetched=$(fetch "$work/answer" -H "X-Api-Key: $key" "$@")
+	code=${fetched% *} took_ms=${fetched#* }
+	answer=$(cat "$work/answer" 2>/dev/null)
+	: >"$work/answer"
+}
+
+# number NAME and word NAME: a member of the flat JSON object on standard input; nothing when it is not there.
+number() {
+	sed -n "s/.*\"$1\":\(-\{0,1\}[0-9][0-9]*\)[,}].*/\1/p"
+}
+
+word() {
+	sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"
+}
+
+wrong=0
+
+# expect WHAT IS SHOULD
+expect() {
+	[ "$2" = "$3" ] && return 0
+	say "  ${red}WRONG${plain}  $1 is '$2', not '$3'"
+	wrong=$((wrong + 1))
+}
+
+# right TEXT: what this step shows; said only when nothing of it was wrong.
+right() {
+	[ "$wrong" = "$wrong_before" ] && say "  ${green}right${plain}  $1"
+}
+
+title() {
+	wrong_before=$wrong
+	say
+	say "${bold}$1${plain}"
+}
+
+hop() {
+	printf '  %6s ms  %-8s %s\n' "$1" "$2" "$3"
+}
+
+# hops ID: when each part had the question, counted from the moment the ingress took it.
+hops() {
+	run state "$bin/verifyctl" get "$1" --json || fail "$1 is not known:" "$work/state.log"
+	state=$work/state.log
+	created=$(number created_ms <"$state") taken=$(number taken_ms <"$state") asked=$(number asked_ms <"$state")
+	answered=$(number answered_ms <"$state") updated=$(number updated_ms <"$state")
+	[ -n "$created" ] && [ -n "$taken" ] && [ -n "$asked" ] && [ -n "$answered" ] && [ -n "$updated" ] || {
+		expect "the timeline of $1" incomplete complete
+		return
+	}
+	hop 0 ingress "took the call, wrote the question to Kafka (${VERIFYD_TOPIC_PREFIX}requests.biocatch.score)"
+	hop "$((taken - created))" worker "read it from Kafka"
+	hop "$((asked - created))" vendor "was asked"
+	hop "$((answered - created))" vendor "answered, after $((answered - asked)) ms"
+	hop "$((updated - created))" worker "wrote the result to Kafka (${VERIFYD_TOPIC_PREFIX}results), then to Redis"
+	vendor_ms=$((answered - asked))
+}
+
+show_answer() {
+	hop "$took_ms" B2C "has its answer: $code $answer"
+}
+
+walk_low() {
+	title "1. GET GetScore: somebody who behaves as always"
+	ask "http://$http/api/BioCatch/GetScore?$question&customerSessionID=session-1"
+	first=$(say "$answer" | word verificationId)
+	[ -z "$first" ] || hops "$first"
+	show_answer
+	expect status "$code" 200
+	expect riskLevel "$(say "$answer" | word riskLevel)" LOW
+	expect score "$(say "$answer" | number score)" 87
+	right "LOW; $((took_ms - ${vendor_ms-0})) of $took_ms ms were verifyd's own"
+}
+
+walk_again() {
+	title "2. The same question again, as in B2C's second try"
+	ask "http://$http/api/BioCatch/GetScore?$question&customerSessionID=session-1"
+	show_answer
+	expect verificationId "$(say "$answer" | word verificationId)" "$first"
+	expect score "$(say "$answer" | number score)" 87
+	fetch "$work/answer" "http://$vendor/control/stats" >/dev/null
+	expect "the vendor's count of calls" "$(number requests <"$work/answer")" 1
+	right "the same verification, and still one call to the vendor"
+}
+
+walk_high() {
+	title "3. POST GetScore: somebody else at the keyboard"
+	ask -H 'Content-Type: application/json' -d '{"customerSessionID":"session-2~score=912","uuid":"user-2","activityType":"LOGIN"}' \
+		"http://$http/api/BioCatch/GetScore"
+	second=$(say "$answer" | word verificationId)
+	[ -z "$second" ] || hops "$second"
+	show_answer
+	expect status "$code" 200
+	expect riskLevel "$(say "$answer" | word riskLevel)" HIGH
+	expect score "$(say "$answer" | number score)" 912
+	right "HIGH; $((took_ms - ${vendor_ms-0})) of $took_ms ms were verifyd's own"
+}
+
+walk_slow() {
+	title "4. The vendor needs $SLOW_MS ms, B2C is held $BUDGET_MS ms at most"
+	ask "http://$http/api/BioCatch/GetScore?$question&customerSessionID=session-3~score=640~delay=$SLOW_MS"
+	show_answer
+	third=$(say "$answer" | word verificationId)
+	expect status "$code" 200
+	expect riskLevel "$(say "$answer" | word riskLevel)" UNKNOWN
+	expect reason "$(say "$answer" | word reason)" pending
+	expect score "$(say "$answer" | number score)" ""
+	[ "$took_ms" -lt $((BUDGET_MS + 500)) ] || expect "the time" "$took_ms ms" "less than $((BUDGET_MS + 500)) ms"
+	right "UNKNOWN in time, on which a policy asks for a second factor"
+	waited_ms=$took_ms
+	ask -H 'Prefer: wait=10' "http://$http/v1/verifications/$third"
+	hop "$((waited_ms + took_ms))" caller "GET /v1/verifications/{id}: $code $(say "$answer" | sed 's/"kind".*"state"/"state"/')"
+	expect status "$code" 200
+	expect state "$(say "$answer" | word state)" completed
+	expect risk "$(say "$answer" | word risk)" MEDIUM
+	expect score "$(say "$answer" | number score)" 640
+	right "the answer was not lost"
+}
+
+walk_refused() {
+	title "5. A wrong key"
+	fetched=$(fetch "$work/answer" -H 'X-Api-Key: not-the-key-of-anybody-here' "http://$http/api/BioCatch/GetScore?$question")
+	code=${fetched% *} took_ms=${fetched#* } answer=$(cat "$work/answer")
+	show_answer
+	expect status "$code" 409
+	expect code "$(say "$answer" | word code)" unauthenticated
+	right "refused in the form that B2C can show"
+}
+
+walk() {
+	question="uuid=user-1&activityType=LOGIN"
+	say
+	say "  B2C --HTTP--> ingress --> Kafka --> worker --HTTPS--> vendor"
+	say "   ^               ^                    |"
+	say "   +--- answer ----+-- Redis, Kafka <---+        (the vendor here is vendorsim, plain HTTP on loopback)"
+	walk_low
+	walk_again
+	walk_high
+	walk_slow
+	walk_refused
+	say
+	if [ "$wrong" = 0 ]; then
+		say "${green}Every answer was right.${plain}"
+	else
+		say "${red}$wrong answers were not right.${plain} The ingress and the worker said last:"
+		tail -n 5 "$work/ingress.log" "$work/worker.log"
+	fi
+}
+
+# ---- to try ----
+
+invite() {
+	say
+	say "${bold}It is up. To try:${plain}"
+	say
+	say "  curl -H 'X-Api-Key: $key' \\"
+	say "    'http://$http/api/BioCatch/GetScore?customerSessionID=mine-1~score=700&uuid=me'"
+	say
+	say "  curl -H 'X-Api-Key: $key' -H 'Content-Type: application/json' -H 'Prefer: wait=5' \\"
+	say "    -d '{\"kind\":\"biocatch.score\",\"subject\":\"me\",\"session\":\"mine-2~bot\"}' http://$http/v1/verifications"
+	say
+	say "  curl -X POST -d '{\"down\":true}' http://$vendor/control/biocatch    # the vendor is gone; {\"down\":null}: back"
+	say "  curl http://$ingress_ops/healthz http://$worker_ops/metrics"
+	say "  (export VERIFYD_KAFKA_BROKERS=$VERIFYD_KAFKA_BROKERS VERIFYD_REDIS_URL=$VERIFYD_REDIS_URL VERIFYD_TOPIC_PREFIX=$VERIFYD_TOPIC_PREFIX;"
+	say "   build/release/bin/verifyctl get $first; build/release/bin/verifyctl dead list)"
+	say
+	say "  ${dim}markers such as ~score=912 ~delay=MS ~status=503 in the session steer the vendor: tests/sim/README.md${plain}"
+	say "  ${dim}logs: $work/*.log${plain}"
+	[ "$kafka" != given ] || say "  ${dim}the topics ${VERIFYD_TOPIC_PREFIX}* stay in your Kafka${plain}"
+	say
+	say "Ctrl-C ends all of it."
+}
+
+# Until a signal comes, or a part ends by itself.
+stay() {
+	while :; do
+		for part in $parts; do
+			is_up "${part%/*}" || fail "${part#*/} ended by itself:" "$work/${part#*/}.log"
+		done
+		nap 1
+	done
+}
+
+prepare
+make_settings
+start_all
+walk
+[ "$once" = no ] || exit $((wrong > 0))
+invite
+stay
