@@ -119,7 +119,7 @@ nap() {
 
 # Ends the parts: what asks before what answers, each given the time to drain, none for ever.
 end_processes() {
-	[ -z "$helper" ] || kill -TERM -- "-$helper" 2>/dev/null || kill -TERM "$helper" 2>/dev/null
+	[ -z "$helper" ] || kill -s TERM -- "-$helper" 2>/dev/null || kill -TERM "$helper" 2>/dev/null
 	[ -n "$parts" ] || return 0
 	each_pid=
 	for part in $parts; do each_pid="$each_pid ${part%/*}"; done
@@ -133,7 +133,7 @@ end_processes() {
 		kill -TERM "$each" 2>/dev/null
 		wait "$each" 2>/dev/null
 	done
-	kill -KILL -- "-$guard" 2>/dev/null
+	kill -s KILL -- "-$guard" 2>/dev/null
 	wait "$guard" 2>/dev/null
 }
 
@@ -481,7 +481,7 @@ invite() {
 	say "  curl -X POST -d '{\"down\":true}' http://$vendor/control/biocatch    # the vendor is gone; {\"down\":null}: back"
 	say "  curl http://$ingress_ops/healthz http://$worker_ops/metrics"
 	say "  (export VERIFYD_KAFKA_BROKERS=$VERIFYD_KAFKA_BROKERS VERIFYD_REDIS_URL=$VERIFYD_REDIS_URL VERIFYD_TOPIC_PREFIX=$VERIFYD_TOPIC_PREFIX;"
-	say "   build/release/bin/verifyctl get $first; build/release/bin/verifyctl dead list)"
+	say "   $bin/verifyctl get $first; $bin/verifyctl dead list)"
 	say
 	say "  ${dim}markers such as ~score=912 ~delay=MS ~status=503 in the session steer the vendor: tests/sim/README.md${plain}"
 	say "  ${dim}logs: $work/*.log${plain}"

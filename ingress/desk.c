@@ -8,7 +8,6 @@
 
 enum {
 	TICK_MS = WAITERS_SLOT_MS,
-	REREAD_MS = 250, /* pub/sub may drop: what is waited for is read again */
 	WATCH_MS = 250,
 	WAITING_LOG_MS = 5000,
 	MESSAGE_TIMEOUT_MS = 5000, /* below the sync budget, so that a caller hears of it */
@@ -45,94 +44,6 @@ void desk_wait_or_finish(struct ask *ask)
 static void give_up(struct ask *ask)
 {
 	desk_finish(ask, ask->sending && !ask->acked ? OUTCOME_QUEUE_AWAY : OUTCOME_STATE);
-}
-
-/* ---- waking ---- */
-
-/* Every waiter of this id gets a final state; a change that is not final is not what anybody waits for. */
-static void wake(struct desk *desk, const char *value, size_t len)
-{
-	struct verification state;
-	struct err err;
-	if (waiters_count(desk->waiters) == 0)
-		return;
-	if (verification_decode(value, len, &state, &err) != ERR_OK) {
-		log_error("state_unreadable", LOG_STR("why", err.msg));
-		return;
-	}
-	if (!state_is_final(state.state))
-		return;
-	for (struct ask *ask; (ask = waiters_take(desk->waiters, state.id));) {
-		ask->state = state;
-		desk_finish(ask, OUTCOME_STATE);
-	}
-}
-
-static void on_state(void *ctx, const char *value, size_t len)
-{
-	wake(ctx, value, len);
-}
-
-static void on_reread(void *ctx, const char *id, const char *value, size_t len)
-{
-	(void)id;
-	if (value)
-		wake(ctx, value, len);
-}
-
-struct reread {
-	struct desk *desk;
-	const char *ids[STORE_MGET_MAX];
-	size_t count;
-	int64_t now_ms;
-	bool all;
-};
-
-static void reread_flush(struct reread *reread)
-{
-	if (reread->count > 0 &&
-	    redis_store_get_many(reread->desk->store, reread->ids, reread->count, on_reread, reread->desk) == ERR_OK)
-		metric_add(reread->desk->metric.reread, (int64_t)reread->count);
-	reread->count = 0;
-}
-
-static void reread_add(void *ctx, struct ask *ask)
-{
-	struct reread *reread = ctx;
-	if (!reread->all && reread->now_ms - ask->waiting_since_ms < REREAD_MS)
-		return;
-	reread->ids[reread->count++] = ask->request.id;
-	if (reread->count == STORE_MGET_MAX)
-		reread_flush(reread);
-}
-
-static void reread_waiting(struct desk *desk, bool all)
-{
-	struct reread reread = {.desk = desk, .now_ms = clock_mono_ms(), .all = all};
-	if (!redis_store_is_up(desk->store))
-		return;
-	waiters_each(desk->waiters, reread_add, &reread);
-	reread_flush(&reread);
-}
-
-static void on_subscribed(void *ctx)
-{
-	struct desk *desk = ctx;
-	desk->wake_seen = true;
-	reread_waiting(desk, true);
-}
-
-static void on_store_change(void *ctx, bool up)
-{
-	struct desk *desk = ctx;
-	atomic_store(&desk->redis_up, up);
-	if (up) {
-		desk_save_unsaved(desk);
-		reread_waiting(desk, true);
-	} else {
-		desk->wake_seen = false;
-		redis_wake_reset(desk->wake);
-	}
 }
 
 /* ---- reading a state ---- */
@@ -259,9 +170,9 @@ static void on_tick(uv_timer_t *timer)
 	int64_t now = clock_mono_ms();
 	for (struct ask *ask; (ask = waiters_take_due(desk->waiters, now));)
 		give_up(ask);
-	if (now - desk->reread_ms >= REREAD_MS) {
+	if (now - desk->reread_ms >= DESK_REREAD_MS) {
 		desk->reread_ms = now;
-		reread_waiting(desk, false);
+		desk_reread(desk, false);
 	}
 	if (now - desk->watched_ms >= WATCH_MS) {
 		desk->watched_ms = now;
@@ -277,7 +188,7 @@ static enum err_code open_clients(struct desk *desk, struct err *err)
 {
 	const struct config *config = desk->options.config;
 	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES, "0"};
-	const struct redis_wake_options wake_options = {on_state, on_subscribed, desk};
+	const struct redis_wake_options wake_options = {desk_on_state, desk_on_subscribed, desk};
 	enum err_code code;
 	if ((code = redis_url_parse(config_str(config, CONFIG_REDIS_URL), &desk->redis_url, err)) != ERR_OK ||
 	    (code = kafka_client_new(config, "verifyd-ingress", &desk->kafka, err)) != ERR_OK ||
@@ -285,7 +196,7 @@ static enum err_code open_clients(struct desk *desk, struct err *err)
 	    (code = redis_wake_new(&desk->loop, &desk->redis_url, &wake_options, &desk->wake, err)) != ERR_OK)
 		return code;
 	return redis_store_new(&desk->loop, &desk->redis_url, config_int(config, CONFIG_RESULT_RETENTION),
-	                       on_store_change, desk, &desk->store, err);
+	                       desk_on_store_change, desk, &desk->store, err);
 }
 
 static void make_metrics(struct desk *desk)

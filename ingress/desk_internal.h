@@ -55,6 +55,13 @@ void desk_detach(struct ask *ask);       /* the ask goes before its record was a
 void desk_save_unsaved(struct desk *desk); /* Redis is back */
 void desk_drop_unsaved(struct desk *desk);
 
+/* desk_wake.c: callbacks of redis_wake and redis_store; ctx is the desk */
+enum { DESK_REREAD_MS = 250 };
+void desk_on_state(void *ctx, const char *value, size_t len);
+void desk_on_subscribed(void *ctx);
+void desk_on_store_change(void *ctx, bool up);
+void desk_reread(struct desk *desk, bool all); /* what is waited for: all of it, or what waits DESK_REREAD_MS already */
+
 /* desk.c */
 void desk_finish(struct ask *ask, enum outcome outcome); /* hands the ask back */
 void desk_wait_or_finish(struct ask *ask); /* ask->state is what is known: final or time is up: hand back; else wait */

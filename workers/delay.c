@@ -3,6 +3,7 @@
 #include "workers/delay.h"
 #include "common/adapters/kafka_consumer.h"
 #include "common/base/clock.h"
+#include "common/base/list.h"
 #include "common/base/log.h"
 #include <assert.h>
 #include <stddef.h>
@@ -28,14 +29,14 @@ struct item {
 	struct kafka_record *record;
 	int64_t due_ms; /* unix ms */
 	bool abandoned; /* its partition moved while the copy was on its way */
-	struct item *prev, *next;
+	struct list node;
 };
 
 struct lane {
 	char topic[32];
 	int32_t partition;
 	int64_t wait_ms;
-	struct item items; /* ring head, oldest first; those being forwarded have left it */
+	struct list items; /* of struct item, oldest first; those being forwarded have left it */
 	size_t count;
 	bool held;
 	struct lane *next;
@@ -46,25 +47,11 @@ struct delay {
 	struct kafka_consumer *consumer;
 	uv_timer_t timer;
 	struct lane *lanes;
-	struct item sending; /* ring head */
+	struct list sending; /* of struct item */
 	size_t sending_count;
 	bool stopping, timer_closed;
 	struct metric *waiting, *forwarded, *poison;
 };
-
-static void ring_add(struct item *head, struct item *item)
-{
-	item->next = head;
-	item->prev = head->prev;
-	item->prev->next = item;
-	head->prev = item;
-}
-
-static void ring_remove(struct item *item)
-{
-	item->prev->next = item->next;
-	item->next->prev = item->prev;
-}
 
 static int64_t tier_wait_ms(const char *topic)
 {
@@ -87,10 +74,15 @@ static struct lane *lane_of(struct delay *delay, const struct kafka_record *reco
 	memcpy(lane->topic, record->topic, strlen(record->topic) + 1);
 	lane->partition = record->partition;
 	lane->wait_ms = tier_wait_ms(record->topic);
-	lane->items.prev = lane->items.next = &lane->items;
+	list_init(&lane->items);
 	lane->next = delay->lanes;
 	delay->lanes = lane;
 	return lane;
+}
+
+static struct item *first_of(const struct lane *lane)
+{
+	return LIST_ENTRY(lane->items.next, struct item, node);
 }
 
 static void end_item(struct item *item, bool done)
@@ -121,7 +113,7 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 	struct delay *delay = item->delay;
 	(void)partition;
 	(void)offset;
-	ring_remove(item);
+	list_remove(&item->node);
 	delay->sending_count--;
 	if (result == ERR_OK || item->abandoned || delay->stopping) {
 		metric_add(delay->forwarded, result == ERR_OK);
@@ -129,7 +121,7 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 		return;
 	}
 	item->due_ms = clock_unix_ms() + RESEND_MS;
-	ring_add(item->lane->items.next, item); /* first in line again */
+	list_insert(item->lane->items.next, &item->node); /* first in line again */
 	item->lane->count++;
 }
 
@@ -195,17 +187,17 @@ static bool forward(struct delay *delay, struct item *item)
 	}
 	if (send_copy(item, topic ? topic : "dead", !topic) != ERR_OK)
 		return false;
-	ring_remove(item);
+	list_remove(&item->node);
 	item->lane->count--;
-	ring_add(&delay->sending, item);
+	list_insert(&delay->sending, &item->node);
 	delay->sending_count++;
 	return true;
 }
 
 static size_t serve_lane(struct delay *delay, struct lane *lane, int64_t now)
 {
-	while (lane->count > 0 && lane->items.next->due_ms <= now)
-		if (!forward(delay, lane->items.next))
+	while (lane->count > 0 && first_of(lane)->due_ms <= now)
+		if (!forward(delay, first_of(lane)))
 			break;
 	if (lane->held && lane->count <= LANE_LOW) {
 		lane->held = false;
@@ -240,7 +232,7 @@ static void on_record(void *ctx, struct kafka_record *record)
 	int64_t since = record->timestamp_ms > 0 ? record->timestamp_ms : clock_unix_ms();
 	*item = (struct item){.delay = delay, .lane = lane, .record = record, .due_ms = since + lane->wait_ms};
 	item->delivery.delivered = on_delivered;
-	ring_add(&lane->items, item);
+	list_insert(&lane->items, &item->node);
 	lane->count++;
 	if (lane->count >= LANE_MAX && !lane->held) {
 		lane->held = true;
@@ -252,8 +244,8 @@ static void drop_waiting(struct delay *delay)
 {
 	for (struct lane *lane = delay->lanes; lane; lane = lane->next) {
 		while (lane->count > 0) {
-			struct item *item = lane->items.next;
-			ring_remove(item);
+			struct item *item = first_of(lane);
+			list_remove(&item->node);
 			lane->count--;
 			end_item(item, false);
 		}
@@ -268,8 +260,8 @@ static void on_assignment(void *ctx, size_t partitions)
 	struct delay *delay = ctx;
 	(void)partitions;
 	drop_waiting(delay);
-	for (struct item *item = delay->sending.next; item != &delay->sending; item = item->next)
-		item->abandoned = true;
+	for (struct list *node = delay->sending.next; node != &delay->sending; node = node->next)
+		LIST_ENTRY(node, struct item, node)->abandoned = true;
 }
 
 /* ---- life ---- */
@@ -281,7 +273,7 @@ enum err_code delay_new(const struct ports *ports, const char *instance_id, stru
 	if (!delay)
 		return err_set(err, ERR_NO_MEMORY, "delay");
 	delay->ports = *ports;
-	delay->sending.prev = delay->sending.next = &delay->sending;
+	list_init(&delay->sending);
 	delay->waiting = metrics_gauge(ports->metrics, "verifyd_delayed_in_memory", "", "delayed records read ahead");
 	delay->forwarded =
 	        metrics_counter(ports->metrics, "verifyd_delayed_forwarded", "", "delayed records whose time came");
@@ -340,7 +332,8 @@ static void on_timer_closed(uv_handle_t *handle)
 /* Copies still on their way keep their items until the producer reports them, but no record. */
 void delay_abandon(struct delay *delay)
 {
-	for (struct item *item = delay->sending.next; item != &delay->sending; item = item->next) {
+	for (struct list *node = delay->sending.next; node != &delay->sending; node = node->next) {
+		struct item *item = LIST_ENTRY(node, struct item, node);
 		kafka_record_drop(item->record);
 		item->record = NULL;
 		item->abandoned = true;

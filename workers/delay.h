@@ -10,8 +10,8 @@
 struct delay;
 
 enum err_code delay_new(const struct ports *ports, const char *instance_id, struct delay **ret_delay,
-			struct err *err) WARN_UNUSED;
-void delay_stop(struct delay *delay); /* takes no more; what waits is left in its topic */
+                        struct err *err) WARN_UNUSED;
+void delay_stop(struct delay *delay);              /* takes no more; what waits is left in its topic */
 size_t delay_in_flight(const struct delay *delay); /* copies that are not acked yet */
 int64_t delay_lag(const struct delay *delay);
 /* Leaves the group; deliveries on their way are reported by kafka_producer_close, which must come before delay_free. */

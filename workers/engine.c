@@ -20,8 +20,7 @@ static void free_job(struct job *job)
 	struct engine *engine = job->engine;
 	job_wipe_call(job);
 	request_fini(&job->request);
-	job->prev->next = job->next;
-	job->next->prev = job->prev;
+	list_remove(&job->node);
 	engine->jobs--;
 	metric_set(engine->metric.in_flight, (int64_t)engine->jobs);
 	free(job);
@@ -144,10 +143,7 @@ static struct job *new_job(struct engine *engine, struct kafka_record *record)
 	job->ports = &engine->ports;
 	job->record = record;
 	job->delivery.delivered = on_delivered;
-	job->next = &engine->all;
-	job->prev = engine->all.prev;
-	job->prev->next = job;
-	engine->all.prev = job;
+	list_insert(&engine->all, &job->node);
 	engine->jobs++;
 	metric_add(engine->metric.taken, 1);
 	metric_set(engine->metric.in_flight, (int64_t)engine->jobs);
@@ -223,7 +219,7 @@ enum err_code engine_new(const struct ports *ports, const struct engine_options 
 	engine->ports = *ports;
 	engine->options = *options;
 	engine->kind = kind_info(options->kind);
-	engine->all.prev = engine->all.next = &engine->all;
+	list_init(&engine->all);
 	make_metrics(engine);
 	const struct kafka_consumer_options consumer = {
 	        .group = engine->kind->vendor,
@@ -249,9 +245,9 @@ enum err_code engine_new(const struct ports *ports, const struct engine_options 
 /* fn ends at most the job it is called for. */
 static void for_each_job(struct engine *engine, void (*fn)(struct job *job))
 {
-	for (struct job *job = engine->all.next, *next; job != &engine->all; job = next) {
-		next = job->next;
-		fn(job);
+	for (struct list *node = engine->all.next, *next; node != &engine->all; node = next) {
+		next = node->next;
+		fn(LIST_ENTRY(node, struct job, node));
 	}
 }
 

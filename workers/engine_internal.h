@@ -12,7 +12,7 @@ struct engine {
 	const struct kind_info *kind;
 	struct kafka_consumer *consumer;
 	struct job_table table;
-	struct job all; /* ring head of all jobs that exist */
+	struct list all; /* of struct job: all that exist */
 	size_t jobs;
 	bool stopping;
 	struct log_limit failure_limit;

@@ -3,6 +3,7 @@
 #define VERIFYD_JOB_H
 
 #include "common/adapters/kafka_consumer.h"
+#include "common/base/list.h"
 #include "workers/ports.h"
 
 struct engine;
@@ -42,7 +43,7 @@ struct job {
 
 	struct job *bucket_next; /* job_table: other ids of the same bucket */
 	struct job *same_next;   /* job_table: the same id, waits until this one has ended */
-	struct job *prev, *next; /* all jobs of the engine */
+	struct list node;        /* all jobs of the engine */
 };
 
 /* Reads the record into job->request. Returns: ERR_OK; ERR_INVALID or ERR_LIMIT (poison: err says why); ERR_NO_MEMORY.

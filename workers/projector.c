@@ -3,6 +3,7 @@
 #include "workers/projector.h"
 #include "common/adapters/kafka_consumer.h"
 #include "common/base/clock.h"
+#include "common/base/list.h"
 #include "common/base/log.h"
 #include <assert.h>
 #include <stddef.h>
@@ -24,7 +25,7 @@ struct item {
 	struct kafka_record *record;
 	int64_t due_ms; /* unix ms */
 	bool abandoned; /* revoked while its write was on its way */
-	struct item *prev, *next;
+	struct list node;
 };
 
 struct place {
@@ -36,31 +37,12 @@ struct projector {
 	struct ports ports;
 	struct kafka_consumer *consumer;
 	uv_timer_t timer;
-	struct item waiting, writing; /* ring heads, oldest first */
+	struct list waiting, writing; /* of struct item, oldest first */
 	size_t waiting_count, writing_count;
 	bool stopping, closing, timer_closed;
 	struct metric *written, *present, *skipped, *unreadable;
 	struct place settled[SETTLED_SLOTS];
 };
-
-static void ring_init(struct item *head)
-{
-	head->prev = head->next = head;
-}
-
-static void ring_add(struct item *head, struct item *item)
-{
-	item->next = head;
-	item->prev = head->prev;
-	item->prev->next = item;
-	head->prev = item;
-}
-
-static void ring_remove(struct item *item)
-{
-	item->prev->next = item->next;
-	item->next->prev = item->prev;
-}
 
 static struct place *place_of(struct projector *projector, int32_t partition, int64_t offset)
 {
@@ -89,7 +71,7 @@ static void on_written(void *ctx, enum err_code code, bool written)
 {
 	struct item *item = ctx;
 	struct projector *projector = item->projector;
-	ring_remove(item);
+	list_remove(&item->node);
 	projector->writing_count--;
 	if (code == ERR_OK && !item->abandoned) {
 		metric_add(written ? projector->written : projector->present, 1);
@@ -99,7 +81,7 @@ static void on_written(void *ctx, enum err_code code, bool written)
 		kafka_record_drop(item->record);
 		free(item);
 	} else { /* Redis is away: first in line again */
-		ring_add(projector->waiting.next, item);
+		list_insert(projector->waiting.next, &item->node);
 		projector->waiting_count++;
 	}
 	free_when_closed(projector);
@@ -120,7 +102,7 @@ static bool write_item(struct projector *projector, struct item *item)
 		free(item);
 		return true;
 	}
-	ring_add(&projector->writing, item);
+	list_insert(&projector->writing, &item->node);
 	projector->writing_count++;
 	code = redis_store_put(projector->ports.store, &verification, record->value, record->value_len,
 	                       kind_info(verification.kind)->op, NULL, NULL, on_written, item);
@@ -134,10 +116,10 @@ static void write_next(struct projector *projector)
 {
 	int64_t now = clock_unix_ms();
 	while (projector->waiting_count > 0 && projector->writing_count < MAX_WRITES) {
-		struct item *item = projector->waiting.next;
+		struct item *item = LIST_ENTRY(projector->waiting.next, struct item, node);
 		if (item->due_ms > now || !redis_store_is_up(projector->ports.store))
 			return;
-		ring_remove(item);
+		list_remove(&item->node);
 		projector->waiting_count--;
 		if (is_settled(projector, item->record)) {
 			metric_add(projector->skipped, 1);
@@ -168,15 +150,15 @@ static void on_record(void *ctx, struct kafka_record *record)
 	item->projector = projector;
 	item->record = record;
 	item->due_ms = record->timestamp_ms + PROJECTOR_LAG_MS;
-	ring_add(&projector->waiting, item);
+	list_insert(&projector->waiting, &item->node);
 	projector->waiting_count++;
 }
 
 static void drop_waiting(struct projector *projector)
 {
 	while (projector->waiting_count > 0) {
-		struct item *item = projector->waiting.next;
-		ring_remove(item);
+		struct item *item = LIST_ENTRY(projector->waiting.next, struct item, node);
+		list_remove(&item->node);
 		projector->waiting_count--;
 		kafka_record_drop(item->record);
 		free(item);
@@ -189,8 +171,8 @@ static void on_assignment(void *ctx, size_t partitions)
 	struct projector *projector = ctx;
 	(void)partitions;
 	drop_waiting(projector);
-	for (struct item *item = projector->writing.next; item != &projector->writing; item = item->next)
-		item->abandoned = true;
+	for (struct list *node = projector->writing.next; node != &projector->writing; node = node->next)
+		LIST_ENTRY(node, struct item, node)->abandoned = true;
 }
 
 static void make_metrics(struct projector *projector)
@@ -211,8 +193,8 @@ enum err_code projector_new(const struct ports *ports, const char *instance_id, 
 	if (!projector)
 		return err_set(err, ERR_NO_MEMORY, "projector");
 	projector->ports = *ports;
-	ring_init(&projector->waiting);
-	ring_init(&projector->writing);
+	list_init(&projector->waiting);
+	list_init(&projector->writing);
 	for (size_t i = 0; i < SETTLED_SLOTS; i++)
 		projector->settled[i].offset = -1;
 	make_metrics(projector);

@@ -1,5 +1,5 @@
-/* worker: start, watch, drain. The order of the drain is what keeps records from getting lost: intake stops, jobs end or
- * are handed back, offsets are committed, deliveries are waited for, and only then are the ports closed. */
+/* worker: start, watch, drain. The order of the drain is what keeps records from getting lost: intake stops, jobs end
+ * or are handed back, offsets are committed, deliveries are waited for, and only then are the ports closed. */
 #include "workers/worker.h"
 #include "common/adapters/ops_server.h"
 #include "common/base/clock.h"
@@ -55,7 +55,7 @@ struct worker {
 /* ---- vendors ---- */
 
 static int add_vendor(const char *name, size_t len, const struct config *config, FILE *complaints,
-		      struct worker_vendors *vendors)
+                      struct worker_vendors *vendors)
 {
 	const struct vendor *vendor = vendor_by_name(name, len);
 	if (!vendor || vendors->count == WORKER_MAX_VENDORS) {
@@ -74,7 +74,7 @@ static int add_vendor(const char *name, size_t len, const struct config *config,
 }
 
 int worker_vendors_init(const char *names, const struct config *config, FILE *complaints,
-			struct worker_vendors *ret_vendors)
+                        struct worker_vendors *ret_vendors)
 {
 	int mistakes = 0;
 	*ret_vendors = (struct worker_vendors){.count = 0};
@@ -136,8 +136,9 @@ static void log_waiting(struct worker *worker, int64_t now)
 	if (now - worker->waiting_logged_ms < WAITING_LOG_MS)
 		return;
 	worker->waiting_logged_ms = now;
-	log_warn("waiting", LOG_STR("for_kafka", worker->assigned < worker->engine_count ? "yes: brokers and topics" : "no"),
-		 LOG_STR("for_redis", redis_store_is_up(worker->ports.store) ? "no" : "yes"));
+	log_warn("waiting",
+	         LOG_STR("for_kafka", worker->assigned < worker->engine_count ? "yes: brokers and topics" : "no"),
+	         LOG_STR("for_redis", redis_store_is_up(worker->ports.store) ? "no" : "yes"));
 }
 
 static void watch(struct worker *worker, int64_t now)
@@ -180,7 +181,7 @@ static void begin_drain(uv_signal_t *handle, int signal_number)
 	int64_t drain_ms = config_int(worker->config, CONFIG_DRAIN_MS) - CLOSE_RESERVE_MS;
 	worker->drain_until_ms = clock_mono_ms() + (drain_ms > 0 ? drain_ms : 0);
 	log_info("draining", LOG_STR("signal", signal_number == SIGTERM ? "TERM" : "INT"),
-		 LOG_INT("in_flight", in_flight(worker)));
+	         LOG_INT("in_flight", in_flight(worker)));
 	for (size_t i = 0; i < worker->engine_count; i++)
 		engine_stop(worker->engines[i]);
 	delay_stop(worker->delay);
@@ -237,9 +238,9 @@ static enum err_code open_ports(struct worker *worker, struct err *err)
 	const struct config *config = worker->config;
 	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES, "0"};
 	const struct http_curl_options http = {
-		.max_connections = (int)config_int(config, CONFIG_MAX_IN_FLIGHT) * (int)worker->engine_count,
-		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
-		.max_idle_s = MAX_IDLE_S,
+	        .max_connections = (int)config_int(config, CONFIG_MAX_IN_FLIGHT) * (int)worker->engine_count,
+	        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+	        .max_idle_s = MAX_IDLE_S,
 	};
 	enum err_code code;
 	if ((code = metrics_new(&worker->metrics)) != ERR_OK ||
@@ -247,11 +248,14 @@ static enum err_code open_ports(struct worker *worker, struct err *err)
 	    (code = redis_url_parse(config_str(config, CONFIG_REDIS_URL), &worker->redis_url, err)) != ERR_OK ||
 	    (code = kafka_client_new(config, "verifyd-worker", &worker->kafka, err)) != ERR_OK)
 		return code;
-	*ports = (struct ports){.loop = &worker->loop, .config = config, .kafka = worker->kafka, .ring = worker->ring,
-				.metrics = worker->metrics};
+	*ports = (struct ports){.loop = &worker->loop,
+	                        .config = config,
+	                        .kafka = worker->kafka,
+	                        .ring = worker->ring,
+	                        .metrics = worker->metrics};
 	if ((code = kafka_producer_new(worker->kafka, &producer, &worker->loop, &ports->producer, err)) != ERR_OK ||
-	    (code = redis_store_new(&worker->loop, &worker->redis_url, config_int(config, CONFIG_RESULT_RETENTION), NULL,
-				    NULL, &ports->store, err)) != ERR_OK ||
+	    (code = redis_store_new(&worker->loop, &worker->redis_url, config_int(config, CONFIG_RESULT_RETENTION),
+	                            NULL, NULL, &ports->store, err)) != ERR_OK ||
 	    (code = http_curl_new(&worker->loop, &http, &ports->http, err)) != ERR_OK)
 		return code;
 	worker->lag = metrics_gauge(worker->metrics, "verifyd_lag", "", "requests in Kafka that are not done yet");
@@ -270,15 +274,15 @@ static enum err_code open_engines(struct worker *worker, const struct worker_ven
 			if (strcmp(kind_info((enum kind)kind)->vendor, vendors->list[i].vendor->name) != 0)
 				continue;
 			const struct engine_options options = {
-				.kind = (enum kind)kind,
-				.vendor = vendors->list[i].vendor,
-				.vendor_self = vendors->list[i].self,
-				.max_in_flight = (size_t)config_int(config, CONFIG_MAX_IN_FLIGHT),
-				.max_attempts = (int)config_int(config, CONFIG_RETRY_MAX_ATTEMPTS),
-				.instance_id = instance,
-				.projector = worker->projector,
-				.on_assignment = on_assignment,
-				.ctx = worker,
+			        .kind = (enum kind)kind,
+			        .vendor = vendors->list[i].vendor,
+			        .vendor_self = vendors->list[i].self,
+			        .max_in_flight = (size_t)config_int(config, CONFIG_MAX_IN_FLIGHT),
+			        .max_attempts = (int)config_int(config, CONFIG_RETRY_MAX_ATTEMPTS),
+			        .instance_id = instance,
+			        .projector = worker->projector,
+			        .on_assignment = on_assignment,
+			        .ctx = worker,
 			};
 			code = engine_new(&worker->ports, &options, &worker->engines[worker->engine_count], err);
 			worker->engine_count += code == ERR_OK;
@@ -290,11 +294,11 @@ static enum err_code open_engines(struct worker *worker, const struct worker_ven
 static enum err_code open_ops(struct worker *worker, struct err *err)
 {
 	const struct ops_server_options options = {
-		.listen = config_str(worker->config, CONFIG_OPS_LISTEN),
-		.metrics = worker->metrics,
-		.is_ready = is_ready,
-		.health = health,
-		.ctx = worker,
+	        .listen = config_str(worker->config, CONFIG_OPS_LISTEN),
+	        .metrics = worker->metrics,
+	        .is_ready = is_ready,
+	        .health = health,
+	        .ctx = worker,
 	};
 	return ops_server_start(&options, &worker->ops, err);
 }

@@ -19,7 +19,7 @@ struct worker_vendors {
 /* Reads "jumio,biocatch" and configures each. Every mistake is one line in complaints.
  * Returns: how many mistakes; *ret_vendors must be ended by worker_vendors_fini in any case. */
 int worker_vendors_init(const char *names, const struct config *config, FILE *complaints,
-			struct worker_vendors *ret_vendors);
+                        struct worker_vendors *ret_vendors);
 void worker_vendors_fini(struct worker_vendors *vendors);
 
 /* Runs until SIGTERM or SIGINT, then drains for VERIFYD_DRAIN_MS at most.

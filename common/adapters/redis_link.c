@@ -1,9 +1,9 @@
-/* redis_link: connection life over hiredis's async context and libuv.
- *
- * hiredis's own libuv adapter is not used: it ignores poll errors, so a refused connection would never be noticed. */
+/* redis_link: connection life over hiredis's async context. */
 #include "common/adapters/redis_link.h"
+#include "common/adapters/redis_uv.h"
 #include "common/base/backoff.h"
 #include "common/base/clock.h"
+#include "common/base/list.h"
 #include "common/base/log.h"
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
@@ -20,14 +20,7 @@ struct op {
 	redis_reply_fn fn;
 	void *ctx;
 	int64_t sent_ms;
-	struct op *prev, *next; /* in link->ops, oldest first; `next` alone in link->spare */
-};
-
-/* The poll handle of one hiredis context; outlives it until libuv has closed it. */
-struct poll {
-	uv_poll_t handle;
-	redisAsyncContext *context; /* NULL once hiredis has let go */
-	int events;
+	struct list node; /* in link->ops, oldest first, or in link->spare */
 };
 
 struct redis_link {
@@ -38,9 +31,9 @@ struct redis_link {
 	enum link_state state;
 	redisAsyncContext *context; /* NULL while waiting and resolving */
 	int64_t state_since_ms, retry_at_ms;
-	int failures;     /* in a row */
-	struct op oldest; /* ring head of commands on their way */
-	struct op *spare;
+	int failures;      /* in a row */
+	struct list ops;   /* of struct op: on their way, oldest first */
+	struct list spare; /* of struct op: used, kept for the next */
 	size_t pending;
 	const char *refused; /* why the handshake failed; NULL so far */
 	redis_reply_fn message_fn;
@@ -54,9 +47,9 @@ static void free_when_closed(struct redis_link *link)
 {
 	if (!link->timer_closed || link->resolving)
 		return;
-	while (link->spare) {
-		struct op *op = link->spare;
-		link->spare = op->next;
+	while (!list_is_empty(&link->spare)) {
+		struct op *op = LIST_ENTRY(link->spare.next, struct op, node);
+		list_remove(&op->node);
 		free(op);
 	}
 	redis_url_fini(&link->options.url);
@@ -67,31 +60,24 @@ static void free_when_closed(struct redis_link *link)
 
 static struct op *op_take(struct redis_link *link)
 {
-	struct op *op = link->spare;
-	if (op)
-		link->spare = op->next;
-	else
-		op = malloc(sizeof *op);
+	if (list_is_empty(&link->spare))
+		return malloc(sizeof(struct op));
+	struct op *op = LIST_ENTRY(link->spare.next, struct op, node);
+	list_remove(&op->node);
 	return op;
 }
 
 static void op_append(struct redis_link *link, struct op *op)
 {
-	op->prev = link->oldest.prev;
-	op->next = &link->oldest;
-	op->prev->next = op;
-	link->oldest.prev = op;
+	list_insert(&link->ops, &op->node);
 	link->pending++;
 }
 
 static void op_remove(struct op *op)
 {
-	struct redis_link *link = op->link;
-	op->prev->next = op->next;
-	op->next->prev = op->prev;
-	link->pending--;
-	op->next = link->spare;
-	link->spare = op;
+	list_remove(&op->node);
+	list_insert(op->link->spare.next, &op->node);
+	op->link->pending--;
 }
 
 static void on_reply(redisAsyncContext *context, void *reply, void *privdata)
@@ -146,81 +132,6 @@ enum err_code redis_link_subscribe(struct redis_link *link, redis_reply_fn fn, v
 	link->message_ctx = ctx;
 	int status = redisAsyncCommandArgv(link->context, on_message, link, argc, argv, argv_len);
 	return status == REDIS_OK ? ERR_OK : ERR_UNAVAILABLE;
-}
-
-/* ---- hiredis on libuv ---- */
-
-static void on_poll(uv_poll_t *handle, int status, int events)
-{
-	struct poll *poll = handle->data;
-	/* An error is read: hiredis then sees it and disconnects. */
-	if (poll->context && (status < 0 || (events & UV_READABLE)))
-		redisAsyncHandleRead(poll->context);
-	if (poll->context && (status < 0 || (events & UV_WRITABLE)))
-		redisAsyncHandleWrite(poll->context);
-}
-
-static void poll_change(struct poll *poll, int add, int remove)
-{
-	int events = (poll->events | add) & ~remove;
-	if (events == poll->events)
-		return;
-	poll->events = events;
-	if (events)
-		uv_poll_start(&poll->handle, events, on_poll);
-	else
-		uv_poll_stop(&poll->handle);
-}
-
-static void add_read(void *privdata)
-{
-	poll_change(privdata, UV_READABLE, 0);
-}
-
-static void del_read(void *privdata)
-{
-	poll_change(privdata, 0, UV_READABLE);
-}
-
-static void add_write(void *privdata)
-{
-	poll_change(privdata, UV_WRITABLE, 0);
-}
-
-static void del_write(void *privdata)
-{
-	poll_change(privdata, 0, UV_WRITABLE);
-}
-
-static void on_poll_closed(uv_handle_t *handle)
-{
-	free(handle->data);
-}
-
-static void poll_cleanup(void *privdata)
-{
-	struct poll *poll = privdata;
-	poll->context = NULL;
-	if (!uv_is_closing((uv_handle_t *)&poll->handle))
-		uv_close((uv_handle_t *)&poll->handle, on_poll_closed);
-}
-
-static enum err_code poll_attach(redisAsyncContext *context, uv_loop_t *loop)
-{
-	struct poll *poll = calloc(1, sizeof *poll);
-	if (!poll || uv_poll_init(loop, &poll->handle, context->c.fd) != 0) {
-		free(poll);
-		return ERR_NO_MEMORY;
-	}
-	poll->handle.data = poll;
-	poll->context = context;
-	context->ev.data = poll;
-	context->ev.addRead = add_read;
-	context->ev.delRead = del_read;
-	context->ev.addWrite = add_write;
-	context->ev.delWrite = del_write;
-	context->ev.cleanup = poll_cleanup;
-	return ERR_OK;
 }
 
 /* ---- up and down ---- */
@@ -335,7 +246,7 @@ static void on_connect(const redisAsyncContext *context, int status)
 static void connect_to(struct redis_link *link, const char *address)
 {
 	redisAsyncContext *context = redisAsyncConnect(address, link->options.url.port);
-	if (!context || context->err || poll_attach(context, link->loop) != ERR_OK) {
+	if (!context || context->err || redis_uv_attach(context, link->loop) != ERR_OK) {
 		if (context)
 			redisAsyncFree(context);
 		wait_for_retry(link, false, "cannot connect");
@@ -381,18 +292,23 @@ static void start_connecting(struct redis_link *link)
 		wait_for_retry(link, false, "its name cannot be resolved");
 }
 
+static bool op_timed_out(const struct redis_link *link, int64_t now)
+{
+	return !list_is_empty(&link->ops) &&
+	       now - LIST_ENTRY(link->ops.next, struct op, node)->sent_ms > REDIS_OP_TIMEOUT_MS;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct redis_link *link = timer->data;
 	int64_t now = clock_mono_ms();
-	const struct op *oldest = link->oldest.next;
 	if (link->state == LINK_WAITING && now >= link->retry_at_ms)
 		start_connecting(link);
 	else if (link->state == LINK_CONNECTING && link->refused)
 		link_fail(link, link->refused);
 	else if (link->state == LINK_CONNECTING && now - link->state_since_ms > REDIS_HANDSHAKE_TIMEOUT_MS)
 		link_fail(link, "no answer while connecting");
-	else if (link->state == LINK_UP && oldest != &link->oldest && now - oldest->sent_ms > REDIS_OP_TIMEOUT_MS)
+	else if (link->state == LINK_UP && op_timed_out(link, now))
 		link_fail(link, "a command timed out");
 }
 
@@ -404,7 +320,8 @@ enum err_code redis_link_new(uv_loop_t *loop, const struct redis_link_options *o
 		return err_set(err, ERR_NO_MEMORY, "redis link");
 	link->options = *options;
 	link->loop = loop;
-	link->oldest.prev = link->oldest.next = &link->oldest;
+	list_init(&link->ops);
+	list_init(&link->spare);
 	if (uv_timer_init(loop, &link->timer) != 0) {
 		free(link);
 		return err_set(err, ERR_IO, "timer of the redis link");

@@ -1,6 +1,7 @@
 /* redis_store: keys, scripts and replies. The connection's life is redis_link's. */
 #include "common/adapters/redis_store.h"
 #include "common/adapters/redis_link.h"
+#include "common/adapters/redis_scripts.h"
 #include "common/base/log.h"
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
@@ -9,42 +10,6 @@
 #include <string.h>
 
 enum { KEY_BYTES = 128, SHA_BYTES = 41, NUMBER_BYTES = 24 };
-
-/* The rank of each state, from the one table that the C code reads too. */
-#define STATE(symbol, name, rank, is_final) name "=" #rank ","
-static const char put_script[] =
-        "local ranks={"
-#include "common/domain/states.def"
-        "}\n"
-        "local cur=redis.call('GET',KEYS[1])\n"
-        "local written=1\n"
-        "if cur then\n"
-        "  local ok,v=pcall(cjson.decode,cur)\n"
-        "  local rank=ok and ranks[v.state] or 0\n"
-        "  local new=tonumber(ARGV[1])\n"
-        "  if ok and (rank>new or (rank==new and (rank>0 or v.rev>=tonumber(ARGV[2])))) then written=0 end\n"
-        "end\n"
-        "if written==1 then\n"
-        "  redis.call('SET',KEYS[1],ARGV[3],'PX',ARGV[4])\n"
-        "  redis.call('PUBLISH',ARGV[5],ARGV[3])\n"
-        "end\n"
-        "if ARGV[6]~='' and redis.call('GET',KEYS[2])==ARGV[6] then redis.call('DEL',KEYS[2]) end\n"
-        "return written\n";
-#undef STATE
-
-static const char lease_script[] = "local state=redis.call('GET',KEYS[2]) or false\n"
-                                   "local held=redis.call('GET',KEYS[1])\n"
-                                   "if held and held~=ARGV[1] then return {0,state} end\n"
-                                   "redis.call('SET',KEYS[1],ARGV[1],'PX',ARGV[2])\n"
-                                   "return {1,state}\n";
-
-/* Deletes a key only while it holds what we put there. */
-static const char delete_if_script[] =
-        "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end\n"
-        "return 0\n";
-
-enum script { SCRIPT_PUT, SCRIPT_LEASE, SCRIPT_DELETE_IF, SCRIPT_COUNT };
-static const char *const scripts[SCRIPT_COUNT] = {put_script, lease_script, delete_if_script};
 
 struct redis_store {
 	struct redis_link *link;
@@ -153,7 +118,7 @@ static void on_link_up(void *ctx)
 	const char *policy[] = {"CONFIG", "GET", "maxmemory-policy"};
 	enum err_code code = redis_link_send(store->link, on_policy, store, 3, policy, NULL);
 	for (int i = 0; i < SCRIPT_COUNT && code == ERR_OK; i++) {
-		const char *load[] = {"SCRIPT", "LOAD", scripts[i]};
+		const char *load[] = {"SCRIPT", "LOAD", redis_script(i)};
 		code = redis_link_send(store->link, on_loaded, store, 3, load, NULL);
 	}
 	if (code != ERR_OK)

@@ -16,6 +16,7 @@ START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 40
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "JAVA_HOME",
              "VERIFYD_CACHE")
+SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", ": runtime error:")
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
@@ -82,7 +83,12 @@ class Process:
             return log.read().decode("utf-8", "replace")
 
     def tail(self, lines=40):
-        return "\n".join(self.text(whole=True).splitlines()[-lines:]) if self.log.exists() else "(its log is gone)"
+        """Its last lines; or a sanitizer's report from where that begins."""
+        if not self.log.exists():
+            return "(its log is gone)"
+        written = self.text(whole=True).splitlines()
+        marks = [n for n, line in enumerate(written) if any(mark in line for mark in SANITIZER_MARKS)]
+        return "\n".join(written[marks[0]:marks[0] + 60] if marks else written[-lines:])
 
     def events(self, event=None):
         """The JSON lines it wrote since its last start."""
