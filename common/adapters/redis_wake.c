@@ -30,7 +30,7 @@ static void on_message(void *ctx, const struct redisReply *reply)
 static void on_up(void *ctx)
 {
 	struct redis_wake *wake = ctx;
-	char channels[WAKE_SHARDS][24];
+	char channels[WAKE_SHARDS][32];
 	const char *argv[1 + WAKE_SHARDS] = {"SUBSCRIBE"};
 	for (int i = 0; i < WAKE_SHARDS; i++) {
 		snprintf(channels[i], sizeof channels[i], "verifyd:wake:%d", i);
