@@ -208,6 +208,7 @@ static void make_metrics(struct engine *engine)
 	engine->metric.dead = counter(engine, jobs, "dead", jobs_help);
 	engine->metric.poison = counter(engine, jobs, "poison", jobs_help);
 	engine->metric.duplicate = counter(engine, jobs, "duplicate", jobs_help);
+	engine->metric.adopted = counter(engine, jobs, "adopted", jobs_help);
 }
 
 enum err_code engine_new(const struct ports *ports, const struct engine_options *options, struct engine **ret_engine,

@@ -17,8 +17,8 @@ struct engine {
 	bool stopping;
 	struct log_limit failure_limit;
 	struct {
-		struct metric *in_flight, *taken, *bought, *completed, *expired, *dead, *poison, *duplicate, *retried,
-		        *hopped, *without_lease, *latency;
+		struct metric *in_flight, *taken, *bought, *completed, *expired, *dead, *poison, *duplicate, *adopted,
+		        *retried, *hopped, *without_lease, *latency;
 	} metric;
 };
 

@@ -3,6 +3,7 @@
  * lease and state -> vendor call -> answer or retry -> dead letter -> result -> offset -> Redis */
 #include "common/base/clock.h"
 #include "workers/engine_internal.h"
+#include <string.h>
 
 enum {
 	LEASE_MARGIN_MS = 5000, /* the lease outlives the longest call by this */
@@ -92,6 +93,17 @@ static void count_outcome(const struct engine *engine, enum event_type type)
 		metric_add(by_type[type], 1);
 }
 
+/* What the vendor said is paid for: should this worker die before the result is acked, the next one finds it. */
+static void keep_answer(struct job *job)
+{
+	struct buf value;
+	buf_init(&value, VERIFICATION_MAX_BYTES);
+	if (job->leased && verification_encode(&job->state, &value) == ERR_OK)
+		redis_store_keep_answer(job->ports->store, job->request.id, job->engine->kind->op, job->token,
+		                        value.data, value.len);
+	buf_fini(&value);
+}
+
 /* Moves the state and sets its effects going. */
 static void apply(struct job *job, struct event event)
 {
@@ -106,6 +118,8 @@ static void apply(struct job *job, struct event event)
 		return;
 	}
 	count_outcome(job->engine, event.type);
+	if (event.answered_ms && event.type != EVENT_EXPIRED)
+		keep_answer(job);
 	if (job->effects & EFFECT_DEAD_LETTER)
 		send_dead_letter(job);
 	else
@@ -268,7 +282,22 @@ static void read_state(struct job *job, const char *value, size_t len)
 		log_error("state_unreadable", LOG_STR("id", job->request.id), LOG_STR("why", err.msg));
 }
 
-static void on_lease(void *ctx, enum err_code code, bool granted, const char *value, size_t len)
+/* Another worker got the answer and died, or is about to write it: finish its work under its token, without a call. */
+static void adopt_answer(struct job *job, const char *token)
+{
+	metric_add(job->engine->metric.adopted, 1);
+	memcpy(job->token, token, TOKEN_BYTES);
+	job->leased = true;
+	job->reason = job->state.reason;
+	job->request.attempts = job->state.attempts;
+	job->effects = EFFECT_PUBLISH;
+	if (job->state.state == STATE_DEAD)
+		send_dead_letter(job);
+	else
+		publish(job);
+}
+
+static void on_lease(void *ctx, enum err_code code, enum lease lease, const char *token, const char *value, size_t len)
 {
 	struct job *job = ctx;
 	job->held = false;
@@ -276,14 +305,19 @@ static void on_lease(void *ctx, enum err_code code, bool granted, const char *va
 		job_end(job);
 		return;
 	}
-	job->leased = code == ERR_OK && granted;
+	job->leased = code == ERR_OK && lease == LEASE_GRANTED;
 	read_state(job, code == ERR_OK ? value : NULL, len);
-	if (code != ERR_OK) /* Redis is away: a score goes on, and may be bought twice */
+	bool is_final = state_is_final(job->state.state);
+	if (code != ERR_OK) { /* Redis is away: a score goes on, and may be bought twice */
 		metric_add(job->engine->metric.without_lease, 1);
-	if (code == ERR_OK && !granted && state_rank(job->state.state) == 0)
-		job_wait(job, LEASE_POLL_MS, take_lease); /* another worker is at it, or died and its lease runs out */
-	else
 		with_state(job);
+	} else if (lease == LEASE_ANSWERED && is_final) {
+		adopt_answer(job, token);
+	} else if (lease != LEASE_GRANTED && state_rank(job->state.state) == 0) {
+		job_wait(job, LEASE_POLL_MS, take_lease); /* another worker is at it, or died and its lease runs out */
+	} else {
+		with_state(job);
+	}
 }
 
 static void take_lease(struct job *job)
@@ -295,7 +329,7 @@ static void take_lease(struct job *job)
 	enum err_code code = redis_store_lease(job->ports->store, job->request.id, engine->kind->op, job->token, ttl_ms,
 	                                       on_lease, job);
 	if (code != ERR_OK)
-		on_lease(job, ERR_UNAVAILABLE, false, NULL, 0);
+		on_lease(job, ERR_UNAVAILABLE, LEASE_ANOTHERS, "", NULL, 0);
 }
 
 void job_begin(struct job *job)

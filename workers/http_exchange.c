@@ -249,7 +249,7 @@ struct outcome {
 /* An answer that breaks off is GARBAGE, not RESET: the vendor did answer, and without a Content-Length the same shows
  * as JSON that breaks off. */
 static const struct outcome outcomes[] = {
-        {CURLE_OPERATION_TIMEDOUT, FAILURE_TIMEOUT, "no connection in time"}, /* libcurl times only connecting */
+        {CURLE_OPERATION_TIMEDOUT, FAILURE_TIMEOUT, "no connection in time"},
         {CURLE_COULDNT_RESOLVE_HOST, FAILURE_CONNECT, "the host's name was not found"},
         {CURLE_COULDNT_CONNECT, FAILURE_CONNECT, "no connection"},
         {CURLE_SEND_ERROR, FAILURE_RESET, "the connection broke while sending"},
@@ -281,6 +281,8 @@ static struct outcome outcome_of(CURLcode code, const struct http_exchange *exch
 			found = outcomes[i];
 	if (code == CURLE_WRITE_ERROR && exchange->too_large)
 		return (struct outcome){code, FAILURE_TOO_LARGE, TEXT_TOO_LARGE};
+	if (code == CURLE_OPERATION_TIMEDOUT && exchange->sends > 0)
+		found.detail = "no answer in time";
 	/* once the request went out, a failure to connect is a repeat that was refused */
 	if (exchange->sends > 0 && found.failure == FAILURE_CONNECT)
 		return (struct outcome){code, FAILURE_RESET, TEXT_NO_ANSWER};

@@ -54,6 +54,8 @@ static enum err_code read_not_before(struct job *job)
 		return value ? ERR_INVALID : ERR_OK;
 	memcpy(text, value, len);
 	text[len] = '\0';
+	if (len > 18 || strspn(text, "0123456789") != len) /* no sign, and small enough to count with */
+		return ERR_INVALID;
 	return sscanf(text, "%" SCNd64, &job->not_before_ms) == 1 ? ERR_OK : ERR_INVALID;
 }
 

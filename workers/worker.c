@@ -212,6 +212,7 @@ static void flush_loop(struct worker *worker)
 static void drain(struct worker *worker)
 {
 	size_t left = in_flight(worker);
+	uv_timer_stop(&worker->tick); /* nothing is left to watch: the parts go one by one from here */
 	for (size_t i = 0; i < worker->engine_count; i++)
 		engine_abandon(worker->engines[i]);
 	delay_abandon(worker->delay);
@@ -238,7 +239,7 @@ static enum err_code open_ports(struct worker *worker, struct err *err)
 	const struct config *config = worker->config;
 	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES, "0"};
 	const struct http_curl_options http = {
-	        .max_connections = (int)config_int(config, CONFIG_MAX_IN_FLIGHT) * (int)worker->engine_count,
+	        .max_connections = (int)config_int(config, CONFIG_MAX_IN_FLIGHT) * KIND_COUNT,
 	        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
 	        .max_idle_s = MAX_IDLE_S,
 	};

@@ -20,15 +20,23 @@ static const char put_script[] =
         "  redis.call('SET',KEYS[1],ARGV[3],'PX',ARGV[4])\n"
         "  redis.call('PUBLISH',ARGV[5],ARGV[3])\n"
         "end\n"
-        "if ARGV[6]~='' and redis.call('GET',KEYS[2])==ARGV[6] then redis.call('DEL',KEYS[2]) end\n"
+        "if ARGV[6]~='' and string.sub(redis.call('GET',KEYS[2]) or '',1,16)==ARGV[6] then redis.call('DEL',KEYS[2]) "
+        "end\n"
         "return written\n";
 #undef STATE
 
-static const char lease_script[] = "local state=redis.call('GET',KEYS[2]) or false\n"
-                                   "local held=redis.call('GET',KEYS[1])\n"
-                                   "if held and held~=ARGV[1] then return {0,state} end\n"
+static const char lease_script[] = "local held=redis.call('GET',KEYS[1])\n"
+                                   "local state=redis.call('GET',KEYS[2]) or false\n"
+                                   "if held and string.sub(held,1,16)~=ARGV[1] then\n"
+                                   "  if #held>16 then return {2,held} end\n"
+                                   "  return {0,state}\n"
+                                   "end\n"
                                    "redis.call('SET',KEYS[1],ARGV[1],'PX',ARGV[2])\n"
                                    "return {1,state}\n";
+
+static const char keep_script[] = "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end\n"
+                                  "redis.call('SET',KEYS[1],ARGV[1]..' '..ARGV[2],'PX',ARGV[3])\n"
+                                  "return 1\n";
 
 /* Deletes a key only while it holds what we put there. */
 static const char delete_if_script[] =
@@ -40,6 +48,7 @@ const char *redis_script(enum redis_script script)
 	static const char *const scripts[SCRIPT_COUNT] = {
 	        [SCRIPT_PUT] = put_script,
 	        [SCRIPT_LEASE] = lease_script,
+	        [SCRIPT_KEEP] = keep_script,
 	        [SCRIPT_DELETE_IF] = delete_if_script,
 	};
 	assert(script < SCRIPT_COUNT);

@@ -7,8 +7,12 @@ enum redis_script {
 	 * higher than what is there (verification_compare), publishes it, gives the lease back. Reply: 1 written, 0
 	 * not. */
 	SCRIPT_PUT,
-	/* KEYS lease, state; ARGV token, ttl ms. Takes or prolongs the lease. Reply: {1 granted or 0, state or nil}. */
+	/* KEYS lease, state; ARGV token, ttl ms. Takes or prolongs the lease. Reply: {1 granted or 0 another's, state
+	 * or nil}, or {2, "<token> <kept answer>"}. A lease's value is its token, then perhaps a blank and the kept
+	 * answer. */
 	SCRIPT_LEASE,
+	/* KEYS lease; ARGV token, answer, ttl ms. Keeps an answer beside our own lease. Reply: 1 kept, 0 not ours. */
+	SCRIPT_KEEP,
 	/* KEYS key; ARGV value. Deletes the key while it holds that value. Reply: 1 deleted, 0 not. */
 	SCRIPT_DELETE_IF,
 	SCRIPT_COUNT

@@ -306,6 +306,19 @@ enum err_code redis_store_put_first(struct redis_store *store, const char *id, c
 	return send_call(call, on_done, 6, argv, argv_len);
 }
 
+/* {2, "<token> <answer>"} */
+static void on_answered(struct store_call *call, const char *held, size_t len)
+{
+	char token[TOKEN_BYTES];
+	bool good = held && len > TOKEN_BYTES;
+	if (good) {
+		memcpy(token, held, TOKEN_BYTES - 1);
+		token[TOKEN_BYTES - 1] = '\0';
+	}
+	call->fn.lease(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, LEASE_ANSWERED, token,
+	               good ? held + TOKEN_BYTES : NULL, good ? len - TOKEN_BYTES : 0);
+}
+
 static void on_lease(void *ctx, const struct redisReply *reply)
 {
 	struct store_call *call = ctx;
@@ -314,7 +327,12 @@ static void on_lease(void *ctx, const struct redisReply *reply)
 	bool good = !reply_failed(call->store, reply) && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2;
 	if (good)
 		value_of(reply->element[1], &value, &len);
-	call->fn.lease(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, good && reply->element[0]->integer == 1, value, len);
+	if (good && reply->element[0]->integer == LEASE_ANSWERED)
+		on_answered(call, value, len);
+	else
+		call->fn.lease(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE,
+		               good && reply->element[0]->integer == LEASE_GRANTED ? LEASE_GRANTED : LEASE_ANOTHERS, "",
+		               value, len);
 	free(call);
 }
 
@@ -384,6 +402,18 @@ enum err_code redis_store_put(struct redis_store *store, const struct verificati
 		delete_if(store, pointer, verification->id);
 	}
 	return code;
+}
+
+void redis_store_keep_answer(struct redis_store *store, const char *id, const char *op, const char *token,
+                             const char *value, size_t len)
+{
+	char lease[KEY_BYTES], ttl[NUMBER_BYTES];
+	key_of_lease(lease, id, op);
+	snprintf(ttl, sizeof ttl, "%d", STORE_ANSWER_TTL_MS);
+	const char *argv[] = {"EVALSHA", store->sha[SCRIPT_KEEP], "1", lease, token, value, ttl};
+	const size_t argv_len[] = {7, strlen(argv[1]), 1, strlen(lease), strlen(token), len, strlen(ttl)};
+	if (store->up && redis_link_send(store->link, NULL, NULL, 7, argv, argv_len) != ERR_OK)
+		log_debug("answer_not_kept", LOG_STR("why", "not up"));
 }
 
 void redis_store_release(struct redis_store *store, const char *id, const char *op, const char *token)

@@ -43,6 +43,18 @@ def broker(session_folder):
         one.stop()
 
 
+@pytest.fixture(scope="session")
+def fragile(session_folder):
+    """A broker for the tests that hurt it. They leave it running."""
+    folder = session_folder / "fragile"
+    folder.mkdir()
+    one = Broker(folder)
+    try:
+        yield one.wait()
+    finally:
+        one.stop()
+
+
 @pytest.fixture
 def folder(session_folder):
     """A folder of the test's own."""

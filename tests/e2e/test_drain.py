@@ -1,5 +1,6 @@
 """SIGTERM: work in flight is finished or handed back, the exit status is 0, and nothing is asked twice."""
 import threading
+import time
 
 import pytest
 
@@ -68,6 +69,18 @@ def test_an_idle_program_ends_at_once_and_twice_sigterm_is_no_crash(stack):
         service.process.terminate()
     for service in (ingress, worker):
         assert service.process.wait(20) == 0
+
+
+@pytest.mark.slow
+def test_sigterm_is_good_at_any_moment(stack):
+    """Twelve workers and six ingresses, each told to end a little later after its start than the one before."""
+    workers = [stack.worker(wait=False) for _ in range(12)]
+    ingresses = [stack.ingress(wait=False) for _ in range(6)]
+    for n, service in enumerate(workers + ingresses):
+        until(service.process.events, 30)
+        time.sleep(0.1 * (n % 7))
+        service.process.terminate()
+    assert [service.process.wait(40) for service in workers + ingresses] == [0] * 18
 
 
 def test_the_same_program_starts_again_after_a_drain(stack):

@@ -1,24 +1,12 @@
-"""Kafka away: nothing is pretended, and it heals by itself. A broker of this module's own, because it is hurt."""
+"""Kafka away: nothing is pretended, and it heals by itself."""
 import os
 import signal
 import time
 
 import pytest
 
-from lib.kafka import Broker
 from lib.process import until
 from lib.stack import Stack
-
-
-@pytest.fixture(scope="module")
-def fragile(session_folder):
-    folder = session_folder / "fragile"
-    folder.mkdir()
-    one = Broker(folder)
-    try:
-        yield one.wait()
-    finally:
-        one.stop()
 
 
 @pytest.mark.slow

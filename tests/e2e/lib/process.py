@@ -14,8 +14,13 @@ from pathlib import Path
 BIN = Path(os.environ.get("VERIFYD_BIN", Path(__file__).resolve().parents[3] / "build" / "dev" / "bin"))
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 40
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "JAVA_HOME",
-             "VERIFYD_CACHE")
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "JAVA_HOME", "VERIFYD_CACHE")
+SANITIZERS = {  # unless whoever runs the tests says otherwise; 86 is a status that no program uses itself
+    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:exitcode=86",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=86",
+    "LSAN_OPTIONS": "exitcode=86",
+    "TSAN_OPTIONS": "halt_on_error=0:exitcode=86",
+}
 SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", ": runtime error:")
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
@@ -28,7 +33,9 @@ def die_with_parent():
 
 def environment(settings=None):
     """What a child sees: the few variables above and the test's own; never the VERIFYD_* of whoever runs the tests."""
-    return {k: os.environ[k] for k in PASSED_ON if k in os.environ} | {k: str(v) for k, v in (settings or {}).items()}
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    sanitizers = {name: os.environ.get(name, value) for name, value in SANITIZERS.items()}
+    return passed_on | sanitizers | {name: str(value) for name, value in (settings or {}).items()}
 
 
 def until(condition, timeout_s=30, what="it", every_s=0.05):
@@ -87,8 +94,12 @@ class Process:
         if not self.log.exists():
             return "(its log is gone)"
         written = self.text(whole=True).splitlines()
-        marks = [n for n, line in enumerate(written) if any(mark in line for mark in SANITIZER_MARKS)]
-        return "\n".join(written[marks[0]:marks[0] + 60] if marks else written[-lines:])
+        for n, line in enumerate(written):
+            if any(mark in line for mark in SANITIZER_MARKS):
+                report = written[n:n + 60]
+                end = next((m for m, line in enumerate(report) if line.startswith("SUMMARY:")), len(report))
+                return "\n".join(report[:end + 1])
+        return "\n".join(written[-lines:])
 
     def events(self, event=None):
         """The JSON lines it wrote since its last start."""
