@@ -22,7 +22,7 @@ SLOW_MS=2500   # and in the walk's last question: longer than the budget
 
 # ---- words ----
 
-bold= dim= green= red= plain=
+bold='' dim='' green='' red='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR-}" ] && [ "${TERM-dumb}" != dumb ]; then
 	bold=$(printf '\033[1m') dim=$(printf '\033[2m') green=$(printf '\033[32m')
 	red=$(printf '\033[31m') plain=$(printf '\033[0m')
@@ -59,7 +59,7 @@ while [ $# -gt 0 ]; do
 		kafka=real
 		;;
 	--brokers)
-		[ $# -ge 2 ] && [ -n "$2" ] || usage "--brokers needs HOST:PORT"
+		[ -n "${2-}" ] || usage "--brokers needs HOST:PORT"
 		[ "$kafka" != real ] || usage "--kafka and --brokers exclude each other"
 		kafka=given
 		brokers=$2
@@ -193,7 +193,7 @@ fetch_kafka() {
 		say
 		fail "no Kafka:" "$work/fetch.log"
 	}
-	say done
+	say "done"
 }
 
 # ---- start ----
@@ -301,6 +301,7 @@ make_settings() {
 	[ "$kafka" != given ] || [ -z "$kafka_config" ] || export VERIFYD_KAFKA_CONFIG_FILE="$kafka_config"
 	run keys "$bin/verifyctl" keys new --out "$work/keys" || fail "no keys:" "$work/keys.log"
 	set -a
+	# shellcheck source=/dev/null
 	. "$work/keys/env"
 	set +a
 	key=$(cut -d= -f2- "$work/keys/api-keys")
@@ -363,10 +364,10 @@ hops() {
 	state=$work/state.log
 	created=$(number created_ms <"$state") taken=$(number taken_ms <"$state") asked=$(number asked_ms <"$state")
 	answered=$(number answered_ms <"$state") updated=$(number updated_ms <"$state")
-	[ -n "$created" ] && [ -n "$taken" ] && [ -n "$asked" ] && [ -n "$answered" ] && [ -n "$updated" ] || {
+	if [ -z "$created" ] || [ -z "$taken" ] || [ -z "$asked" ] || [ -z "$answered" ] || [ -z "$updated" ]; then
 		expect "the timeline of $1" incomplete complete
 		return
-	}
+	fi
 	hop 0 ingress "took the call, wrote the question to Kafka (${VERIFYD_TOPIC_PREFIX}requests.biocatch.score)"
 	hop "$((taken - created))" worker "read it from Kafka"
 	hop "$((asked - created))" vendor "was asked"
