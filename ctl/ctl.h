@@ -5,7 +5,7 @@
 #ifndef VERIFYD_CTL_H
 #define VERIFYD_CTL_H
 
-#include "common/adapters/kafka_admin.h"
+#include "common/adapters/kafka_client.h"
 #include "common/base/buf.h"
 #include "common/domain/verification.h"
 

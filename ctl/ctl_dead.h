@@ -2,6 +2,7 @@
 #ifndef VERIFYD_CTL_DEAD_H
 #define VERIFYD_CTL_DEAD_H
 
+#include "common/adapters/kafka_scan.h"
 #include "ctl/ctl.h"
 
 enum { DEAD_WORD_BYTES = 65, DEAD_MESSAGE_BYTES = 513 };

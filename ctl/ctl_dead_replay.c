@@ -1,6 +1,7 @@
 /* ctl_dead_replay: `dead replay ID...`: sends dead letters back to their request topic, each one more replay than
  * before. Decides by the state that stands now; a worker drops a replay that it has seen, so replaying twice buys
  * nothing twice. */
+#include "common/adapters/kafka_lookup.h"
 #include "common/adapters/kafka_producer.h"
 #include "common/base/clock.h"
 #include "common/base/json_out.h"

@@ -1,6 +1,8 @@
 /* ctl_results: states from Kafka's `results`, where the truth is. The record that stands is the highest one in the
  * order of verification_compare; among equal completed ones the first, because a partition is read in the order of
  * offsets. */
+#include "common/adapters/kafka_lookup.h"
+#include "common/adapters/kafka_scan.h"
 #include "ctl/ctl.h"
 #include <assert.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* ctl_topics: `topics create` and `topics check`. What a topic needs is kafka_topics' table. */
+#include "common/adapters/kafka_admin.h"
 #include "ctl/ctl.h"
 
 enum { BROKERS_DEFAULT = -1 };

@@ -13,7 +13,7 @@ enum { AUTH_MAX_CREDENTIALS = 256, AUTH_MIN_SECRET_BYTES = 24 };
 
 struct auth;
 
-/* Reads AUTH_*. Every mistake is one line in complaints, without the secret: a name twice, a short secret, a bad shape,
+/* Reads AUTH_*; config must outlive it. Every mistake is one line in complaints, without the secret: a name twice, a short secret, a bad shape,
  * no credential at all while open is false. *ret_auth (ended by auth_free) is set only when there was none.
  * open: everybody is AUTH_ANONYMOUS. Returns: how many mistakes. */
 int auth_new(const struct config *config, bool open, FILE *complaints, struct auth **ret_auth);

@@ -365,11 +365,10 @@ enum err_code http_server_start(struct ingress *ingress, struct http_server **re
 	server->ingress = ingress;
 	server->listener = MHD_INVALID_SOCKET;
 	make_metrics(server);
-	errno = 0;
 	server->daemon = start_daemon(server, &address);
 	code = server->daemon ? log_listening(server, err)
 	                      : err_set(err, ERR_IO, "cannot listen on %s: %s", listen,
-	                                errno == EADDRINUSE ? "address in use" : "refused");
+	                                listen_address_obstacle(&address) == EADDRINUSE ? "address in use" : "refused");
 	if (code != ERR_OK)
 		http_server_stop(server);
 	else

@@ -66,7 +66,8 @@ enum err_code draft_to_ask(const struct draft *draft, const struct id_key *key, 
 	struct request *request = &ask->request;
 	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++) {
 		if ((kind->must & ~draft->given) & (1u << i)) {
-			*ret_missing = request_field_info((enum request_field)i)->name;
+			if (ret_missing)
+				*ret_missing = request_field_info((enum request_field)i)->name;
 			return ERR_NOT_FOUND;
 		}
 	}

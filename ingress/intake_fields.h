@@ -16,7 +16,7 @@ struct draft {
 /* Sets one field. Returns: NULL; or the rule that it breaks (a constant text). An empty value counts as not given. */
 const char *draft_set(struct draft *draft, enum request_field field, const char *value);
 
-/* Completes ask->request and ask->person. `missing` may be NULL.
+/* Completes ask->request and ask->person. ret_missing may be NULL.
  * Returns: ERR_OK; ERR_NOT_FOUND (a required field is missing: *ret_missing names it); ERR_NO_MEMORY; ERR_CRYPTO. */
 enum err_code draft_to_ask(const struct draft *draft, const struct id_key *key, const char *caller, struct ask *ask,
                            const char **ret_missing) WARN_UNUSED;

@@ -3,7 +3,7 @@
 #
 #   sh tests/run.sh [--quick] [--preset NAME] [-- pytest arguments]
 #
-# --quick: unit tests and vendor cases only, no servers. --preset: dev (default), asan, clang, … of CMakePresets.json.
+# --quick: what takes seconds, no servers. --preset: dev (default), asan, clang, … of CMakePresets.json.
 # Missing Debian packages are installed (apt as root or by sudo). Downloads are kept in ${VERIFYD_CACHE:-~/.cache/verifyd}.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -79,6 +79,7 @@ make_venv() {
 }
 
 if [ "$quick" = yes ]; then groups="build test"; else groups="build test redis kafka"; fi
+if [ "$quick" = yes ]; then labels='unit|lint|fuzz-corpus'; else labels=''; fi
 # shellcheck disable=SC2086
 verifyd_install $groups || { echo "0 passed, 1 failed"; exit 1; }
 rm -rf "$reports"
@@ -87,7 +88,7 @@ mkdir -p "$reports"
 quietly "build ($preset)" configure_and_build || finish
 
 echo "== unit tests and vendor cases"
-ctest --test-dir "$build" -j "$(nproc)" --output-on-failure --no-tests=error --test-output-size-passed 1048576 \
+ctest --test-dir "$build" ${labels:+-L "$labels"} -j "$(nproc)" --output-on-failure --no-tests=error --test-output-size-passed 1048576 \
 	--test-output-size-failed 1048576 --output-junit "$PWD/$reports/ctest.xml" >"$reports/ctest.log" 2>&1
 [ $? -eq 0 ] || grep -v ' Passed ' "$reports/ctest.log" | tail -n 200
 [ "$quick" = no ] || finish "$reports/ctest.xml"

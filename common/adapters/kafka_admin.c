@@ -1,62 +1,16 @@
-/* kafka_admin: blocking calls on a handle that lives for one call. Looks topics up in the full list, because asking for
- * one by name would make a broker with auto-creation create it. Changes nothing of a topic that is there. */
+/* kafka_admin: blocking calls on a handle that lives for one call. Changes nothing of a topic that is there. */
 #include "common/adapters/kafka_admin.h"
+#include "common/adapters/kafka_lookup.h"
 #include "common/base/clock.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { MAX_PARTITIONS = 4096, POLL_MS = 100, MAX_TOPICS = 64, VALUE_BYTES = 64 };
+enum { MAX_TOPICS = 64, VALUE_BYTES = 64 };
 
 static const int64_t work_retention_ms = (int64_t)7 * 24 * 3600 * 1000;
 /* So that a reader who is an hour behind still sees each state. */
 static const char compaction_lag_ms[] = "3600000";
-
-typedef const struct rd_kafka_metadata metadata_t;
-typedef const struct rd_kafka_metadata_topic metadata_topic_t;
-
-static enum err_code open_rk(const struct kafka_client *client, rd_kafka_type_t type, rd_kafka_t **ret_rk,
-                             struct err *err)
-{
-	rd_kafka_conf_t *conf;
-	char group[TOPIC_BYTES];
-	enum err_code code = kafka_client_conf(client, &conf, err);
-	if (code != ERR_OK)
-		return code;
-	if (type == RD_KAFKA_CONSUMER) { /* a group's name is required even where nothing is joined or committed */
-		code = kafka_client_name(client, "scan", group);
-		const char *const settings[][2] = {{"group.id", group},
-		                                   {"enable.auto.commit", "false"},
-		                                   {"enable.partition.eof", "true"},
-		                                   {"auto.offset.reset", "earliest"}};
-		for (size_t i = 0; code == ERR_OK && i < sizeof settings / sizeof *settings; i++)
-			code = kafka_client_set(conf, settings[i][0], settings[i][1], err);
-	}
-	rd_kafka_t *rk = code == ERR_OK ? rd_kafka_new(type, conf, NULL, 0) : NULL;
-	if (!rk) {
-		rd_kafka_conf_destroy(conf);
-		return err_set(err, ERR_INVALID, "librdkafka refuses the settings");
-	}
-	*ret_rk = rk;
-	return ERR_OK;
-}
-
-static enum err_code fetch_metadata(rd_kafka_t *rk, int timeout_ms, metadata_t **ret_metadata, struct err *err)
-{
-	rd_kafka_resp_err_t error = rd_kafka_metadata(rk, 1, NULL, ret_metadata, timeout_ms);
-	if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return err_set(err, ERR_UNAVAILABLE, "no broker answered: %s", rd_kafka_err2name(error));
-	return ERR_OK;
-}
-
-static metadata_topic_t *find_topic(metadata_t *metadata, const char *full)
-{
-	for (int i = 0; i < metadata->topic_cnt; i++)
-		if (strcmp(metadata->topics[i].topic, full) == 0 && metadata->topics[i].partition_cnt > 0)
-			return &metadata->topics[i];
-	return NULL;
-}
 
 /* Two kinds may share a topic, which then stands twice in the table. */
 static bool is_repeated(const struct kafka_topic *topics, size_t index)
@@ -65,6 +19,23 @@ static bool is_repeated(const struct kafka_topic *topics, size_t index)
 		if (strcmp(topics[i].name, topics[index].name) == 0)
 			return true;
 	return false;
+}
+
+/* How long an admin call is worth waiting for. It goes to the controller, and librdkafka waits for one that is not
+ * among the brokers, as the dev broker's never is, until the time is up. -1: there is none just now, so one may come.
+ */
+static int patience_ms(rd_kafka_t *rk, kafka_lookup_t *metadata, int timeout_ms)
+{
+	int32_t controller = rd_kafka_controllerid(rk, 0); /* what came with the metadata */
+	for (int i = 0; i < metadata->broker_cnt; i++)
+		if (metadata->brokers[i].id == controller)
+			return timeout_ms;
+	return controller < 0 ? timeout_ms : 0;
+}
+
+static const char *refusal(rd_kafka_event_t *event)
+{
+	return event ? rd_kafka_err2name(rd_kafka_event_error(event)) : "no controller answers";
 }
 
 /* Waits for the one answer of an admin call. Returns: the event, ended by rd_kafka_event_destroy, or NULL. */
@@ -142,8 +113,7 @@ static enum err_code report_created(const rd_kafka_event_t *event, FILE *report,
 	return ERR_OK;
 }
 
-/* The broker told its topics a moment ago, so one that does not answer now is one that makes no topics: the dev broker.
- */
+/* The broker told its topics a moment ago, so one that does not answer now makes no topics: the dev broker. */
 static enum err_code create(rd_kafka_t *rk, rd_kafka_NewTopic_t **wanted, size_t count, int timeout_ms, FILE *report,
                             struct err *err)
 {
@@ -155,7 +125,7 @@ static enum err_code create(rd_kafka_t *rk, rd_kafka_NewTopic_t **wanted, size_t
 		code = report_created(event, report, err);
 	else
 		code = err_set(err, ERR_CONFLICT, "%zu topics are missing and this broker made none: %s", count,
-		               event ? rd_kafka_err2name(rd_kafka_event_error(event)) : "no answer");
+		               refusal(event));
 	rd_kafka_event_destroy(event);
 	rd_kafka_queue_destroy(queue);
 	return code;
@@ -168,19 +138,19 @@ enum err_code kafka_admin_create(const struct kafka_client *client, const struct
 	rd_kafka_NewTopic_t *wanted[MAX_TOPICS];
 	size_t topic_count = kafka_topics(&topics), count = 0;
 	rd_kafka_t *rk;
-	metadata_t *metadata = NULL;
+	kafka_lookup_t *metadata = NULL;
 	char full[TOPIC_BYTES];
-	enum err_code code = open_rk(client, RD_KAFKA_PRODUCER, &rk, err);
+	enum err_code code = kafka_lookup_open(client, RD_KAFKA_PRODUCER, &rk, err);
 	if (code != ERR_OK)
 		return code;
-	code = fetch_metadata(rk, options->timeout_ms, &metadata, err);
+	code = kafka_lookup_fetch(rk, options->timeout_ms, &metadata, err);
 	for (size_t i = 0; code == ERR_OK && i < topic_count; i++) {
-		metadata_topic_t *there;
+		kafka_lookup_topic_t *there;
 		if (is_repeated(topics, i))
 			continue;
 		if (count == MAX_TOPICS || kafka_client_name(client, topics[i].name, full) != ERR_OK)
 			code = err_set(err, ERR_INVALID, "topic %s: name too long, or one too many", topics[i].name);
-		else if ((there = find_topic(metadata, full)))
+		else if ((there = kafka_lookup_find(metadata, full)))
 			(void)fprintf(report, "%s: is there, %d partitions\n", full, there->partition_cnt);
 		else if ((wanted[count] = new_topic(&topics[i], full, options)))
 			count++;
@@ -188,7 +158,7 @@ enum err_code kafka_admin_create(const struct kafka_client *client, const struct
 			code = err_set(err, ERR_INVALID, "topic %s: partitions or replication out of range", full);
 	}
 	if (code == ERR_OK && count > 0)
-		code = create(rk, wanted, count, options->timeout_ms, report, err);
+		code = create(rk, wanted, count, patience_ms(rk, metadata, options->timeout_ms), report, err);
 	for (size_t i = 0; i < count; i++)
 		rd_kafka_NewTopic_destroy(wanted[i]);
 	if (metadata)
@@ -283,25 +253,25 @@ static size_t check_described(const struct kafka_client *client, const rd_kafka_
 }
 
 static size_t describe(const struct kafka_client *client, rd_kafka_t *rk, rd_kafka_ConfigResource_t **asked,
-                       size_t count, const struct kafka_admin_options *options, FILE *report)
+                       size_t count, int wait_ms, const struct kafka_admin_options *options, FILE *report)
 {
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
 	rd_kafka_DescribeConfigs(rk, asked, count, NULL, queue);
-	rd_kafka_event_t *event = await(queue, RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT, options->timeout_ms);
+	rd_kafka_event_t *event = await(queue, RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT, wait_ms);
 	size_t findings = 0;
 	if (event && rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
 		findings = check_described(client, event, options, report);
 	else
 		(void)fprintf(report,
 		              "note: the broker does not tell the topics' settings (%s), so they are not checked\n",
-		              event ? rd_kafka_err2name(rd_kafka_event_error(event)) : "no answer");
+		              refusal(event));
 	rd_kafka_event_destroy(event);
 	rd_kafka_queue_destroy(queue);
 	return findings;
 }
 
 /* Request topics of equal width let the range assignor give a pod the same partitions of each. */
-static size_t check_width(const struct kafka_topic *topic, metadata_topic_t *there, int *width, FILE *report)
+static size_t check_width(const struct kafka_topic *topic, kafka_lookup_topic_t *there, int *width, FILE *report)
 {
 	if (strncmp(topic->name, "requests.", strlen("requests.")) != 0)
 		return 0;
@@ -322,16 +292,16 @@ enum err_code kafka_admin_check(const struct kafka_client *client, const struct 
 	size_t topic_count = kafka_topics(&topics), count = 0, findings = 0;
 	int width = 0;
 	rd_kafka_t *rk;
-	metadata_t *metadata = NULL;
+	kafka_lookup_t *metadata = NULL;
 	char full[TOPIC_BYTES];
-	enum err_code code = open_rk(client, RD_KAFKA_PRODUCER, &rk, err);
+	enum err_code code = kafka_lookup_open(client, RD_KAFKA_PRODUCER, &rk, err);
 	if (code != ERR_OK)
 		return code;
-	code = fetch_metadata(rk, options->timeout_ms, &metadata, err);
+	code = kafka_lookup_fetch(rk, options->timeout_ms, &metadata, err);
 	for (size_t i = 0; code == ERR_OK && i < topic_count && count < MAX_TOPICS; i++) {
 		if (is_repeated(topics, i) || kafka_client_name(client, topics[i].name, full) != ERR_OK)
 			continue;
-		metadata_topic_t *there = find_topic(metadata, full);
+		kafka_lookup_topic_t *there = kafka_lookup_find(metadata, full);
 		(void)fprintf(report, there ? "%s: %d partitions\n" : "%s: missing\n", full,
 		              there ? there->partition_cnt : 0);
 		if (!there)
@@ -342,7 +312,8 @@ enum err_code kafka_admin_check(const struct kafka_client *client, const struct 
 			count++;
 	}
 	if (code == ERR_OK && count > 0)
-		findings += describe(client, rk, asked, count, options, report);
+		findings += describe(client, rk, asked, count, patience_ms(rk, metadata, options->timeout_ms), options,
+		                     report);
 	if (code == ERR_OK && findings > 0)
 		code = err_set(err, ERR_CONFLICT, "%zu findings", findings);
 	rd_kafka_ConfigResource_destroy_array(asked, count);
@@ -350,178 +321,4 @@ enum err_code kafka_admin_check(const struct kafka_client *client, const struct 
 		rd_kafka_metadata_destroy(metadata);
 	rd_kafka_destroy(rk);
 	return code;
-}
-
-int32_t kafka_partition_count(const struct kafka_client *client, const char *topic, int timeout_ms)
-{
-	rd_kafka_t *rk;
-	metadata_t *metadata;
-	char full[TOPIC_BYTES];
-	int32_t count = -1;
-	if (kafka_client_name(client, topic, full) != ERR_OK || open_rk(client, RD_KAFKA_PRODUCER, &rk, NULL) != ERR_OK)
-		return -1;
-	if (fetch_metadata(rk, timeout_ms, &metadata, NULL) == ERR_OK) {
-		metadata_topic_t *there = find_topic(metadata, full);
-		count = there ? there->partition_cnt : -1;
-		rd_kafka_metadata_destroy(metadata);
-	}
-	rd_kafka_destroy(rk);
-	return count;
-}
-
-struct scan {
-	rd_kafka_t *rk;
-	char full[TOPIC_BYTES];
-	int64_t until_ms;
-	int64_t end[MAX_PARTITIONS]; /* exclusive; 0: nothing to read any more */
-	int32_t open;                /* partitions with something to read */
-	bool (*on_record)(void *ctx, const struct kafka_scan_record *record);
-	void *ctx;
-};
-
-static int scan_left_ms(const struct scan *scan)
-{
-	int64_t left = scan->until_ms - clock_mono_ms();
-	return left > 0 ? (int)left : 0;
-}
-
-/* A partition that is changing its leader has none for a moment. */
-static rd_kafka_resp_err_t query_ends(const struct scan *scan, int32_t partition, int64_t *ret_low, int64_t *ret_high)
-{
-	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
-	for (;;) {
-		rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(scan->rk, scan->full, partition, ret_low,
-		                                                             ret_high, scan_left_ms(scan));
-		if (error == RD_KAFKA_RESP_ERR_NO_ERROR || scan_left_ms(scan) == 0)
-			return error;
-		(void)nanosleep(&pause, NULL);
-	}
-}
-
-/* Notes where each partition ends now, and reads them from where they begin. */
-static enum err_code scan_assign(struct scan *scan, int32_t first, int32_t last, struct err *err)
-{
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(last - first + 1);
-	rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-	for (int32_t i = first; i <= last && error == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
-		int64_t low = 0, high = 0;
-		error = query_ends(scan, i, &low, &high);
-		if (error != RD_KAFKA_RESP_ERR_NO_ERROR || low >= high)
-			continue;
-		rd_kafka_topic_partition_list_add(list, scan->full, i)->offset = low;
-		scan->end[i] = high;
-		scan->open++;
-	}
-	if (error == RD_KAFKA_RESP_ERR_NO_ERROR && list->cnt > 0)
-		error = rd_kafka_assign(scan->rk, list);
-	rd_kafka_topic_partition_list_destroy(list);
-	return error ? err_set(err, ERR_UNAVAILABLE, "topic %s: %s", scan->full, rd_kafka_err2name(error)) : ERR_OK;
-}
-
-static void scan_close_partition(struct scan *scan, int32_t partition)
-{
-	if (scan->end[partition] > 0)
-		scan->open--;
-	scan->end[partition] = 0;
-}
-
-/* Returns: false when the receiver wants no more. */
-static bool scan_hand_out(struct scan *scan, rd_kafka_message_t *message)
-{
-	rd_kafka_headers_t *headers = NULL;
-	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		headers = NULL;
-	const struct kafka_scan_record record = {.partition = message->partition,
-	                                         .offset = message->offset,
-	                                         .timestamp_ms = rd_kafka_message_timestamp(message, NULL),
-	                                         .key = message->key,
-	                                         .key_len = message->key_len,
-	                                         .value = message->payload,
-	                                         .value_len = message->len,
-	                                         .headers = headers};
-	return scan->on_record(scan->ctx, &record);
-}
-
-/* The last records may have been compacted away: then only the end of the partition says that it was reached. */
-static bool scan_message(struct scan *scan, rd_kafka_message_t *message)
-{
-	int32_t partition = message->partition;
-	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-		scan_close_partition(scan, partition);
-		return true;
-	}
-	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) /* passes, or the time runs out */
-		return true;
-	int64_t end = scan->end[partition];
-	bool goes_on = message->offset >= end || scan_hand_out(scan, message);
-	if (message->offset + 1 >= end)
-		scan_close_partition(scan, partition);
-	return goes_on;
-}
-
-static enum err_code scan_read(struct scan *scan, struct err *err)
-{
-	bool goes_on = true;
-	while (goes_on && scan->open > 0) {
-		int left_ms = scan_left_ms(scan);
-		if (left_ms == 0)
-			return err_set(err, ERR_TIMEOUT, "topic %s: %d partitions not read to their end", scan->full,
-			               scan->open);
-		rd_kafka_message_t *message = rd_kafka_consumer_poll(scan->rk, left_ms < POLL_MS ? left_ms : POLL_MS);
-		if (!message)
-			continue;
-		goes_on = scan_message(scan, message);
-		rd_kafka_message_destroy(message);
-	}
-	return ERR_OK;
-}
-
-enum err_code kafka_scan(const struct kafka_client *client, const char *topic, int32_t partition, int timeout_ms,
-                         bool (*on_record)(void *ctx, const struct kafka_scan_record *record), void *ctx,
-                         struct err *err)
-{
-	metadata_t *metadata;
-	struct scan *scan = calloc(1, sizeof *scan);
-	if (!scan)
-		return err_set(err, ERR_NO_MEMORY, "reading topic %s", topic);
-	scan->until_ms = clock_mono_ms() + timeout_ms;
-	scan->on_record = on_record;
-	scan->ctx = ctx;
-	enum err_code code = kafka_client_name(client, topic, scan->full);
-	if (code != ERR_OK)
-		err_set(err, code, "topic %s: name too long", topic);
-	else
-		code = open_rk(client, RD_KAFKA_CONSUMER, &scan->rk, err);
-	if (code == ERR_OK)
-		code = fetch_metadata(scan->rk, timeout_ms, &metadata, err);
-	if (code == ERR_OK) {
-		metadata_topic_t *there = find_topic(metadata, scan->full);
-		int32_t count = there ? there->partition_cnt : 0;
-		rd_kafka_metadata_destroy(metadata);
-		if (partition >= count || count == 0 || count > MAX_PARTITIONS)
-			code = err_set(err, ERR_NOT_FOUND, "no topic %s, or no such partition", scan->full);
-		else
-			code = scan_assign(scan, partition < 0 ? 0 : partition, partition < 0 ? count - 1 : partition,
-			                   err);
-	}
-	if (code == ERR_OK)
-		code = scan_read(scan, err);
-	if (scan->rk)
-		rd_kafka_destroy_flags(scan->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-	free(scan);
-	return code;
-}
-
-bool kafka_scan_header(const struct kafka_scan_record *record, const char *name, char *out, size_t cap)
-{
-	const void *value;
-	size_t len;
-	*out = '\0';
-	if (!record->headers ||
-	    rd_kafka_header_get_last(record->headers, name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR || !value ||
-	    len >= cap)
-		return false;
-	memcpy(out, value, len);
-	out[len] = '\0';
-	return true;
 }

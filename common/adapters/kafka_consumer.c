@@ -2,47 +2,28 @@
  * which commits what is stored, is called when the records that are out are done, or after revoke_wait_ms. Until then
  * librdkafka stays in its rebalance and the loop goes on. Knows nothing of what a record says, and retries nothing. */
 #include "common/adapters/kafka_consumer.h"
-#include "common/adapters/kafka_watermark.h"
+#include "common/adapters/kafka_parts.h"
+#include "common/adapters/kafka_record.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum {
-	MAX_LATE = 64,      /* records that arrived while their partition was held back */
 	TURN_RECORDS = 256, /* read in one turn of the loop */
 	TICK_MS = 1000,
 	PAUSE_AFTER_MS = 1000, /* pausing throws librdkafka's prefetch away, so a short jam must not */
 	HANDLE_COUNT = 3,      /* poll and two timers */
 };
 
-/* Why a partition is paused; it is resumed when no reason is left. */
-enum { PAUSE_HOLD = 1, PAUSE_PRESSURE = 2, PAUSE_SPAN = 4, PAUSE_STOP = 8 };
-
-struct part {
-	char topic[TOPIC_BYTES]; /* with prefix */
-	int32_t partition;
-	unsigned paused; /* set of PAUSE_* */
-	size_t late;     /* of its records in consumer->late */
-	struct kafka_watermark watermark;
-	rd_kafka_topic_partition_list_t *store; /* this partition alone: what offsets_store takes */
-};
-
 struct record {
-	struct kafka_record pub; /* first: what the receiver holds */
+	struct kafka_record_base base; /* first: what the receiver holds */
 	struct kafka_consumer *consumer;
-	rd_kafka_message_t *message;
-	struct part *part;   /* only while generation is the consumer's */
-	uint64_t generation; /* of the assignment it came from */
-	uint64_t ticket;     /* in the part's watermark */
-};
-
-struct late {
-	struct part *part;
-	rd_kafka_message_t *message;
+	struct kafka_part *part; /* only while generation is the consumer's */
+	uint64_t generation;     /* of the assignment it came from */
+	uint64_t ticket;         /* in the part's watermark */
 };
 
 struct kafka_consumer {
@@ -55,13 +36,10 @@ struct kafka_consumer {
 	uv_poll_t poll;
 	uv_timer_t tick, revoke;
 	int open_handles;
-	struct part *parts; /* the assignment */
-	size_t part_count;
-	uint64_t generation; /* counts assignments */
-	size_t outstanding;  /* records out, of every generation */
-	size_t current;      /* records out, of this generation */
-	struct late late[MAX_LATE];
-	size_t late_count;
+	struct kafka_parts parts; /* the assignment */
+	uint64_t generation;      /* counts assignments */
+	size_t outstanding;       /* records out, of every generation */
+	size_t current;           /* records out, of this generation */
 	uint64_t full_since_ms;
 	struct log_limit error_limit;
 	bool is_full;     /* intake stopped at max_outstanding */
@@ -71,83 +49,27 @@ struct kafka_consumer {
 	struct kafka_link link;
 };
 
-/* Adds or takes away a reason for all parts from first on, and tells librdkafka about those that change. */
-static void set_paused(struct kafka_consumer *consumer, struct part *first, size_t count, unsigned reason, bool on)
+static void pause_all(struct kafka_consumer *consumer, unsigned reason, bool on)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
-	for (size_t i = 0; i < count; i++) {
-		struct part *part = &first[i];
-		bool was = part->paused != 0;
-		part->paused = on ? part->paused | reason : part->paused & ~reason;
-		if (was != (part->paused != 0))
-			(void)rd_kafka_topic_partition_list_add(list, part->topic, part->partition);
-	}
-	/* A part that could not be paused delivers into `late`, which is bounded. */
-	if (list->cnt > 0)
-		(void)(on ? rd_kafka_pause_partitions(consumer->rk, list)
-		          : rd_kafka_resume_partitions(consumer->rk, list));
-	rd_kafka_topic_partition_list_destroy(list);
-}
-
-static struct part *find_part(struct kafka_consumer *consumer, const char *topic, int32_t partition)
-{
-	for (size_t i = 0; i < consumer->part_count; i++)
-		if (consumer->parts[i].partition == partition && strcmp(consumer->parts[i].topic, topic) == 0)
-			return &consumer->parts[i];
-	return NULL;
-}
-
-static void drop_late(struct kafka_consumer *consumer)
-{
-	for (size_t i = 0; i < consumer->late_count; i++) {
-		consumer->late[i].part->late--;
-		rd_kafka_message_destroy(consumer->late[i].message);
-	}
-	consumer->late_count = 0;
+	kafka_parts_pause(consumer->rk, consumer->parts.all, consumer->parts.count, reason, on);
 }
 
 /* Ends the assignment on our side: records of it that are still out only free themselves from now on. */
 static void forget_parts(struct kafka_consumer *consumer)
 {
-	drop_late(consumer);
-	for (size_t i = 0; i < consumer->part_count; i++) {
-		kafka_watermark_fini(&consumer->parts[i].watermark);
-		if (consumer->parts[i].store)
-			rd_kafka_topic_partition_list_destroy(consumer->parts[i].store);
-	}
-	free(consumer->parts);
-	consumer->parts = NULL;
-	consumer->part_count = 0;
+	kafka_parts_clear(&consumer->parts);
 	consumer->current = 0;
 	consumer->generation++;
 	consumer->is_pressed = false;
 	consumer->full_since_ms = uv_now(consumer->tick.loop);
 }
 
-static enum err_code make_parts(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
-{
-	size_t count = (size_t)list->cnt;
-	consumer->parts = calloc(count ? count : 1, sizeof *consumer->parts);
-	if (!consumer->parts)
-		return ERR_NO_MEMORY;
-	consumer->part_count = count;
-	for (size_t i = 0; i < count; i++) {
-		struct part *part = &consumer->parts[i];
-		(void)snprintf(part->topic, sizeof part->topic, "%s", list->elems[i].topic);
-		part->partition = list->elems[i].partition;
-		kafka_watermark_init(&part->watermark, consumer->options.max_span);
-		part->store = rd_kafka_topic_partition_list_new(1);
-		(void)rd_kafka_topic_partition_list_add(part->store, part->topic, part->partition);
-	}
-	return ERR_OK;
-}
-
 static void tell_assignment(struct kafka_consumer *consumer, const char *event, size_t left)
 {
-	log_info(event, LOG_STR("group", consumer->group), LOG_INT("partitions", consumer->part_count),
+	log_info(event, LOG_STR("group", consumer->group), LOG_INT("partitions", consumer->parts.count),
 	         LOG_INT("records_left", left));
 	if (consumer->options.on_assignment && !consumer->is_closing)
-		consumer->options.on_assignment(consumer->options.ctx, consumer->part_count);
+		consumer->options.on_assignment(consumer->options.ctx, consumer->parts.count);
 }
 
 static void fail(struct kafka_consumer *consumer, const char *what)
@@ -167,14 +89,14 @@ static void assign(struct kafka_consumer *consumer, const rd_kafka_topic_partiti
 static void on_assigned(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
 {
 	forget_parts(consumer);
-	if (make_parts(consumer, list) != ERR_OK) {
+	if (kafka_parts_make(&consumer->parts, list, consumer->options.max_span) != ERR_OK) {
 		fail(consumer, "out of memory");
 		assign(consumer, NULL);
 		return;
 	}
 	assign(consumer, list);
 	if (consumer->is_stopped)
-		set_paused(consumer, consumer->parts, consumer->part_count, PAUSE_STOP, true);
+		pause_all(consumer, PAUSE_STOP, true);
 	tell_assignment(consumer, "kafka_assigned", 0);
 }
 
@@ -200,7 +122,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t error, rd_kafka_top
 		on_assigned(consumer, list);
 		return;
 	}
-	drop_late(consumer);
+	kafka_parts_drop_late(&consumer->parts);
 	bool may_wait = error == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS && !rd_kafka_assignment_lost(rk) &&
 	                consumer->current > 0 && consumer->options.revoke_wait_ms > 0 && !consumer->is_closing;
 	if (!may_wait) {
@@ -239,22 +161,14 @@ static int on_stats(rd_kafka_t *rk, char *json, size_t json_len, void *opaque)
 	return 0;
 }
 
-static struct record *make_record(struct kafka_consumer *consumer, struct part *part, rd_kafka_message_t *message)
+static struct record *make_record(struct kafka_consumer *consumer, struct kafka_part *part, rd_kafka_message_t *message)
 {
 	struct record *record = malloc(sizeof *record);
 	if (!record)
 		return NULL;
 	*record = (struct record){
-	        .pub = {.topic = kafka_client_bare(consumer->owner.client, rd_kafka_topic_name(message->rkt)),
-	                .partition = message->partition,
-	                .offset = message->offset,
-	                .timestamp_ms = rd_kafka_message_timestamp(message, NULL),
-	                .key = message->key,
-	                .key_len = message->key_len,
-	                .value = message->payload,
-	                .value_len = message->len},
+	        .base = kafka_record_of(consumer->owner.client, message),
 	        .consumer = consumer,
-	        .message = message,
 	        .part = part,
 	        .generation = consumer->generation,
 	};
@@ -262,7 +176,7 @@ static struct record *make_record(struct kafka_consumer *consumer, struct part *
 }
 
 /* Out of memory means: somebody reads this offset again after the next rebalance, and the watermark stays before it. */
-static void deliver(struct kafka_consumer *consumer, struct part *part, rd_kafka_message_t *message)
+static void deliver(struct kafka_consumer *consumer, struct kafka_part *part, rd_kafka_message_t *message)
 {
 	struct record *record = make_record(consumer, part, message);
 	enum err_code code =
@@ -278,12 +192,12 @@ static void deliver(struct kafka_consumer *consumer, struct part *part, rd_kafka
 	consumer->outstanding++;
 	consumer->current++;
 	if (kafka_watermark_span(&part->watermark) >= consumer->options.max_span)
-		set_paused(consumer, part, 1, PAUSE_SPAN, true);
+		kafka_parts_pause(consumer->rk, part, 1, PAUSE_SPAN, true);
 	if (consumer->outstanding >= consumer->options.max_outstanding && !consumer->is_full) {
 		consumer->is_full = true;
 		consumer->full_since_ms = uv_now(consumer->tick.loop);
 	}
-	consumer->options.on_record(consumer->options.ctx, &record->pub);
+	consumer->options.on_record(consumer->options.ctx, &record->base.pub);
 }
 
 static bool is_handing_out(const struct kafka_consumer *consumer)
@@ -294,17 +208,10 @@ static bool is_handing_out(const struct kafka_consumer *consumer)
 /* Hands out what had to wait, in its order, as far as its partitions go on. */
 static void deliver_late(struct kafka_consumer *consumer)
 {
-	for (size_t i = 0; i < consumer->late_count && is_handing_out(consumer);) {
-		struct late late = consumer->late[i];
-		if (late.part->paused) {
-			i++;
-			continue;
-		}
-		consumer->late_count--;
-		memmove(&consumer->late[i], &consumer->late[i + 1], (consumer->late_count - i) * sizeof late);
-		late.part->late--;
+	struct kafka_late late;
+	size_t index = 0;
+	while (is_handing_out(consumer) && kafka_parts_take_late(&consumer->parts, &index, &late))
 		deliver(consumer, late.part, late.message);
-	}
 }
 
 static void take(struct kafka_consumer *consumer, rd_kafka_message_t *message)
@@ -315,12 +222,12 @@ static void take(struct kafka_consumer *consumer, rd_kafka_message_t *message)
 		return;
 	}
 	kafka_link_set(&consumer->link, true);
-	struct part *part = find_part(consumer, rd_kafka_topic_name(message->rkt), message->partition);
+	struct kafka_part *part =
+	        kafka_parts_find(&consumer->parts, rd_kafka_topic_name(message->rkt), message->partition);
 	if (!part || consumer->is_revoking || consumer->is_stopped || consumer->is_fatal) {
 		rd_kafka_message_destroy(message); /* was never handed out, so the watermark stands before it */
 	} else if (consumer->is_full || part->paused || part->late > 0) {
-		part->late++;
-		consumer->late[consumer->late_count++] = (struct late){part, message};
+		kafka_parts_add_late(&consumer->parts, part, message);
 	} else {
 		deliver(consumer, part, message);
 	}
@@ -331,7 +238,7 @@ static bool may_poll(const struct kafka_consumer *consumer)
 {
 	bool leave_queued =
 	        consumer->is_full && !consumer->is_pressed && !consumer->is_revoking && !consumer->is_stopped;
-	return !leave_queued && consumer->late_count < MAX_LATE;
+	return !leave_queued && kafka_parts_has_room(&consumer->parts);
 }
 
 /* librdkafka signals only when its queue stops being empty, so whoever leaves something in it must wake us again. */
@@ -366,29 +273,22 @@ static void on_tick(uv_timer_t *timer)
 	uint64_t now = uv_now(timer->loop);
 	if (consumer->is_full && !consumer->is_pressed && now - consumer->full_since_ms >= PAUSE_AFTER_MS) {
 		consumer->is_pressed = true;
-		set_paused(consumer, consumer->parts, consumer->part_count, PAUSE_PRESSURE, true);
+		pause_all(consumer, PAUSE_PRESSURE, true);
 	}
 	drain(consumer);
 }
 
-static void store_offset(struct kafka_consumer *consumer, struct part *part, int64_t next)
-{
-	part->store->elems[0].offset = next;
-	rd_kafka_resp_err_t error = rd_kafka_offsets_store(consumer->rk, part->store);
-	/* __STATE: the partition was taken away a moment ago; its next owner reads on from the last commit. */
-	if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR__STATE)
-		note_error(consumer, error);
-}
-
-static void pass(struct kafka_consumer *consumer, struct part *part, uint64_t ticket)
+static void pass(struct kafka_consumer *consumer, struct kafka_part *part, uint64_t ticket)
 {
 	int64_t next;
 	if (!kafka_watermark_done(&part->watermark, ticket, &next))
 		return;
-	store_offset(consumer, part, next);
+	rd_kafka_resp_err_t error = kafka_parts_store(consumer->rk, part, next);
+	if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+		note_error(consumer, error);
 	size_t span = kafka_watermark_span(&part->watermark);
 	if ((part->paused & PAUSE_SPAN) && span * 4 < consumer->options.max_span * 3) {
-		set_paused(consumer, part, 1, PAUSE_SPAN, false);
+		kafka_parts_pause(consumer->rk, part, 1, PAUSE_SPAN, false);
 		kafka_wake_set(consumer->fd);
 	}
 }
@@ -399,7 +299,7 @@ static void reopen(struct kafka_consumer *consumer)
 		return;
 	consumer->is_full = false;
 	if (consumer->is_pressed)
-		set_paused(consumer, consumer->parts, consumer->part_count, PAUSE_PRESSURE, false);
+		pause_all(consumer, PAUSE_PRESSURE, false);
 	consumer->is_pressed = false;
 	kafka_wake_set(consumer->fd);
 }
@@ -416,7 +316,7 @@ static void end_record(struct kafka_record *pub, bool is_done)
 		if (consumer->is_revoking && consumer->current == 0)
 			kafka_wake_set(consumer->fd);
 	}
-	rd_kafka_message_destroy(record->message);
+	rd_kafka_message_destroy(record->base.message);
 	free(record);
 	reopen(consumer);
 }
@@ -431,45 +331,15 @@ void kafka_record_drop(struct kafka_record *record)
 	end_record(record, false);
 }
 
-const char *kafka_record_header(const struct kafka_record *record, const char *name, size_t *ret_len)
-{
-	rd_kafka_headers_t *headers;
-	const void *value;
-	size_t len;
-	if (rd_kafka_message_headers(((const struct record *)record)->message, &headers) !=
-	            RD_KAFKA_RESP_ERR_NO_ERROR ||
-	    rd_kafka_header_get_last(headers, name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR || !value)
-		return NULL;
-	*ret_len = len;
-	return value;
-}
-
-bool kafka_record_header_at(const struct kafka_record *record, size_t index, const char **ret_name,
-                            const char **ret_value, size_t *ret_len)
-{
-	rd_kafka_headers_t *headers;
-	const char *name;
-	const void *value;
-	size_t len;
-	if (rd_kafka_message_headers(((const struct record *)record)->message, &headers) !=
-	            RD_KAFKA_RESP_ERR_NO_ERROR ||
-	    rd_kafka_header_get_all(headers, index, &name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return false;
-	*ret_name = name;
-	*ret_value = value ? value : "";
-	*ret_len = value ? len : 0;
-	return true;
-}
-
 static void set_held(struct kafka_consumer *consumer, const char *topic, int32_t partition, bool on)
 {
 	char full[TOPIC_BYTES];
-	struct part *part = NULL;
+	struct kafka_part *part = NULL;
 	if (kafka_client_name(consumer->owner.client, topic, full) == ERR_OK)
-		part = find_part(consumer, full, partition);
+		part = kafka_parts_find(&consumer->parts, full, partition);
 	if (!part)
 		return; /* taken away meanwhile */
-	set_paused(consumer, part, 1, PAUSE_HOLD, on);
+	kafka_parts_pause(consumer->rk, part, 1, PAUSE_HOLD, on);
 	if (!on)
 		kafka_wake_set(consumer->fd);
 }
@@ -487,8 +357,8 @@ void kafka_consumer_unhold(struct kafka_consumer *consumer, const char *topic, i
 void kafka_consumer_stop(struct kafka_consumer *consumer)
 {
 	consumer->is_stopped = true;
-	drop_late(consumer);
-	set_paused(consumer, consumer->parts, consumer->part_count, PAUSE_STOP, true);
+	kafka_parts_drop_late(&consumer->parts);
+	pause_all(consumer, PAUSE_STOP, true);
 	kafka_wake_set(consumer->fd);
 }
 
@@ -504,22 +374,12 @@ bool kafka_consumer_is_up(const struct kafka_consumer *consumer)
 
 size_t kafka_consumer_partitions(const struct kafka_consumer *consumer)
 {
-	return consumer->part_count;
+	return consumer->parts.count;
 }
 
-/* A partition of which nothing was done yet in this assignment counts 0: its committed offset is not known here. */
 int64_t kafka_consumer_lag(const struct kafka_consumer *consumer)
 {
-	int64_t lag = 0, low, high;
-	for (size_t i = 0; i < consumer->part_count; i++) {
-		const struct part *part = &consumer->parts[i];
-		if (part->watermark.next >= 0 &&
-		    rd_kafka_get_watermark_offsets(consumer->rk, part->topic, part->partition, &low, &high) ==
-		            RD_KAFKA_RESP_ERR_NO_ERROR &&
-		    high > part->watermark.next)
-			lag += high - part->watermark.next;
-	}
-	return lag;
+	return kafka_parts_lag(consumer->rk, &consumer->parts);
 }
 
 static void on_handle_closed(uv_handle_t *handle)

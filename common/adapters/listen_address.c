@@ -1,10 +1,12 @@
-/* listen_address: text to socket address and back. Binds nothing itself; the HTTP libraries do. */
+/* listen_address: text to socket address and back. It keeps no socket; the HTTP libraries bind the listeners. */
 #include "common/adapters/listen_address.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { HOST_BYTES = INET6_ADDRSTRLEN };
 
@@ -112,4 +114,19 @@ enum err_code listen_address_of_socket(int fd, struct listen_address *ret_addres
 		return err_set(err, ERR_IO, "the listener's address cannot be read");
 	*ret_address = address;
 	return ERR_OK;
+}
+
+int listen_address_obstacle(const struct listen_address *address)
+{
+	const int yes = 1;
+	int obstacle = 0;
+	int fd = socket(address->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
+	    bind(fd, (const struct sockaddr *)&address->addr, address->len) != 0 || listen(fd, 1) != 0)
+		obstacle = errno;
+	close(fd);
+	return obstacle;
 }

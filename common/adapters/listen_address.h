@@ -26,4 +26,8 @@ void listen_address_format(const struct listen_address *address, char out[LISTEN
 /* The address a socket is really bound to, with the port the system chose. Returns: ERR_OK; ERR_IO. */
 enum err_code listen_address_of_socket(int fd, struct listen_address *ret_address, struct err *err) WARN_UNUSED;
 
+/* Why nobody can listen there just now, found by trying: libmicrohttpd 1.0 does not keep the system's reason.
+ * Returns: an errno value; 0 when nothing stands against it. */
+int listen_address_obstacle(const struct listen_address *address);
+
 #endif

@@ -6,7 +6,6 @@
 #include "common/adapters/listen_address.h"
 #include "common/base/log.h"
 #include <assert.h>
-#include <errno.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +210,7 @@ enum err_code ops_server_start(const struct ops_server_options *options, struct 
 	enum err_code code = listen_address_parse(options->listen, &address, err);
 	struct ops_server *server;
 	char reason[64];
+	int obstacle;
 
 	assert(options->metrics && options->is_ready && options->health);
 	if (code != ERR_OK)
@@ -220,11 +220,11 @@ enum err_code ops_server_start(const struct ops_server_options *options, struct 
 		return err_set(err, ERR_NO_MEMORY, "ops listener");
 	server->options = *options;
 	server->options.listen = NULL; /* the caller's text need not outlive this call */
-	errno = 0;
 	server->daemon = start_daemon(server, &address);
 	if (!server->daemon) {
+		obstacle = listen_address_obstacle(&address);
 		code = err_set(err, ERR_IO, "ops listener: cannot listen on %s: %s", options->listen,
-		               errno ? strerror_r(errno, reason, sizeof(reason)) : "refused by libmicrohttpd");
+		               obstacle ? strerror_r(obstacle, reason, sizeof(reason)) : "refused by libmicrohttpd");
 		ops_server_stop(server);
 		return code;
 	}

@@ -187,7 +187,8 @@ enum err_code request_set_header(struct request *request, const char *name, cons
 	if (strcmp(name, HEADER_TRACEPARENT) == 0) {
 		if (len >= TRACEPARENT_BYTES)
 			return err_set(err, ERR_INVALID, "%s: too long", name);
-		memcpy(request->traceparent, value, len);
+		if (len > 0) /* a header may have no value at all: then value is NULL */
+			memcpy(request->traceparent, value, len);
 		request->traceparent[len] = '\0';
 		return ERR_OK;
 	}

@@ -1,6 +1,7 @@
 /* Which addresses a listener takes, how they are written back, and which of them only this machine can reach. */
 #include "common/adapters/listen_address.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,12 +103,34 @@ static void a_bound_socket_tells_the_port_it_was_given(void **state)
 	assert_int_equal(listen_address_of_socket(-1, &bound, NULL), ERR_IO);
 }
 
+static void what_stands_against_a_listener_is_told(void **state)
+{
+	struct listen_address any;
+	struct listen_address taken;
+	struct listen_address foreign;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	assert_int_equal(listen_address_parse("127.0.0.1:0", &any, NULL), ERR_OK);
+	assert_int_equal(listen_address_parse("192.0.2.1:0", &foreign, NULL), ERR_OK);
+	assert_int_equal(listen_address_obstacle(&any), 0);
+	assert_int_equal(listen_address_obstacle(&foreign), EADDRNOTAVAIL);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&any.addr, any.len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(listen_address_of_socket(fd, &taken, NULL), ERR_OK);
+	assert_int_equal(listen_address_obstacle(&taken), EADDRINUSE);
+	close(fd);
+	assert_int_equal(listen_address_obstacle(&taken), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_good_address_is_written_back_in_its_plain_form),
 	        cmocka_unit_test(anything_else_is_refused),
 	        cmocka_unit_test(a_bound_socket_tells_the_port_it_was_given),
+	        cmocka_unit_test(what_stands_against_a_listener_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

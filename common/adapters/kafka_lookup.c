@@ -1,0 +1,64 @@
+/* kafka_lookup: a handle for one call, and what topics the brokers have. Asks for the full list, because asking for one
+ * topic by name would make a broker with auto-creation create it. Changes nothing. */
+#include "common/adapters/kafka_lookup.h"
+#include <string.h>
+
+enum err_code kafka_lookup_open(const struct kafka_client *client, rd_kafka_type_t type, rd_kafka_t **ret_rk,
+                                struct err *err)
+{
+	rd_kafka_conf_t *conf;
+	char group[TOPIC_BYTES];
+	enum err_code code = kafka_client_conf(client, &conf, err);
+	if (code != ERR_OK)
+		return code;
+	if (type == RD_KAFKA_CONSUMER) { /* a group's name is required even where nothing is joined or committed */
+		code = kafka_client_name(client, "scan", group);
+		const char *const settings[][2] = {{"group.id", group},
+		                                   {"enable.auto.commit", "false"},
+		                                   {"enable.partition.eof", "true"},
+		                                   {"auto.offset.reset", "earliest"}};
+		for (size_t i = 0; code == ERR_OK && i < sizeof settings / sizeof *settings; i++)
+			code = kafka_client_set(conf, settings[i][0], settings[i][1], err);
+	}
+	rd_kafka_t *rk = code == ERR_OK ? rd_kafka_new(type, conf, NULL, 0) : NULL;
+	if (!rk) {
+		rd_kafka_conf_destroy(conf);
+		return err_set(err, ERR_INVALID, "librdkafka refuses the settings");
+	}
+	*ret_rk = rk;
+	return ERR_OK;
+}
+
+enum err_code kafka_lookup_fetch(rd_kafka_t *rk, int timeout_ms, kafka_lookup_t **ret_metadata, struct err *err)
+{
+	rd_kafka_resp_err_t error = rd_kafka_metadata(rk, 1, NULL, ret_metadata, timeout_ms);
+	if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return err_set(err, ERR_UNAVAILABLE, "no broker answered: %s", rd_kafka_err2name(error));
+	return ERR_OK;
+}
+
+kafka_lookup_topic_t *kafka_lookup_find(kafka_lookup_t *metadata, const char *full)
+{
+	for (int i = 0; i < metadata->topic_cnt; i++)
+		if (strcmp(metadata->topics[i].topic, full) == 0 && metadata->topics[i].partition_cnt > 0)
+			return &metadata->topics[i];
+	return NULL;
+}
+
+int32_t kafka_partition_count(const struct kafka_client *client, const char *topic, int timeout_ms)
+{
+	rd_kafka_t *rk;
+	kafka_lookup_t *metadata;
+	char full[TOPIC_BYTES];
+	int32_t count = -1;
+	if (kafka_client_name(client, topic, full) != ERR_OK ||
+	    kafka_lookup_open(client, RD_KAFKA_PRODUCER, &rk, NULL) != ERR_OK)
+		return -1;
+	if (kafka_lookup_fetch(rk, timeout_ms, &metadata, NULL) == ERR_OK) {
+		kafka_lookup_topic_t *there = kafka_lookup_find(metadata, full);
+		count = there ? there->partition_cnt : -1;
+		rd_kafka_metadata_destroy(metadata);
+	}
+	rd_kafka_destroy(rk);
+	return count;
+}

@@ -1,0 +1,25 @@
+/* kafka_lookup: what topics the brokers have, and the short-lived handle that asks. Blocking. */
+#ifndef VERIFYD_KAFKA_LOOKUP_H
+#define VERIFYD_KAFKA_LOOKUP_H
+
+#include "common/adapters/kafka_client.h"
+
+typedef const struct rd_kafka_metadata kafka_lookup_t;
+typedef const struct rd_kafka_metadata_topic kafka_lookup_topic_t;
+
+/* A handle for one call: a producer to ask with, or a consumer that reads from the start, joins and commits nothing.
+ * Returns: ERR_OK and *ret_rk, ended by rd_kafka_destroy; ERR_INVALID; ERR_NO_MEMORY. */
+enum err_code kafka_lookup_open(const struct kafka_client *client, rd_kafka_type_t type, rd_kafka_t **ret_rk,
+                                struct err *err) WARN_UNUSED;
+
+/* Returns: ERR_OK and *ret_metadata, all topics, ended by rd_kafka_metadata_destroy; ERR_UNAVAILABLE. */
+enum err_code kafka_lookup_fetch(rd_kafka_t *rk, int timeout_ms, kafka_lookup_t **ret_metadata,
+                                 struct err *err) WARN_UNUSED;
+
+/* full: with prefix. Returns: NULL when there is no such topic; lives as long as metadata. */
+kafka_lookup_topic_t *kafka_lookup_find(kafka_lookup_t *metadata, const char *full);
+
+/* Returns: the topic's number of partitions, or -1 when it is not there or no broker answers within timeout_ms. */
+int32_t kafka_partition_count(const struct kafka_client *client, const char *topic, int timeout_ms);
+
+#endif

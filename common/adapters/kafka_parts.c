@@ -1,0 +1,118 @@
+/* kafka_parts: the partitions of an assignment. Decides nothing about when a record may go out. */
+#include "common/adapters/kafka_parts.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum err_code kafka_parts_make(struct kafka_parts *parts, const rd_kafka_topic_partition_list_t *list, size_t max_span)
+{
+	size_t count = (size_t)list->cnt;
+	parts->all = calloc(count ? count : 1, sizeof *parts->all);
+	if (!parts->all)
+		return ERR_NO_MEMORY;
+	parts->count = count;
+	for (size_t i = 0; i < count; i++) {
+		struct kafka_part *part = &parts->all[i];
+		(void)snprintf(part->topic, sizeof part->topic, "%s", list->elems[i].topic);
+		part->partition = list->elems[i].partition;
+		kafka_watermark_init(&part->watermark, max_span);
+		part->store = rd_kafka_topic_partition_list_new(1);
+		(void)rd_kafka_topic_partition_list_add(part->store, part->topic, part->partition);
+	}
+	return ERR_OK;
+}
+
+void kafka_parts_clear(struct kafka_parts *parts)
+{
+	kafka_parts_drop_late(parts);
+	for (size_t i = 0; i < parts->count; i++) {
+		kafka_watermark_fini(&parts->all[i].watermark);
+		if (parts->all[i].store)
+			rd_kafka_topic_partition_list_destroy(parts->all[i].store);
+	}
+	free(parts->all);
+	parts->all = NULL;
+	parts->count = 0;
+}
+
+struct kafka_part *kafka_parts_find(struct kafka_parts *parts, const char *topic, int32_t partition)
+{
+	for (size_t i = 0; i < parts->count; i++)
+		if (parts->all[i].partition == partition && strcmp(parts->all[i].topic, topic) == 0)
+			return &parts->all[i];
+	return NULL;
+}
+
+void kafka_parts_pause(rd_kafka_t *rk, struct kafka_part *first, size_t count, unsigned reason, bool on)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+	for (size_t i = 0; i < count; i++) {
+		struct kafka_part *part = &first[i];
+		bool was = part->paused != 0;
+		part->paused = on ? part->paused | reason : part->paused & ~reason;
+		if (was != (part->paused != 0))
+			(void)rd_kafka_topic_partition_list_add(list, part->topic, part->partition);
+	}
+	/* A part that could not be paused delivers into `late`, which is bounded. */
+	if (list->cnt > 0)
+		(void)(on ? rd_kafka_pause_partitions(rk, list) : rd_kafka_resume_partitions(rk, list));
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+rd_kafka_resp_err_t kafka_parts_store(rd_kafka_t *rk, struct kafka_part *part, int64_t next)
+{
+	part->store->elems[0].offset = next;
+	rd_kafka_resp_err_t error = rd_kafka_offsets_store(rk, part->store);
+	return error == RD_KAFKA_RESP_ERR__STATE ? RD_KAFKA_RESP_ERR_NO_ERROR : error;
+}
+
+bool kafka_parts_has_room(const struct kafka_parts *parts)
+{
+	return parts->late_count < KAFKA_PARTS_MAX_LATE;
+}
+
+void kafka_parts_add_late(struct kafka_parts *parts, struct kafka_part *part, rd_kafka_message_t *message)
+{
+	assert(kafka_parts_has_room(parts));
+	part->late++;
+	parts->late[parts->late_count++] = (struct kafka_late){part, message};
+}
+
+bool kafka_parts_take_late(struct kafka_parts *parts, size_t *index, struct kafka_late *ret_late)
+{
+	size_t i = *index;
+	while (i < parts->late_count && parts->late[i].part->paused)
+		i++;
+	*index = i;
+	if (i >= parts->late_count)
+		return false;
+	*ret_late = parts->late[i];
+	parts->late_count--;
+	memmove(&parts->late[i], &parts->late[i + 1], (parts->late_count - i) * sizeof *parts->late);
+	ret_late->part->late--;
+	return true;
+}
+
+void kafka_parts_drop_late(struct kafka_parts *parts)
+{
+	for (size_t i = 0; i < parts->late_count; i++) {
+		parts->late[i].part->late--;
+		rd_kafka_message_destroy(parts->late[i].message);
+	}
+	parts->late_count = 0;
+}
+
+int64_t kafka_parts_lag(rd_kafka_t *rk, const struct kafka_parts *parts)
+{
+	int64_t lag = 0, low, high;
+	for (size_t i = 0; i < parts->count; i++) {
+		const struct kafka_part *part = &parts->all[i];
+		if (part->watermark.next >= 0 &&
+		    rd_kafka_get_watermark_offsets(rk, part->topic, part->partition, &low, &high) ==
+		            RD_KAFKA_RESP_ERR_NO_ERROR &&
+		    high > part->watermark.next)
+			lag += high - part->watermark.next;
+	}
+	return lag;
+}

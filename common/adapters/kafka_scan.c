@@ -1,0 +1,167 @@
+/* kafka_scan: reads a topic on a handle that lives for one call: notes where each partition ends, and reads up to
+ * there. Joins no group and commits nothing. */
+#include "common/adapters/kafka_scan.h"
+#include "common/adapters/kafka_lookup.h"
+#include "common/base/clock.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MAX_PARTITIONS = 4096, POLL_MS = 100 };
+
+struct scan {
+	rd_kafka_t *rk;
+	char full[TOPIC_BYTES];
+	int64_t until_ms;
+	int64_t end[MAX_PARTITIONS]; /* exclusive; 0: nothing to read any more */
+	int32_t open;                /* partitions with something to read */
+	bool (*on_record)(void *ctx, const struct kafka_scan_record *record);
+	void *ctx;
+};
+
+static int scan_left_ms(const struct scan *scan)
+{
+	int64_t left = scan->until_ms - clock_mono_ms();
+	return left > 0 ? (int)left : 0;
+}
+
+/* A partition that is changing its leader has none for a moment. */
+static rd_kafka_resp_err_t query_ends(const struct scan *scan, int32_t partition, int64_t *ret_low, int64_t *ret_high)
+{
+	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
+	for (;;) {
+		rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(scan->rk, scan->full, partition, ret_low,
+		                                                             ret_high, scan_left_ms(scan));
+		if (error == RD_KAFKA_RESP_ERR_NO_ERROR || scan_left_ms(scan) == 0)
+			return error;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+/* Notes where each partition ends now, and reads them from where they begin. */
+static enum err_code scan_assign(struct scan *scan, int32_t first, int32_t last, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(last - first + 1);
+	rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+	for (int32_t i = first; i <= last && error == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+		int64_t low = 0, high = 0;
+		error = query_ends(scan, i, &low, &high);
+		if (error != RD_KAFKA_RESP_ERR_NO_ERROR || low >= high)
+			continue;
+		rd_kafka_topic_partition_list_add(list, scan->full, i)->offset = low;
+		scan->end[i] = high;
+		scan->open++;
+	}
+	if (error == RD_KAFKA_RESP_ERR_NO_ERROR && list->cnt > 0)
+		error = rd_kafka_assign(scan->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	return error ? err_set(err, ERR_UNAVAILABLE, "topic %s: %s", scan->full, rd_kafka_err2name(error)) : ERR_OK;
+}
+
+static void scan_close_partition(struct scan *scan, int32_t partition)
+{
+	if (scan->end[partition] > 0)
+		scan->open--;
+	scan->end[partition] = 0;
+}
+
+/* Returns: false when the receiver wants no more. */
+static bool scan_hand_out(struct scan *scan, rd_kafka_message_t *message)
+{
+	rd_kafka_headers_t *headers = NULL;
+	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		headers = NULL;
+	const struct kafka_scan_record record = {.partition = message->partition,
+	                                         .offset = message->offset,
+	                                         .timestamp_ms = rd_kafka_message_timestamp(message, NULL),
+	                                         .key = message->key,
+	                                         .key_len = message->key_len,
+	                                         .value = message->payload,
+	                                         .value_len = message->len,
+	                                         .headers = headers};
+	return scan->on_record(scan->ctx, &record);
+}
+
+/* The last records may have been compacted away: then only the end of the partition says that it was reached. */
+static bool scan_message(struct scan *scan, rd_kafka_message_t *message)
+{
+	int32_t partition = message->partition;
+	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		scan_close_partition(scan, partition);
+		return true;
+	}
+	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) /* passes, or the time runs out */
+		return true;
+	int64_t end = scan->end[partition];
+	bool goes_on = message->offset >= end || scan_hand_out(scan, message);
+	if (message->offset + 1 >= end)
+		scan_close_partition(scan, partition);
+	return goes_on;
+}
+
+static enum err_code scan_read(struct scan *scan, struct err *err)
+{
+	bool goes_on = true;
+	while (goes_on && scan->open > 0) {
+		int left_ms = scan_left_ms(scan);
+		if (left_ms == 0)
+			return err_set(err, ERR_TIMEOUT, "topic %s: %d partitions not read to their end", scan->full,
+			               scan->open);
+		rd_kafka_message_t *message = rd_kafka_consumer_poll(scan->rk, left_ms < POLL_MS ? left_ms : POLL_MS);
+		if (!message)
+			continue;
+		goes_on = scan_message(scan, message);
+		rd_kafka_message_destroy(message);
+	}
+	return ERR_OK;
+}
+
+enum err_code kafka_scan(const struct kafka_client *client, const char *topic, int32_t partition, int timeout_ms,
+                         bool (*on_record)(void *ctx, const struct kafka_scan_record *record), void *ctx,
+                         struct err *err)
+{
+	kafka_lookup_t *metadata;
+	struct scan *scan = calloc(1, sizeof *scan);
+	if (!scan)
+		return err_set(err, ERR_NO_MEMORY, "reading topic %s", topic);
+	scan->until_ms = clock_mono_ms() + timeout_ms;
+	scan->on_record = on_record;
+	scan->ctx = ctx;
+	enum err_code code = kafka_client_name(client, topic, scan->full);
+	if (code != ERR_OK)
+		err_set(err, code, "topic %s: name too long", topic);
+	else
+		code = kafka_lookup_open(client, RD_KAFKA_CONSUMER, &scan->rk, err);
+	if (code == ERR_OK)
+		code = kafka_lookup_fetch(scan->rk, timeout_ms, &metadata, err);
+	if (code == ERR_OK) {
+		kafka_lookup_topic_t *there = kafka_lookup_find(metadata, scan->full);
+		int32_t count = there ? there->partition_cnt : 0;
+		rd_kafka_metadata_destroy(metadata);
+		if (partition >= count || count == 0 || count > MAX_PARTITIONS)
+			code = err_set(err, ERR_NOT_FOUND, "no topic %s, or no such partition", scan->full);
+		else
+			code = scan_assign(scan, partition < 0 ? 0 : partition, partition < 0 ? count - 1 : partition,
+			                   err);
+	}
+	if (code == ERR_OK)
+		code = scan_read(scan, err);
+	if (scan->rk)
+		rd_kafka_destroy_flags(scan->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	free(scan);
+	return code;
+}
+
+bool kafka_scan_header(const struct kafka_scan_record *record, const char *name, char *out, size_t cap)
+{
+	const void *value;
+	size_t len;
+	*out = '\0';
+	if (!record->headers ||
+	    rd_kafka_header_get_last(record->headers, name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR || !value ||
+	    len >= cap)
+		return false;
+	memcpy(out, value, len);
+	out[len] = '\0';
+	return true;
+}

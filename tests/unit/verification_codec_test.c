@@ -1,0 +1,186 @@
+/* verification_codec: every value of every table survives the trip; nothing is ever null; names of another version are
+ * refused and members of another version are not. */
+#include "common/base/json_in.h"
+#include "common/domain/verification.h"
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ID   "vAAAAAAAAAAAAAAAAAAAAAA"
+#define HEAD "{\"id\":\"" ID "\",\"kind\":\"biocatch.score\",\"caller\":\"demo\""
+#define LEAST HEAD ",\"state\":\"queued\",\"rev\":1}"
+
+static void round_trip(const struct verification *given)
+{
+	struct verification back;
+	struct buf value;
+	memset(&back, 0, sizeof back);
+	buf_init(&value, VERIFICATION_MAX_BYTES);
+	assert_int_equal(verification_encode(given, &value), ERR_OK);
+	assert_null(strstr(value.data, "null"));
+	assert_int_equal(verification_decode(value.data, value.len, &back, NULL), ERR_OK);
+	assert_string_equal(back.id, given->id);
+	assert_string_equal(back.caller, given->caller);
+	assert_int_equal(back.kind, given->kind);
+	assert_int_equal(back.state, given->state);
+	assert_int_equal(back.rev, given->rev);
+	assert_int_equal(back.risk, given->risk);
+	assert_int_equal(back.score, given->score);
+	assert_int_equal(back.reason, given->reason);
+	assert_int_equal(back.attempts, given->attempts);
+	assert_int_equal(back.replays, given->replays);
+	assert_int_equal(back.created_ms, given->created_ms);
+	assert_int_equal(back.taken_ms, given->taken_ms);
+	assert_int_equal(back.asked_ms, given->asked_ms);
+	assert_int_equal(back.answered_ms, given->answered_ms);
+	assert_int_equal(back.updated_ms, given->updated_ms);
+	buf_fini(&value);
+}
+
+static struct verification plain(void)
+{
+	return (struct verification){
+	        .id = ID, .kind = KIND_BIOCATCH_SCORE, .rev = 1, .caller = "demo", .score = SCORE_NONE, .created_ms = 1};
+}
+
+static void every_state_risk_and_reason_survives_the_trip(void **state)
+{
+	struct verification given = plain();
+	(void)state;
+	for (unsigned i = 0; i < STATE_COUNT; i++)
+		for (unsigned j = 0; j < RISK_COUNT; j++)
+			for (unsigned k = 0; k < REASON_COUNT; k++) {
+				given.state = (enum state)i;
+				given.risk = (enum risk)j;
+				given.reason = (enum reason)k;
+				given.score = j == RISK_LOW ? 0 : j == RISK_HIGH ? SCORE_MAX : SCORE_NONE;
+				round_trip(&given);
+			}
+}
+
+static void the_largest_numbers_survive_the_trip(void **state)
+{
+	struct verification given = plain();
+	(void)state;
+	given.rev = given.created_ms = given.taken_ms = given.asked_ms = INT64_MAX;
+	given.answered_ms = given.updated_ms = INT64_MAX;
+	given.attempts = given.replays = INT_MAX;
+	memset(given.caller, 'c', sizeof given.caller - 1);
+	round_trip(&given);
+}
+
+static void what_has_not_happened_is_absent(void **state)
+{
+	const struct verification given = plain();
+	static const char *const absent[] = {"risk", "score", "reason", "taken_ms", "asked_ms", "answered_ms", "updated_ms"};
+	struct buf value;
+	json_t *root = NULL;
+	(void)state;
+	buf_init(&value, VERIFICATION_MAX_BYTES);
+	assert_int_equal(verification_encode(&given, &value), ERR_OK);
+	assert_int_equal(json_in_parse(value.data, value.len, &root, NULL), ERR_OK);
+	for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
+		assert_null(json_object_get(root, absent[i]));
+	assert_int_equal(json_object_size(root), 8);
+	json_decref(root);
+	buf_fini(&value);
+}
+
+static void absent_members_read_as_has_not_happened(void **state)
+{
+	struct verification got;
+	(void)state;
+	memset(&got, 0xa5, sizeof got);
+	assert_int_equal(verification_decode(LEAST, strlen(LEAST), &got, NULL), ERR_OK);
+	assert_int_equal(got.risk, RISK_NONE);
+	assert_int_equal(got.score, SCORE_NONE);
+	assert_int_equal(got.reason, REASON_NONE);
+	assert_int_equal(got.attempts + got.replays, 0);
+	assert_int_equal(got.created_ms + got.taken_ms + got.asked_ms + got.answered_ms + got.updated_ms, 0);
+}
+
+static void members_of_a_newer_writer_are_ignored(void **state)
+{
+	static const char text[] = HEAD ",\"verdict\":null,\"sends\":[{\"n\":2}],\"state\":\"dead\",\"rev\":9,\"reason\":\"reset\"}";
+	struct verification got;
+	(void)state;
+	assert_int_equal(verification_decode(text, strlen(text), &got, NULL), ERR_OK);
+	assert_int_equal(got.state, STATE_DEAD);
+	assert_int_equal(got.rev, 9);
+	assert_int_equal(got.reason, REASON_RESET);
+}
+
+static void what_is_not_known_or_not_whole_is_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		enum err_code code;
+	} rows[] = {
+	        {"", ERR_INVALID},
+	        {"7", ERR_INVALID},
+	        {"[]", ERR_INVALID},
+	        {"{}", ERR_INVALID},
+	        {HEAD ",\"state\":\"queued\"}", ERR_INVALID},
+	        {HEAD ",\"rev\":1}", ERR_INVALID},
+	        {HEAD ",\"state\":\"verified\",\"rev\":1}", ERR_INVALID},
+	        {HEAD ",\"state\":null,\"rev\":1}", ERR_INVALID},
+	        {HEAD ",\"state\":\"queued\",\"rev\":\"1\"}", ERR_INVALID},
+	        {HEAD ",\"state\":\"queued\",\"rev\":0}", ERR_LIMIT},
+	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"risk\":\"SEVERE\"}", ERR_INVALID},
+	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"reason\":\"bad_mood\"}", ERR_INVALID},
+	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"score\":1001}", ERR_LIMIT},
+	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"score\":-1}", ERR_LIMIT},
+	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"score\":87.5}", ERR_INVALID},
+	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"attempts\":2147483648}", ERR_LIMIT},
+	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"taken_ms\":-1}", ERR_LIMIT},
+	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"rev\":2}", ERR_INVALID},
+	        {"{\"id\":\"" ID "\",\"kind\":\"other.kind\",\"caller\":\"d\",\"state\":\"queued\",\"rev\":1}", ERR_INVALID},
+	        {"{\"id\":\"v\",\"kind\":\"biocatch.score\",\"caller\":\"d\",\"state\":\"queued\",\"rev\":1}", ERR_INVALID},
+	        {"{\"id\":\"" ID "\",\"kind\":\"biocatch.score\",\"state\":\"queued\",\"rev\":1}", ERR_INVALID},
+	        {LEAST "}", ERR_INVALID},
+	};
+	struct verification got = {.rev = 77};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		enum err_code code = verification_decode(rows[i].text, strlen(rows[i].text), &got, NULL);
+		if (code != rows[i].code)
+			print_error("%s\n", rows[i].text);
+		assert_int_equal(code, rows[i].code);
+		assert_int_equal(got.rev, 77);
+	}
+	assert_int_equal(verification_decode(NULL, 0, &got, NULL), ERR_INVALID);
+}
+
+static void a_state_that_is_too_long_is_refused_before_it_is_read(void **state)
+{
+	struct verification got;
+	char *text = malloc(VERIFICATION_MAX_BYTES + 1);
+	(void)state;
+	assert_non_null(text);
+	memset(text, ' ', VERIFICATION_MAX_BYTES + 1);
+	memcpy(text, LEAST, strlen(LEAST));
+	assert_int_equal(verification_decode(text, VERIFICATION_MAX_BYTES, &got, NULL), ERR_OK);
+	assert_int_equal(verification_decode(text, VERIFICATION_MAX_BYTES + 1, &got, NULL), ERR_LIMIT);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(every_state_risk_and_reason_survives_the_trip),
+	        cmocka_unit_test(the_largest_numbers_survive_the_trip),
+	        cmocka_unit_test(what_has_not_happened_is_absent),
+	        cmocka_unit_test(absent_members_read_as_has_not_happened),
+	        cmocka_unit_test(members_of_a_newer_writer_are_ignored),
+	        cmocka_unit_test(what_is_not_known_or_not_whole_is_refused),
+	        cmocka_unit_test(a_state_that_is_too_long_is_refused_before_it_is_read),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,292 @@
+/* verification: the state machine against a table of its own: every state with every event. A new row of states.def or
+ * a new event does not compile or fails here until what is expected of it has been written down. */
+#include "common/domain/verification.h"
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { NOWHERE = STATE_COUNT };
+_Static_assert(STATE_COUNT == 6 && EVENT_COUNT == 6, "write down below what is expected of the new state or event");
+
+struct expected {
+	int to; /* NOWHERE: the event has no place in this state */
+	unsigned effects;
+};
+
+#define NO        {NOWHERE, 0}
+#define GO(to, e) {STATE_##to, e}
+#define PUBLISH   EFFECT_PUBLISH
+
+static const struct expected expected[STATE_COUNT][EVENT_COUNT] = {
+        [STATE_QUEUED] = {[EVENT_SCORED] = GO(COMPLETED, PUBLISH),
+                          [EVENT_NO_SCORE] = GO(COMPLETED, PUBLISH),
+                          [EVENT_EXPIRED] = GO(COMPLETED, PUBLISH | EFFECT_DROP_POINTER),
+                          [EVENT_DIED] = GO(DEAD, PUBLISH | EFFECT_DEAD_LETTER),
+                          [EVENT_REVIVED] = NO,
+                          [EVENT_ERASED] = GO(ERASED, PUBLISH)},
+        [STATE_AWAITING_USER] = {NO, NO, NO, NO, NO, NO},
+        [STATE_CHECKING] = {NO, NO, NO, NO, NO, NO},
+        [STATE_DEAD] = {[EVENT_SCORED] = NO,
+                        [EVENT_NO_SCORE] = NO,
+                        [EVENT_EXPIRED] = NO,
+                        [EVENT_DIED] = NO,
+                        [EVENT_REVIVED] = GO(QUEUED, EFFECT_CALL_VENDOR),
+                        [EVENT_ERASED] = GO(ERASED, PUBLISH)},
+        [STATE_COMPLETED] = {NO, NO, NO, NO, NO, [EVENT_ERASED] = GO(ERASED, PUBLISH)},
+        [STATE_ERASED] = {NO, NO, NO, NO, NO, NO},
+};
+
+static struct verification in_state(enum state state)
+{
+	return (struct verification){.id = "vAAAAAAAAAAAAAAAAAAAAAA",
+	                             .kind = KIND_BIOCATCH_SCORE,
+	                             .state = state,
+	                             .rev = 41,
+	                             .caller = "demo",
+	                             .risk = state == STATE_COMPLETED ? RISK_HIGH : RISK_NONE,
+	                             .score = state == STATE_COMPLETED ? 900 : SCORE_NONE,
+	                             .created_ms = 10,
+	                             .taken_ms = 20,
+	                             .asked_ms = 30,
+	                             .answered_ms = 40,
+	                             .updated_ms = 50};
+}
+
+static struct event event_of(enum event_type type)
+{
+	return (struct event){.type = type,
+	                      .at_ms = 1000,
+	                      .risk = RISK_MEDIUM,
+	                      .score = 700,
+	                      .reason = type == EVENT_SCORED ? REASON_NONE : REASON_NO_SCORE,
+	                      .attempts = 3,
+	                      .replays = 1};
+}
+
+static void every_state_answers_every_event_as_the_table_says(void **state)
+{
+	(void)state;
+	for (unsigned from = 0; from < STATE_COUNT; from++)
+		for (unsigned type = 0; type < EVENT_COUNT; type++) {
+			const struct expected *want = &expected[from][type];
+			const struct verification now = in_state((enum state)from);
+			const struct event event = event_of((enum event_type)type);
+			struct verification next = in_state((enum state)from);
+			unsigned effects = 0xdead;
+			bool moved = verification_step(&now, &event, &next, &effects);
+			if (moved != (want->to != NOWHERE) || (moved && (int)next.state != want->to))
+				print_error("state %s, event %u\n", state_name((enum state)from), type);
+			assert_int_equal(moved, want->to != NOWHERE);
+			assert_int_equal(moved ? (int)next.state : NOWHERE, want->to);
+			assert_int_equal(moved ? effects : 0xdead, moved ? want->effects : 0xdead);
+			if (!moved)
+				assert_memory_equal(&next, &now, sizeof now);
+		}
+}
+
+static void every_step_is_one_revision_and_keeps_whose_it_is(void **state)
+{
+	int steps = 0;
+	(void)state;
+	for (unsigned from = 0; from < STATE_COUNT; from++)
+		for (unsigned type = 0; type < EVENT_COUNT; type++) {
+			const struct verification now = in_state((enum state)from);
+			const struct event event = event_of((enum event_type)type);
+			struct verification next;
+			unsigned effects;
+			if (!verification_step(&now, &event, &next, &effects))
+				continue;
+			steps++;
+			assert_int_equal(next.rev, 42);
+			assert_int_equal(next.updated_ms, 1000);
+			assert_int_equal(next.created_ms, 10);
+			assert_string_equal(next.id, now.id);
+			assert_string_equal(next.caller, "demo");
+			assert_int_equal(next.kind, now.kind);
+			assert_int_equal(next.attempts, 3);
+		}
+	assert_int_equal(steps, 8);
+}
+
+static void only_a_scored_one_has_a_score(void **state)
+{
+	(void)state;
+	for (unsigned from = 0; from < STATE_COUNT; from++)
+		for (unsigned type = 0; type < EVENT_COUNT; type++) {
+			const struct verification now = in_state((enum state)from);
+			const struct event event = event_of((enum event_type)type);
+			struct verification next;
+			unsigned effects;
+			if (!verification_step(&now, &event, &next, &effects))
+				continue;
+			bool scored = type == EVENT_SCORED;
+			assert_int_equal(next.score, scored ? 700 : SCORE_NONE);
+			assert_int_equal(next.risk, scored                          ? RISK_MEDIUM
+			                            : next.state == STATE_COMPLETED ? RISK_UNKNOWN
+			                                                            : RISK_NONE);
+		}
+}
+
+static void a_step_may_be_taken_in_place(void **state)
+{
+	struct verification now = in_state(STATE_QUEUED), apart;
+	const struct event event = event_of(EVENT_SCORED);
+	unsigned effects;
+	(void)state;
+	assert_true(verification_step(&now, &event, &apart, &effects));
+	assert_true(verification_step(&now, &event, &now, &effects));
+	assert_memory_equal(&now, &apart, sizeof now);
+}
+
+static void times_that_an_event_does_not_know_stay(void **state)
+{
+	const struct verification now = in_state(STATE_QUEUED);
+	struct event event = event_of(EVENT_SCORED);
+	struct verification next;
+	unsigned effects;
+	(void)state;
+	event.asked_ms = 77;
+	assert_true(verification_step(&now, &event, &next, &effects));
+	assert_int_equal(next.taken_ms, 20);
+	assert_int_equal(next.asked_ms, 77);
+	assert_int_equal(next.answered_ms, 40);
+}
+
+static void a_replay_revives_once_however_often_it_is_delivered(void **state)
+{
+	struct verification now = in_state(STATE_DEAD);
+	struct event replay = {.type = EVENT_REVIVED, .at_ms = 1000, .replays = 1};
+	struct event died = event_of(EVENT_DIED);
+	unsigned effects;
+	(void)state;
+	died.replays = 0; /* a failure of the record from before the replay does not forget it */
+	assert_true(verification_step(&now, &replay, &now, &effects));
+	assert_int_equal(now.replays, 1);
+	assert_int_equal(now.reason, REASON_NONE);
+	assert_true(verification_step(&now, &died, &now, &effects));
+	assert_int_equal(now.state, STATE_DEAD);
+	assert_int_equal(now.replays, 1);
+	assert_false(verification_step(&now, &replay, &now, &effects));
+	replay.replays = 0;
+	assert_false(verification_step(&now, &replay, &now, &effects));
+	replay.replays = 2;
+	assert_true(verification_step(&now, &replay, &now, &effects));
+	assert_int_equal(now.replays, 2);
+}
+
+static void a_completed_one_changes_for_nothing_but_an_erasure(void **state)
+{
+	struct verification now = in_state(STATE_COMPLETED);
+	const struct verification before = now;
+	unsigned effects;
+	(void)state;
+	for (unsigned type = 0; type < EVENT_COUNT; type++) {
+		struct event event = event_of((enum event_type)type);
+		event.replays = INT_MAX;
+		if (type != EVENT_ERASED)
+			assert_false(verification_step(&now, &event, &now, &effects));
+	}
+	assert_memory_equal(&now, &before, sizeof now);
+	const struct event erased = event_of(EVENT_ERASED);
+	assert_true(verification_step(&now, &erased, &now, &effects));
+	assert_int_equal(now.score, SCORE_NONE);
+	assert_int_equal(now.risk, RISK_NONE);
+}
+
+static void a_queued_one_is_what_was_asked(void **state)
+{
+	const struct request request = {
+	        .id = "vAAAAAAAAAAAAAAAAAAAAAA", .kind = KIND_BIOCATCH_SCORE, .caller = "demo", .created_ms = 99, .attempts = 4};
+	struct verification queued;
+	(void)state;
+	memset(&queued, 0xa5, sizeof queued);
+	verification_queued(&request, &queued);
+	assert_int_equal(queued.state, STATE_QUEUED);
+	assert_int_equal(queued.rev, 1);
+	assert_string_equal(queued.id, request.id);
+	assert_string_equal(queued.caller, "demo");
+	assert_int_equal(queued.created_ms, 99);
+	assert_int_equal(queued.updated_ms, 99);
+	assert_int_equal(queued.score, SCORE_NONE);
+	assert_int_equal(queued.risk, RISK_NONE);
+	assert_int_equal(queued.reason, REASON_NONE);
+	assert_int_equal(queued.attempts + queued.replays, 0);
+	assert_int_equal(queued.taken_ms + queued.asked_ms + queued.answered_ms, 0);
+}
+
+static int sign_of(int64_t rank_a, int64_t rev_a, int64_t rank_b, int64_t rev_b)
+{
+	if (rank_a != rank_b)
+		return rank_a < rank_b ? -1 : 1;
+	return rank_a > 0 || rev_a == rev_b ? 0 : rev_a < rev_b ? -1 : 1;
+}
+
+static void states_are_ordered_by_rank_then_by_revision_below_completed(void **state)
+{
+	static const int64_t revs[] = {1, 2, 41, INT64_MAX};
+	static const int ranks[STATE_COUNT] = {[STATE_COMPLETED] = 1, [STATE_ERASED] = 2};
+	(void)state;
+	for (unsigned a = 0; a < STATE_COUNT; a++)
+		for (unsigned b = 0; b < STATE_COUNT; b++)
+			for (size_t i = 0; i < sizeof revs / sizeof *revs; i++)
+				for (size_t j = 0; j < sizeof revs / sizeof *revs; j++) {
+					struct verification left = in_state((enum state)a), right = in_state((enum state)b);
+					left.rev = revs[i];
+					right.rev = revs[j];
+					int got = verification_compare(&left, &right);
+					int want = sign_of(ranks[a], revs[i], ranks[b], revs[j]);
+					assert_int_equal((got > 0) - (got < 0), want);
+				}
+}
+
+static void final_is_what_moves_no_more_by_itself(void **state)
+{
+	static const bool final[STATE_COUNT] = {[STATE_DEAD] = true, [STATE_COMPLETED] = true, [STATE_ERASED] = true};
+	(void)state;
+	for (unsigned i = 0; i < STATE_COUNT; i++)
+		assert_int_equal(state_is_final((enum state)i), final[i]);
+}
+
+static void every_name_leads_back_to_its_value(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < STATE_COUNT; i++)
+		assert_int_equal(state_by_name(state_name((enum state)i)), i);
+	for (unsigned i = 0; i < REASON_COUNT; i++)
+		assert_int_equal(reason_by_name(reason_name((enum reason)i)), i);
+	for (unsigned i = RISK_LOW; i < RISK_COUNT; i++)
+		assert_int_equal(risk_by_name(risk_name((enum risk)i)), i);
+	for (unsigned i = REASON_NONE + 1; i < REASON_COUNT; i++)
+		assert_true(*reason_text((enum reason)i));
+	assert_int_equal(state_by_name("Queued"), STATE_COUNT);
+	assert_int_equal(state_by_name(""), STATE_COUNT);
+	assert_int_equal(reason_by_name("EXPIRED"), REASON_COUNT);
+	assert_int_equal(risk_by_name("hIgH"), RISK_HIGH);
+	assert_int_equal(risk_by_name(""), RISK_COUNT);
+	assert_int_equal(risk_by_name("SEVERE"), RISK_COUNT);
+	assert_string_equal(risk_name(RISK_NONE), "");
+	assert_string_equal(reason_name(REASON_NONE), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(every_state_answers_every_event_as_the_table_says),
+	        cmocka_unit_test(every_step_is_one_revision_and_keeps_whose_it_is),
+	        cmocka_unit_test(only_a_scored_one_has_a_score),
+	        cmocka_unit_test(a_step_may_be_taken_in_place),
+	        cmocka_unit_test(times_that_an_event_does_not_know_stay),
+	        cmocka_unit_test(a_replay_revives_once_however_often_it_is_delivered),
+	        cmocka_unit_test(a_completed_one_changes_for_nothing_but_an_erasure),
+	        cmocka_unit_test(a_queued_one_is_what_was_asked),
+	        cmocka_unit_test(states_are_ordered_by_rank_then_by_revision_below_completed),
+	        cmocka_unit_test(final_is_what_moves_no_more_by_itself),
+	        cmocka_unit_test(every_name_leads_back_to_its_value),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
