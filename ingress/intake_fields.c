@@ -1,6 +1,7 @@
 /* intake_fields: no I/O; the same for every route that takes questions. */
 #include "ingress/intake_fields.h"
 #include "common/base/clock.h"
+#include "common/base/utf8.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@ const char *draft_set(struct draft *draft, enum request_field field, const char 
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f)
 			return "it holds a control character";
+	if (!utf8_is_valid(value, len))
+		return "it is not UTF-8";
 	if (draft->given & (1u << field))
 		return "it is given twice";
 	if (len == 0)

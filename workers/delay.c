@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/list.h"
 #include "common/base/log.h"
+#include "workers/headers.h"
 #include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@ enum {
 	LANE_MAX = 512, /* records of one partition kept in memory */
 	LANE_LOW = 128, /* below this a held partition goes on */
 	MAX_OUTSTANDING = 16384,
-	MAX_HEADERS = 16,
 	HEADER_BYTES = 256,
 	TICK_MS = 100,
 	RESEND_MS = 1000,
@@ -125,49 +125,47 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 	item->lane->count++;
 }
 
-/* Header values, made into strings. The target has served its purpose; the rest travels on. */
-struct copied_headers {
-	struct kafka_header list[MAX_HEADERS];
-	char text[MAX_HEADERS][HEADER_BYTES];
-	size_t count;
+/* A record's own headers, made into strings. The target has served its purpose; the rest travels on. */
+struct copied {
+	struct headers headers;
+	char text[HEADERS_MAX][HEADER_BYTES];
 };
 
-static void copy_headers(const struct kafka_record *record, bool with_target, struct copied_headers *copy)
+static void copy_headers(const struct kafka_record *record, struct copied *copied)
 {
 	const char *name, *value;
 	size_t len;
-	copy->count = 0;
-	for (size_t i = 0; copy->count < MAX_HEADERS && kafka_record_header_at(record, i, &name, &value, &len); i++) {
-		if (len >= HEADER_BYTES || (!with_target && strcmp(name, HEADER_TARGET) == 0))
+	for (size_t i = 0; i < HEADERS_MAX && kafka_record_header_at(record, i, &name, &value, &len); i++) {
+		if (len >= HEADER_BYTES || strcmp(name, HEADER_TARGET) == 0)
 			continue;
-		char *text = copy->text[copy->count];
-		memcpy(text, value, len);
-		text[len] = '\0';
-		copy->list[copy->count++] = (struct kafka_header){name, text};
+		memcpy(copied->text[i], value, len);
+		copied->text[i][len] = '\0';
+		headers_text(&copied->headers, name, copied->text[i]);
 	}
 }
 
 static enum err_code send_copy(struct item *item, const char *topic, bool poison)
 {
-	struct copied_headers headers;
+	static const struct failure_note note = {
+	        .class = "poison", .reason = REASON_POISON, .message = "a delayed record without a known target"};
+	struct copied copied = {.headers = {.count = 0}};
 	char key[ID_BYTES + 1];
 	const struct kafka_record *record = item->record;
 	size_t key_len = record->key && record->key_len < sizeof key ? record->key_len : 0;
 	if (key_len)
 		memcpy(key, record->key, key_len);
 	key[key_len] = '\0';
-	copy_headers(record, poison, &headers);
-	if (poison && headers.count + 2 <= MAX_HEADERS) {
-		headers.list[headers.count++] = (struct kafka_header){HEADER_CLASS, "poison"};
-		headers.list[headers.count++] = (struct kafka_header){HEADER_ERROR, reason_name(REASON_POISON)};
-	}
+	if (poison)
+		headers_failure(&copied.headers, &note);
+	else
+		copy_headers(record, &copied);
 	const struct kafka_message message = {
 	        .topic = topic,
 	        .key = key,
 	        .value = record->value,
 	        .value_len = record->value_len,
-	        .headers = headers.list,
-	        .header_count = headers.count,
+	        .headers = copied.headers.list,
+	        .header_count = copied.headers.count,
 	        .delivery = &item->delivery,
 	};
 	return kafka_producer_send(item->delay->ports.producer, &message, NULL);

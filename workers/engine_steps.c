@@ -194,26 +194,31 @@ static void on_answer(void *ctx, const struct http_result *result)
 		apply(job, answer.event);
 }
 
+/* No call was made, and none can ever be made for this job. */
+static void die_unsent(struct job *job, enum reason reason, enum err_code code)
+{
+	job->reason = reason;
+	job->detail = err_text(code);
+	job_wipe_call(job);
+	log_failure(job, RETRY_DEAD);
+	apply(job, (struct event){.type = EVENT_DIED, .reason = reason});
+}
+
 /* Opens the sealed part and builds the call. Returns: true; false after it decided the job's fate. */
 static bool build_call(struct job *job)
 {
 	const struct engine_options *options = &job->engine->options;
-	struct err err;
 	http_request_init(&job->http);
 	job->built = true;
-	if (request_open(&job->request, job->ports->ring, &job->person, &err) != ERR_OK) {
-		job->detail = err_text(err.code);
-		job_wipe_call(job);
-		retry_or_end(job, FAILURE_UNREADABLE_SEAL, 0);
+	enum err_code code = request_open(&job->request, job->ports->ring, &job->person, NULL);
+	if (code != ERR_OK) {
+		die_unsent(job, REASON_UNREADABLE_SEAL, code);
 		return false;
 	}
-	if (options->vendor->build(options->vendor_self, &job->request, &job->person, &job->http, &err) != ERR_OK) {
-		job->detail = err_text(err.code);
-		job_wipe_call(job);
-		retry_or_end(job, FAILURE_REFUSED, 0);
-		return false;
-	}
-	return true;
+	code = options->vendor->build(options->vendor_self, &job->request, &job->person, &job->http, NULL);
+	if (code != ERR_OK)
+		die_unsent(job, REASON_REFUSED, code);
+	return code == ERR_OK;
 }
 
 static void call_vendor(struct job *job)

@@ -1,48 +1,26 @@
 /* job: reading a record, and building hops, dead letters and results. */
 #include "workers/job.h"
 #include "common/base/clock.h"
+#include "workers/headers.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBER_BYTES = 24, MAX_HEADERS = 16, KEY_BYTES = ID_BYTES + TOKEN_BYTES + 1 };
-
-/* Headers of a record under construction, with room for the numbers among them. */
-struct headers {
-	struct kafka_header list[MAX_HEADERS];
-	char numbers[MAX_HEADERS][NUMBER_BYTES];
-	size_t count;
-};
-
-static void add_text(struct headers *headers, const char *name, const char *value)
-{
-	if (value && *value && headers->count < MAX_HEADERS)
-		headers->list[headers->count++] = (struct kafka_header){name, value};
-}
-
-static void add_number(struct headers *headers, const char *name, int64_t value)
-{
-	char *text = headers->numbers[headers->count];
-	snprintf(text, NUMBER_BYTES, "%" PRId64, value);
-	add_text(headers, name, text);
-}
+enum { NUMBER_BYTES = 24, KEY_BYTES = ID_BYTES + TOKEN_BYTES + 1 };
 
 static void add_if(struct headers *headers, const char *name, int64_t value)
 {
 	if (value)
-		add_number(headers, name, value);
+		headers_number(headers, name, value);
 }
 
-/* What every copy of a request carries on. */
-static void add_common(struct headers *headers, const struct job *job)
+/* What a request carries wherever it goes. */
+static void add_common(struct headers *headers, const struct request *request)
 {
-	const struct request *request = &job->request;
-	add_number(headers, HEADER_SCHEMA, REQUEST_SCHEMA);
-	add_text(headers, HEADER_OP, request->kind < KIND_COUNT ? kind_info(request->kind)->op : NULL);
+	headers_number(headers, HEADER_SCHEMA, REQUEST_SCHEMA);
+	headers_text(headers, HEADER_OP, request->kind < KIND_COUNT ? kind_info(request->kind)->op : NULL);
 	add_if(headers, HEADER_DEADLINE, request->deadline_ms);
-	add_if(headers, HEADER_REPLAYS, request->replays);
-	add_if(headers, HEADER_FIRST_FAILURE, request->first_failure_ms);
-	add_text(headers, HEADER_TRACEPARENT, request->traceparent);
+	headers_text(headers, HEADER_TRACEPARENT, request->traceparent);
 }
 
 static enum err_code read_not_before(struct job *job)
@@ -102,12 +80,15 @@ static enum err_code send_request(struct job *job, const char *topic, const char
 
 enum err_code job_send_hop(struct job *job, struct err *err)
 {
+	const struct request *request = &job->request;
 	struct headers headers = {.count = 0};
-	add_common(&headers, job);
-	add_number(&headers, HEADER_ATTEMPT, job->request.attempts);
-	add_number(&headers, HEADER_NOT_BEFORE, clock_unix_ms() + job->hop_wait_ms);
-	add_text(&headers, HEADER_TARGET, kind_info(job->request.kind)->topic);
-	return send_request(job, delay_tier_for(job->hop_wait_ms)->topic, job->request.id, &headers, err);
+	add_common(&headers, request);
+	headers_number(&headers, HEADER_ATTEMPT, request->attempts);
+	add_if(&headers, HEADER_REPLAYS, request->replays);
+	add_if(&headers, HEADER_FIRST_FAILURE, request->first_failure_ms);
+	headers_number(&headers, HEADER_NOT_BEFORE, clock_unix_ms() + job->hop_wait_ms);
+	headers_text(&headers, HEADER_TARGET, kind_info(request->kind)->topic);
+	return send_request(job, delay_tier_for(job->hop_wait_ms)->topic, request->id, &headers, err);
 }
 
 /* A poison record keeps its key where it has a usable one, so that it can be found. */
@@ -127,12 +108,16 @@ enum err_code job_send_dead_letter(struct job *job, struct err *err)
 	char key[KEY_BYTES];
 	struct headers headers = {.count = 0};
 	bool poison = job->request.kind == KIND_COUNT;
-	add_common(&headers, job);
-	add_text(&headers, HEADER_CLASS, poison ? "poison" : kind_info(job->request.kind)->topic);
-	add_text(&headers, HEADER_ERROR, reason_name(job->reason));
-	add_text(&headers, HEADER_MESSAGE, job->detail && *job->detail ? job->detail : reason_text(job->reason));
-	add_number(&headers, HEADER_ATTEMPTS, job->request.attempts);
-	add_number(&headers, HEADER_LAST_FAILURE, clock_unix_ms());
+	const struct failure_note note = {
+	        .class = poison ? "poison" : kind_info(job->request.kind)->topic,
+	        .reason = job->reason,
+	        .message = job->detail,
+	        .attempts = job->request.attempts,
+	        .replays = job->request.replays,
+	        .first_ms = job->request.first_failure_ms,
+	};
+	add_common(&headers, &job->request);
+	headers_failure(&headers, &note);
 	return send_request(job, "dead", dead_letter_key(job, key), &headers, err);
 }
 
@@ -143,8 +128,8 @@ enum err_code job_send_result(struct job *job, struct err *err)
 	bool completed = job->state.state == STATE_COMPLETED;
 	snprintf(key, sizeof key, "%s%s%s", job->request.id, completed ? "!" : "", completed ? job->token : "");
 	struct headers headers = {.count = 0};
-	add_number(&headers, HEADER_SCHEMA, VERIFICATION_SCHEMA);
-	add_text(&headers, HEADER_TRACEPARENT, job->request.traceparent);
+	headers_number(&headers, HEADER_SCHEMA, VERIFICATION_SCHEMA);
+	headers_text(&headers, HEADER_TRACEPARENT, job->request.traceparent);
 	struct buf value;
 	buf_init(&value, VERIFICATION_MAX_BYTES);
 	enum err_code code = verification_encode(&job->state, &value);

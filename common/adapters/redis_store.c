@@ -118,7 +118,7 @@ static void on_link_up(void *ctx)
 	const char *policy[] = {"CONFIG", "GET", "maxmemory-policy"};
 	enum err_code code = redis_link_send(store->link, on_policy, store, 3, policy, NULL);
 	for (int i = 0; i < SCRIPT_COUNT && code == ERR_OK; i++) {
-		const char *load[] = {"SCRIPT", "LOAD", redis_script(i)};
+		const char *load[] = {"SCRIPT", "LOAD", redis_script((enum redis_script)i)};
 		code = redis_link_send(store->link, on_loaded, store, 3, load, NULL);
 	}
 	if (code != ERR_OK)

@@ -2,6 +2,7 @@
  * escaped or is not UTF-8 is looked at singly. It does not check that objects and arrays are closed: its callers are
  * straight-line code. */
 #include "common/base/json_out.h"
+#include "common/base/utf8.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,34 +19,6 @@ static void put(struct json_out *out, const char *data, size_t len)
 static void put_text(struct json_out *out, const char *text)
 {
 	put(out, text, strlen(text));
-}
-
-/* The well-formed byte sequences of UTF-8 by their first byte (Unicode, table 3-7): overlong forms, surrogates and
- * what lies above U+10FFFF are shut out by the second byte's range. */
-static const struct utf8_form {
-	unsigned char first_min, first_max, second_min, second_max, len;
-} utf8_forms[] = {
-        {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-};
-
-/* Returns: the length of the well-formed sequence at text, 0 when there is none. text[0] is not ASCII. */
-static size_t utf8_len(const unsigned char *text, size_t left)
-{
-	for (size_t i = 0; i < sizeof(utf8_forms) / sizeof(utf8_forms[0]); i++) {
-		const struct utf8_form *form = &utf8_forms[i];
-		if (text[0] < form->first_min || text[0] > form->first_max)
-			continue;
-		if (left < form->len || text[1] < form->second_min || text[1] > form->second_max)
-			return 0;
-		for (size_t k = 2; k < form->len; k++) {
-			if ((text[k] & 0xc0) != 0x80)
-				return 0;
-		}
-		return form->len;
-	}
-	return 0;
 }
 
 static void put_escape(struct json_out *out, unsigned char byte)
@@ -69,7 +42,7 @@ static void put_string(struct json_out *out, const char *value, size_t len)
 	put(out, "\"", 1);
 	while (i < len) {
 		bool escaped = bytes[i] < 0x20 || bytes[i] == '"' || bytes[i] == '\\';
-		size_t step = bytes[i] < 0x80 ? 1 : utf8_len(bytes + i, len - i);
+		size_t step = utf8_step(value + i, len - i);
 		if (!escaped && step > 0) {
 			i += step;
 			continue;

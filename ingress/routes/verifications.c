@@ -112,36 +112,37 @@ static bool read_member(struct draft *draft, const char *name, const json_t *val
 	return broken == NULL;
 }
 
-static bool read_kind(const json_t *root, struct draft *draft, char detail[DETAIL_BYTES])
+/* Returns: PROBLEM_COUNT when the kind is known; else the problem, and *detail says more. */
+static enum problem read_kind(const json_t *root, struct draft *draft, char detail[DETAIL_BYTES])
 {
 	char name[KIND_BYTES];
-	if (json_in_str(root, "kind", name, sizeof name, NULL) != ERR_OK)
-		snprintf(detail, DETAIL_BYTES, "kind: missing, or not a string");
-	else if ((draft->kind = kind_by_name(name)) == KIND_COUNT)
-		snprintf(detail, DETAIL_BYTES, "kind: not known");
-	else
-		return true;
-	return false;
+	enum err_code code = json_in_str(root, "kind", name, sizeof name, NULL);
+	bool missing = code == ERR_NOT_FOUND;
+	if (code == ERR_OK && (draft->kind = kind_by_name(name)) != KIND_COUNT)
+		return PROBLEM_COUNT;
+	snprintf(detail, DETAIL_BYTES, "kind: %s", missing ? "it is required" : "not one that is known");
+	return missing ? PROBLEM_MISSING_FIELD : PROBLEM_BAD_FIELD;
 }
 
-static bool read_members(json_t *root, struct draft *draft, char detail[DETAIL_BYTES])
+static enum problem read_members(json_t *root, struct draft *draft, char detail[DETAIL_BYTES])
 {
 	const char *name;
 	json_t *value;
-	if (!read_kind(root, draft, detail))
-		return false;
+	enum problem problem = read_kind(root, draft, detail);
+	if (problem != PROBLEM_COUNT)
+		return problem;
 	enum err_code code = json_in_int(root, "deadline_ms", 1, DEADLINE_MAX_MS, &draft->deadline_ms, NULL);
 	if (code != ERR_OK && code != ERR_NOT_FOUND) {
 		snprintf(detail, DETAIL_BYTES, "deadline_ms: not an integer from 1 to %d", DEADLINE_MAX_MS);
-		return false;
+		return PROBLEM_BAD_FIELD;
 	}
 	json_object_foreach(root, name, value)
 	{
 		bool known = strcmp(name, "kind") == 0 || strcmp(name, "deadline_ms") == 0;
 		if (!known && !read_member(draft, name, value, detail))
-			return false;
+			return PROBLEM_BAD_FIELD;
 	}
-	return true;
+	return PROBLEM_COUNT;
 }
 
 /* Returns: true; false when it answered. */
@@ -149,20 +150,16 @@ static bool read_body(struct exchange *exchange, struct draft *draft)
 {
 	json_t *root = NULL;
 	struct err err;
-	char detail[DETAIL_BYTES];
+	char detail[DETAIL_BYTES] = "the body is not an object";
 	if (json_in_parse(exchange->body.data, exchange->body.len, &root, &err) != ERR_OK) {
 		answer_problem(exchange, PROBLEM_BAD_JSON, err.msg);
 		return false;
 	}
-	bool good = json_is_object(root);
-	if (!good)
-		snprintf(detail, sizeof detail, "the body is not an object");
-	else
-		good = read_members(root, draft, detail);
+	enum problem problem = json_is_object(root) ? read_members(root, draft, detail) : PROBLEM_BAD_FIELD;
 	json_decref(root);
-	if (!good)
-		answer_problem(exchange, PROBLEM_BAD_FIELD, detail);
-	return good;
+	if (problem != PROBLEM_COUNT)
+		answer_problem(exchange, problem, detail);
+	return problem == PROBLEM_COUNT;
 }
 
 /* ---- handlers ---- */

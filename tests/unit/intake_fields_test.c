@@ -123,18 +123,20 @@ static void every_field_takes_its_limit_and_not_a_byte_more(void **state)
 	}
 }
 
-static void control_characters_and_second_values_are_refused(void **state)
+static void control_characters_stray_bytes_and_second_values_are_refused(void **state)
 {
 	struct draft draft = draft_of("p", NULL);
 	char text[] = "a?b";
 	(void)state;
 	for (int c = 1; c < 256; c++) {
 		struct draft fresh = {.kind = KIND_BIOCATCH_SCORE};
-		bool control = c < 0x20 || c == 0x7f;
+		bool refused = c < 0x20 || c >= 0x7f; /* a byte from 0x80 on is no UTF-8 by itself */
 		text[1] = (char)c;
-		assert_int_equal(draft_set(&fresh, REQUEST_FIELD_SESSION, text) != NULL, control);
-		assert_int_equal(fresh.given != 0, !control);
+		assert_int_equal(draft_set(&fresh, REQUEST_FIELD_SESSION, text) != NULL, refused);
+		assert_int_equal(fresh.given != 0, !refused);
 	}
+	struct draft accents = {.kind = KIND_BIOCATCH_SCORE};
+	assert_null(draft_set(&accents, REQUEST_FIELD_SESSION, "J\xc3\xbcrgen"));
 	assert_string_equal(draft_set(&draft, REQUEST_FIELD_SUBJECT, "other"), "it is given twice");
 	assert_string_equal(draft.text[REQUEST_FIELD_SUBJECT], "p");
 }
@@ -202,7 +204,7 @@ int main(void)
 	        cmocka_unit_test(every_field_of_the_question_counts_and_the_others_do_not),
 	        cmocka_unit_test(the_id_key_is_part_of_every_name),
 	        cmocka_unit_test(every_field_takes_its_limit_and_not_a_byte_more),
-	        cmocka_unit_test(control_characters_and_second_values_are_refused),
+	        cmocka_unit_test(control_characters_stray_bytes_and_second_values_are_refused),
 	        cmocka_unit_test(an_empty_value_is_none),
 	        cmocka_unit_test(what_is_missing_is_named_to_who_wants_to_know),
 	        cmocka_unit_test(the_ask_holds_copies_of_what_was_given),

@@ -10,9 +10,10 @@
 #include <cmocka.h>
 
 enum { NOW = 1000000, MAX_ATTEMPTS = 5 };
-_Static_assert(FAILURE_COUNT == 11, "write down below what is expected of the new failure");
+_Static_assert(FAILURE_COUNT == 10, "write down below what is expected of the new failure");
 
-/* burns: -1 dead at once, 0 keeps its attempts, 1 counts. first_ms: the longest first wait; cap_ms: the longest ever. */
+/* burns: -1 dead at once, 0 keeps its attempts, 1 counts. first_ms: the longest first wait; cap_ms: the longest ever.
+ */
 static const struct {
 	enum reason reason;
 	int burns;
@@ -28,7 +29,6 @@ static const struct {
         [FAILURE_GARBAGE] = {REASON_GARBAGE, 1, 500, 30000},
         [FAILURE_TOO_LARGE] = {REASON_TOO_LARGE, 1, 500, 30000},
         [FAILURE_REFUSED] = {REASON_REFUSED, -1, 0, 0},
-        [FAILURE_UNREADABLE_SEAL] = {REASON_UNREADABLE_SEAL, -1, 0, 0},
 };
 
 static struct retry_input input_of(enum failure failure)
@@ -108,7 +108,8 @@ static void what_the_vendor_asked_for_is_waited_within_an_hour(void **state)
 	static const struct {
 		int64_t asked, want;
 	} rows[] = {
-	        {0, 1000}, {1, 1000}, {999, 1000}, {1001, 1001}, {60000, 60000}, {3600000, 3600000}, {3600001, 3600000}, {INT64_MAX, 3600000}, {-5, 1000},
+	        {0, 1000},          {1, 1000},          {999, 1000},          {1001, 1001}, {60000, 60000},
+	        {3600000, 3600000}, {3600001, 3600000}, {INT64_MAX, 3600000}, {-5, 1000},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -145,9 +146,9 @@ static void tiers_grow_and_none_waits_longer_than_asked_but_the_shortest(void **
 		int64_t wait;
 		const char *topic;
 	} rows[] = {
-	        {-1, "delay.5s"},        {0, "delay.5s"},        {4999, "delay.5s"},      {5000, "delay.5s"},
-	        {29999, "delay.5s"},     {30000, "delay.30s"},   {119999, "delay.30s"},   {120000, "delay.120s"},
-	        {599999, "delay.120s"},  {600000, "delay.600s"}, {3600000, "delay.600s"}, {INT64_MAX, "delay.600s"},
+	        {-1, "delay.5s"},       {0, "delay.5s"},        {4999, "delay.5s"},      {5000, "delay.5s"},
+	        {29999, "delay.5s"},    {30000, "delay.30s"},   {119999, "delay.30s"},   {120000, "delay.120s"},
+	        {599999, "delay.120s"}, {600000, "delay.600s"}, {3600000, "delay.600s"}, {INT64_MAX, "delay.600s"},
 	};
 	const struct delay_tier *tiers = delay_tiers();
 	(void)state;

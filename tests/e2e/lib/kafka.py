@@ -61,7 +61,7 @@ def watermarks(consumer, name):
             return {p: consumer.get_watermark_offsets(TopicPartition(name, p), timeout=30) for p in partitions}
         except KafkaException as error:
             if error.args[0].code() in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART,
-                                        KafkaError.LEADER_NOT_AVAILABLE):
+                                        KafkaError.LEADER_NOT_AVAILABLE, KafkaError._UNKNOWN_PARTITION):
                 return None
             raise
 
