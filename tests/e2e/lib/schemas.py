@@ -55,9 +55,10 @@ def check_request(value, headers, delayed=False):
 
 
 def check_dead(key, value, headers):
+    value = value or b""  # a record without a value is poison like any other
     try:
         content = parse(value)
-    except (ValueError, AssertionError, RecursionError):  # poison stays as it came
+    except (ValueError, AssertionError, RecursionError):
         content = value.decode("latin-1")
     check({"key": key, "value": content, "headers": headers}, {"$ref": "urn:verifyd:schema:dead.v1"}, "a dead letter")
     return content
