@@ -424,6 +424,7 @@ static enum err_code open_rk(struct kafka_consumer *consumer, struct err *err)
 	if (!consumer->queue)
 		return err_set(err, ERR_NO_MEMORY, "kafka consumer's queue");
 	rd_kafka_queue_io_event_enable(consumer->queue, consumer->fd, &one, sizeof one);
+	kafka_wake_set(consumer->fd); /* what came in before that was not signalled */
 	return ERR_OK;
 }
 

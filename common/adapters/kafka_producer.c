@@ -294,6 +294,7 @@ static enum err_code make_rk(struct kafka_producer *producer, struct handle *han
 	if (!handle->queue)
 		return err_set(err, ERR_NO_MEMORY, "kafka producer's queue");
 	rd_kafka_queue_io_event_enable(handle->queue, handle->fd, &one, sizeof one);
+	kafka_wake_set(handle->fd); /* what came in before that was not signalled, and would block every later signal */
 	return ERR_OK;
 }
 
