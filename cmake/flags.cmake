@@ -14,6 +14,12 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64")
 	target_compile_options(verifyd_flags INTERFACE -fcf-protection=full)
 endif()
 
+# libFuzzer's coverage counters in every library, so that it sees which bytes lead to new code (tests/fuzz).
+option(VERIFYD_FUZZ "build the libFuzzer targets (needs clang)" OFF)
+if(VERIFYD_FUZZ)
+	target_compile_options(verifyd_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 if(VERIFYD_SANITIZE)
 	target_compile_options(verifyd_flags INTERFACE -fsanitize=${VERIFYD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
 	target_link_options(verifyd_flags INTERFACE -fsanitize=${VERIFYD_SANITIZE})

@@ -321,6 +321,11 @@ int64_t delay_lag(const struct delay *delay)
 	return kafka_consumer_lag(delay->consumer);
 }
 
+bool delay_has_failed(const struct delay *delay)
+{
+	return kafka_consumer_has_failed(delay->consumer);
+}
+
 static void on_timer_closed(uv_handle_t *handle)
 {
 	struct delay *delay = handle->data;

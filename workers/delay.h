@@ -14,6 +14,7 @@ enum err_code delay_new(const struct ports *ports, const char *instance_id, stru
 void delay_stop(struct delay *delay);              /* takes no more; what waits is left in its topic */
 size_t delay_in_flight(const struct delay *delay); /* copies that are not acked yet */
 int64_t delay_lag(const struct delay *delay);
+bool delay_has_failed(const struct delay *delay); /* kafka_consumer_has_failed */
 /* Leaves the group; deliveries on their way are reported by kafka_producer_close, which must come before delay_free. */
 void delay_abandon(struct delay *delay);
 void delay_free(struct delay *delay); /* accepts NULL; the loop must have run until its timer has closed */

@@ -276,6 +276,11 @@ int64_t engine_lag(const struct engine *engine)
 	return kafka_consumer_lag(engine->consumer);
 }
 
+bool engine_has_failed(const struct engine *engine)
+{
+	return kafka_consumer_has_failed(engine->consumer);
+}
+
 bool engine_is_up(const struct engine *engine)
 {
 	return kafka_consumer_is_up(engine->consumer);

@@ -31,6 +31,7 @@ enum err_code engine_new(const struct ports *ports, const struct engine_options 
 void engine_stop(struct engine *engine);
 size_t engine_in_flight(const struct engine *engine);
 int64_t engine_lag(const struct engine *engine);
+bool engine_has_failed(const struct engine *engine); /* kafka_consumer_has_failed */
 bool engine_is_up(const struct engine *engine);
 
 /* Drain 2: hands back what is left (its records come again elsewhere) and leaves the group. Deliveries on their way are

@@ -313,10 +313,12 @@ static void on_lease(void *ctx, enum err_code code, enum lease lease, const char
 	job->leased = code == ERR_OK && lease == LEASE_GRANTED;
 	read_state(job, code == ERR_OK ? value : NULL, len);
 	bool is_final = state_is_final(job->state.state);
+	/* a kept death is older than this replay of it: to adopt it would swallow the replay, so that one waits */
+	bool is_replay = job->state.state == STATE_DEAD && job->request.replays > job->state.replays;
 	if (code != ERR_OK) { /* Redis is away: a score goes on, and may be bought twice */
 		metric_add(job->engine->metric.without_lease, 1);
 		with_state(job);
-	} else if (lease == LEASE_ANSWERED && is_final) {
+	} else if (lease == LEASE_ANSWERED && is_final && !is_replay) {
 		adopt_answer(job, token);
 	} else if (lease != LEASE_GRANTED && state_rank(job->state.state) == 0) {
 		job_wait(job, LEASE_POLL_MS, take_lease); /* another worker is at it, or died and its lease runs out */

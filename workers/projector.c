@@ -240,6 +240,11 @@ int64_t projector_lag(const struct projector *projector)
 	return kafka_consumer_lag(projector->consumer);
 }
 
+bool projector_has_failed(const struct projector *projector)
+{
+	return kafka_consumer_has_failed(projector->consumer);
+}
+
 static void on_timer_closed(uv_handle_t *handle)
 {
 	struct projector *projector = handle->data;

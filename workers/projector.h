@@ -20,6 +20,7 @@ void projector_note_settled(struct projector *projector, int32_t partition, int6
 void projector_stop(struct projector *projector); /* takes no more; drops what is queued */
 size_t projector_in_flight(const struct projector *projector);
 int64_t projector_lag(const struct projector *projector);
-void projector_close(struct projector *projector); /* leaves the group, frees; accepts NULL */
+bool projector_has_failed(const struct projector *projector); /* kafka_consumer_has_failed */
+void projector_close(struct projector *projector);            /* leaves the group, frees; accepts NULL */
 
 #endif

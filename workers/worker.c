@@ -47,6 +47,7 @@ struct worker {
 	struct ops_server *ops;
 	uv_signal_t on_term, on_int;
 	uv_timer_t tick;
+	bool failed; /* a consumer gave up for good: the process ends, so that a new one begins */
 	int64_t drain_until_ms, watched_ms, waiting_logged_ms;
 	struct shown shown;
 	struct metric *lag;
@@ -173,19 +174,33 @@ static void on_assignment(void *ctx, size_t partitions)
 
 /* ---- drain ---- */
 
-static void begin_drain(uv_signal_t *handle, int signal_number)
+static void begin_drain(struct worker *worker, const char *why)
 {
-	struct worker *worker = handle->data;
 	if (atomic_exchange(&worker->shown.draining, true))
 		return;
 	int64_t drain_ms = config_int(worker->config, CONFIG_DRAIN_MS) - CLOSE_RESERVE_MS;
 	worker->drain_until_ms = clock_mono_ms() + (drain_ms > 0 ? drain_ms : 0);
-	log_info("draining", LOG_STR("signal", signal_number == SIGTERM ? "TERM" : "INT"),
-	         LOG_INT("in_flight", in_flight(worker)));
+	log_info("draining", LOG_STR("why", why), LOG_INT("in_flight", in_flight(worker)));
 	for (size_t i = 0; i < worker->engine_count; i++)
 		engine_stop(worker->engines[i]);
 	delay_stop(worker->delay);
 	projector_stop(worker->projector);
+}
+
+static void on_signal(uv_signal_t *handle, int signal_number)
+{
+	begin_drain(handle->data, signal_number == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+static void end_if_failed(struct worker *worker)
+{
+	bool failed = delay_has_failed(worker->delay) || projector_has_failed(worker->projector);
+	for (size_t i = 0; i < worker->engine_count; i++)
+		failed = failed || engine_has_failed(worker->engines[i]);
+	if (!failed || worker->failed)
+		return;
+	worker->failed = true;
+	begin_drain(worker, "a Kafka consumer failed for good");
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -195,6 +210,7 @@ static void on_tick(uv_timer_t *timer)
 	if (now - worker->watched_ms >= WATCH_MS) {
 		worker->watched_ms = now;
 		watch(worker, now);
+		end_if_failed(worker);
 	}
 	if (atomic_load(&worker->shown.draining) && (in_flight(worker) == 0 || now >= worker->drain_until_ms))
 		uv_stop(&worker->loop);
@@ -311,8 +327,8 @@ static void start_watching(struct worker *worker)
 	uv_signal_init(&worker->loop, &worker->on_int);
 	uv_timer_init(&worker->loop, &worker->tick);
 	worker->on_term.data = worker->on_int.data = worker->tick.data = worker;
-	uv_signal_start(&worker->on_term, begin_drain, SIGTERM);
-	uv_signal_start(&worker->on_int, begin_drain, SIGINT);
+	uv_signal_start(&worker->on_term, on_signal, SIGTERM);
+	uv_signal_start(&worker->on_int, on_signal, SIGINT);
 	uv_timer_start(&worker->tick, on_tick, TICK_MS, TICK_MS);
 }
 
@@ -349,6 +365,7 @@ int worker_run(const struct config *config, const struct worker_vendors *vendors
 	}
 	start_watching(worker);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
+	int status = worker->failed ? 1 : 0;
 	close_all(worker);
-	return 0;
+	return status;
 }

@@ -23,7 +23,8 @@ int worker_vendors_init(const char *names, const struct config *config, FILE *co
 void worker_vendors_fini(struct worker_vendors *vendors);
 
 /* Runs until SIGTERM or SIGINT, then drains for VERIFYD_DRAIN_MS at most.
- * Returns: 0 after a drain; 1 when it could not start (logged). Blocks: until then. */
+ * Returns: 0 after a drain; 1 when it could not start, or a Kafka consumer failed for good (logged). Blocks: until
+ * then. */
 int worker_run(const struct config *config, const struct worker_vendors *vendors);
 
 #endif

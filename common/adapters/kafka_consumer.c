@@ -372,6 +372,11 @@ bool kafka_consumer_is_up(const struct kafka_consumer *consumer)
 	return consumer->link.is_up && !consumer->is_fatal;
 }
 
+bool kafka_consumer_has_failed(const struct kafka_consumer *consumer)
+{
+	return consumer->is_fatal;
+}
+
 size_t kafka_consumer_partitions(const struct kafka_consumer *consumer)
 {
 	return consumer->parts.count;

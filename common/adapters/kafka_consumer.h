@@ -18,7 +18,7 @@ struct kafka_record {
 	int64_t timestamp_ms; /* unix ms, as the topic's timestamp type says */
 	const char *key;      /* not '\0'-terminated; NULL when absent */
 	size_t key_len;
-	const char *value;    /* not '\0'-terminated; NULL when absent */
+	const char *value; /* not '\0'-terminated; NULL when absent */
 	size_t value_len;
 };
 
@@ -26,34 +26,39 @@ struct kafka_consumer_options {
 	const char *group;         /* without prefix: "biocatch", "delay", "projector" */
 	const char *const *topics; /* without prefix */
 	size_t topic_count;
-	size_t max_outstanding;    /* records handed out and not yet done; at the limit intake stops, below 3/4 it goes on */
-	size_t max_span;           /* records of one partition between its watermark and its newest; at the limit that partition pauses */
-	const char *instance_id;   /* static membership (made unique per group by the module), or NULL */
-	int revoke_wait_ms;        /* how long a rebalance waits for records that are out */
-	int queued_kbytes;         /* bound of librdkafka's prefetch */
+	size_t max_outstanding; /* records handed out and not yet done; at the limit intake stops, below 3/4 it goes on
+	                         */
+	size_t max_span; /* records of one partition between its watermark and its newest; at the limit that partition
+	                    pauses */
+	const char *instance_id; /* static membership (made unique per group by the module), or NULL */
+	int revoke_wait_ms;      /* how long a rebalance waits for records that are out */
+	int queued_kbytes;       /* bound of librdkafka's prefetch */
 	/* Called in the loop thread, for every record. The receiver may call done from inside. */
 	void (*on_record)(void *ctx, struct kafka_record *record);
-	/* Assignment changed (partitions revoked or assigned); may be NULL. After a revoke, done on an old record is harmless. */
+	/* Assignment changed (partitions revoked or assigned); may be NULL. After a revoke, done on an old record is
+	 * harmless. */
 	void (*on_assignment)(void *ctx, size_t partition_count);
 	void *ctx;
 };
 
 /* Returns: ERR_OK and *ret_consumer; ERR_INVALID; ERR_NO_MEMORY. Joining goes on in the background. */
 enum err_code kafka_consumer_new(const struct kafka_client *client, const struct kafka_consumer_options *options,
-				 uv_loop_t *loop, struct kafka_consumer **ret_consumer, struct err *err) WARN_UNUSED;
+                                 uv_loop_t *loop, struct kafka_consumer **ret_consumer, struct err *err) WARN_UNUSED;
 
 /* Returns: the header's value (not '\0'-terminated; lives as long as the record) and *ret_len; NULL when absent. */
 const char *kafka_record_header(const struct kafka_record *record, const char *name, size_t *ret_len);
 /* Iterates: returns false when index is past the last header. */
 bool kafka_record_header_at(const struct kafka_record *record, size_t index, const char **ret_name,
-			    const char **ret_value, size_t *ret_len);
+                            const char **ret_value, size_t *ret_len);
 
 /* The record's result is durable: it counts for the watermark. Frees it. Harmless after its partition was revoked. */
 void kafka_record_done(struct kafka_record *record);
-/* Gives the record up without result: the watermark stays before it, so it comes again after a restart or rebalance. Frees it. */
+/* Gives the record up without result: the watermark stays before it, so it comes again after a restart or rebalance.
+ * Frees it. */
 void kafka_record_drop(struct kafka_record *record);
 
-/* Holds one partition back (records already handed out stay out) and lets it go on. For records whose time has not come. */
+/* Holds one partition back (records already handed out stay out) and lets it go on. For records whose time has not
+ * come. */
 void kafka_consumer_hold(struct kafka_consumer *consumer, const char *topic, int32_t partition);
 void kafka_consumer_unhold(struct kafka_consumer *consumer, const char *topic, int32_t partition);
 
@@ -61,8 +66,12 @@ void kafka_consumer_unhold(struct kafka_consumer *consumer, const char *topic, i
 void kafka_consumer_stop(struct kafka_consumer *consumer);
 size_t kafka_consumer_outstanding(const struct kafka_consumer *consumer);
 bool kafka_consumer_is_up(const struct kafka_consumer *consumer);
+/* For good: librdkafka gave up (a second process with the same INSTANCE_ID fenced this one, out of memory). Only a new
+ * process helps. */
+bool kafka_consumer_has_failed(const struct kafka_consumer *consumer);
 size_t kafka_consumer_partitions(const struct kafka_consumer *consumer); /* assigned now */
-int64_t kafka_consumer_lag(const struct kafka_consumer *consumer); /* records between watermark and end, of the assigned partitions, as last heard */
+int64_t kafka_consumer_lag(const struct kafka_consumer *consumer); /* records between watermark and end, of the assigned
+                                                                      partitions, as last heard */
 
 /* Drain, step 2: commits the watermarks, leaves the group, frees. Records still out must be dropped before. The loop
  * must run until its handles have closed. Accepts NULL. Blocks: up to some seconds (final commit). */

@@ -53,13 +53,16 @@ static const struct transition *find_transition(enum state from, enum event_type
 	return NULL;
 }
 
+/* A replay follows a death and is a revival: two revisions each. Who knows only the record thus counts as high as who
+ * knows the state, and its end is not taken for an old one. */
 void verification_queued(const struct request *request, struct verification *ret)
 {
 	*ret = (struct verification){
 	        .kind = request->kind,
 	        .state = STATE_QUEUED,
-	        .rev = 1,
+	        .rev = 1 + 2 * (int64_t)request->replays,
 	        .score = SCORE_NONE,
+	        .replays = request->replays,
 	        .created_ms = request->created_ms,
 	        .updated_ms = request->created_ms,
 	};

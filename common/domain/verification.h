@@ -30,7 +30,7 @@ struct verification {
 	char id[ID_BYTES];
 	enum kind kind;
 	enum state state;
-	int64_t rev; /* 1 when queued; one more with every change */
+	int64_t rev; /* 1 when queued; one more with every change, so a replay begins with 1 + 2 * replays */
 	char caller[CALLER_BYTES];
 	enum risk risk; /* RISK_NONE until completed */
 	int score;      /* 0..SCORE_MAX or SCORE_NONE */

@@ -90,3 +90,16 @@ def test_the_same_program_starts_again_after_a_drain(stack):
         for service in (ingress, worker):
             service.process.terminate()
             assert service.process.wait(30) == 0
+
+
+@pytest.mark.slow
+def test_a_worker_whose_name_another_one_takes_ends(stack):
+    """Two pods with one INSTANCE_ID: Kafka fences the first, for good. It must not sit there idle and look alive."""
+    first = stack.worker(INSTANCE_ID="pod-0")
+    ingress = stack.ingress()
+    assert ingress.b2c.score(stack.person())["score"] == 87
+    first.process.expect_status = 1
+    stack.worker(INSTANCE_ID="pod-0")
+    assert first.process.wait(60) == 1
+    assert "failed for good" in first.process.text(whole=True)
+    assert until(lambda: (a := ingress.b2c.score(stack.person())).get("score") == 87 and a, 60, "the second to serve")

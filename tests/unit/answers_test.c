@@ -1,6 +1,6 @@
 /* answers: errors in both dialects are valid JSON with exactly the documented members, statuses and headers. */
-#include "ingress/answers.h"
 #include "common/base/json_in.h"
+#include "ingress/answers.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -20,7 +20,8 @@
 enum { LINE_BYTES = 1024, MANY_BYTES = 65536 };
 
 /* Makes an auth from two settings (NULL: not set). Returns: it, or NULL and what was complained of. */
-static struct auth *auth_of(const char *keys, const char *users, bool open, char complaints[LINE_BYTES], int *ret_mistakes)
+static struct auth *auth_of(const char *keys, const char *users, bool open, char complaints[LINE_BYTES],
+                            int *ret_mistakes)
 {
 	char *environment[] = {"VERIFYD_KAFKA_BROKERS=127.0.0.1:1",
 	                       "VERIFYD_REDIS_URL=redis://127.0.0.1:1",
@@ -97,10 +98,14 @@ static void a_password_lets_its_own_user_in(void **state)
 
 static void what_is_wrong_short_long_or_of_the_other_kind_stays_out(void **state)
 {
-	static const char *const keys[] = {"",      "one",  "demokey-", KEY_1 "A", KEY_1 " ", "demokey-AAAAAAAAAAAAAAAAAAA",
-	                                   PASSWORD, "b2c:" PASSWORD, "one=" KEY_1, "DEMOKEY-AAAAAAAAAAAAAAAAAAAA"};
-	static const char *const pairs[] = {"",  ":", "b2c", "b2c:", ":" PASSWORD, "b2c:pass", "B2C:" PASSWORD, "b2c:" PASSWORD "x",
-	                                    "one:" KEY_1, "b2c:" KEY_1, KEY_1, "one=" KEY_1};
+	static const char *const keys[] = {"",           "one",
+	                                   "demokey-",   KEY_1 "A",
+	                                   KEY_1 " ",    "demokey-AAAAAAAAAAAAAAAAAAA",
+	                                   PASSWORD,     "b2c:" PASSWORD,
+	                                   "one=" KEY_1, "DEMOKEY-AAAAAAAAAAAAAAAAAAAA"};
+	static const char *const pairs[] = {"",           ":",          "b2c",           "b2c:",
+	                                    ":" PASSWORD, "b2c:pass",   "B2C:" PASSWORD, "b2c:" PASSWORD "x",
+	                                    "one:" KEY_1, "b2c:" KEY_1, KEY_1,           "one=" KEY_1};
 	struct auth *auth = good_auth(false);
 	(void)state;
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -114,9 +119,23 @@ static void what_is_wrong_short_long_or_of_the_other_kind_stays_out(void **state
 static void an_authorization_that_is_not_basic_or_not_base64_stays_out(void **state)
 {
 	static const char *const headers[] = {
-	        "",           "Basic",           "Basic ",     "Basic =",       "Basic ====",         "Basic A===",
-	        "Basic !!!!", "Basic YjJjO",     "Bearer " KEY_1, "Basic     ",  "Basic -----------", "Basic\tYjJj",
-	        KEY_1,        "Digest username", "basic ==",   "Basic AAAA====", "Basic AA==AA==",
+	        "",
+	        "Basic",
+	        "Basic ",
+	        "Basic =",
+	        "Basic ====",
+	        "Basic A===",
+	        "Basic !!!!",
+	        "Basic YjJjO",
+	        ("Bearer " KEY_1),
+	        "Basic     ",
+	        "Basic -----------",
+	        "Basic\tYjJj",
+	        KEY_1,
+	        "Digest username",
+	        "basic ==",
+	        "Basic AAAA====",
+	        "Basic AA==AA==",
 	};
 	struct auth *auth = good_auth(false);
 	char longer[4096] = "Basic ";
@@ -183,7 +202,8 @@ static void every_mistake_is_a_line_that_names_the_setting_and_no_secret(void **
 	        {KEYS, "VERIFYD_AUTH_BASIC_USERS=one:" PASSWORD, "stands twice", 1},
 	        {NULL, "VERIFYD_AUTH_BASIC_USERS=b2c=" KEY_1, "not user:password", 1},
 	        {NULL, "VERIFYD_AUTH_BASIC_USERS=b2c:short", "shorter than 24", 1},
-	        {"VERIFYD_AUTH_API_KEYS=a=short,b=" KEY_1 ",c", "VERIFYD_AUTH_BASIC_USERS=d:short", "shorter than 24", 3},
+	        {"VERIFYD_AUTH_API_KEYS=a=short,b=" KEY_1 ",c", "VERIFYD_AUTH_BASIC_USERS=d:short", "shorter than 24",
+	         3},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -57,7 +57,8 @@ static enum MHD_Result on_call(void *cls, struct MHD_Connection *connection, con
 	return queued;
 }
 
-static void on_completed(void *cls, struct MHD_Connection *connection, void **req_cls, enum MHD_RequestTerminationCode why)
+static void on_completed(void *cls, struct MHD_Connection *connection, void **req_cls,
+                         enum MHD_RequestTerminationCode why)
 {
 	(void)cls, (void)connection, (void)why;
 	free(*req_cls);
@@ -67,8 +68,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
 static int start(void **state)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	*state = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, on_call, NULL, MHD_OPTION_SOCK_ADDR, &address,
-	                          MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+	*state = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, on_call, NULL, MHD_OPTION_SOCK_ADDR,
+	                          &address, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
 	return *state ? 0 : -1;
 }
 
@@ -125,8 +126,10 @@ static void what_two_parsers_could_read_in_two_ways_is_refused(void **state)
 	static const struct {
 		const char *headers, *says;
 	} rows[] = {
-	        {HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "both Content-Length and Transfer-Encoding"},
-	        {HOST "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", "both Content-Length and Transfer-Encoding"},
+	        {HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+	         "both Content-Length and Transfer-Encoding"},
+	        {HOST "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n",
+	         "both Content-Length and Transfer-Encoding"},
 	        {HOST "Content-Length: 5\r\nContent-Length: 6\r\n", "two Content-Length"},
 	        {HOST "Content-Length: 5\r\ncontent-length: 5\r\n", "two Content-Length"},
 	        {HOST "Content-Length : 5\r\n", "name is malformed"},
@@ -148,7 +151,8 @@ static void what_two_parsers_could_read_in_two_ways_is_refused(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char request[1024];
 		/* what follows the headers is a second request for whoever reads the first one's end there */
-		int n = snprintf(request, sizeof request, "POST / HTTP/1.1\r\n%s\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n" HOST "\r\n",
+		int n = snprintf(request, sizeof request,
+		                 "POST / HTTP/1.1\r\n%s\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n" HOST "\r\n",
 		                 rows[i].headers);
 		expect(*state, request, (size_t)n, 400, rows[i].says);
 	}
@@ -156,11 +160,12 @@ static void what_two_parsers_could_read_in_two_ways_is_refused(void **state)
 
 static void a_length_that_is_no_plain_number_is_refused_by_somebody(void **state)
 {
-	static const char *const lengths[] = {"",    "+5",   "-5", "5 5", "5,5", "0x5", "5x", " ", "five", "5;", "1234567890123456789",
-	                                      "5\v", "\xc2\xb2"};
+	static const char *const lengths[] = {
+	        "", "+5", "-5", "5 5", "5,5", "0x5", "5x", " ", "five", "5;", "1234567890123456789", "5\v", "\xc2\xb2"};
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
 		char request[256], answer[ANSWER_BYTES];
-		int n = snprintf(request, sizeof request, "POST / HTTP/1.1\r\n" HOST "Content-Length: %s\r\n\r\nhello", lengths[i]);
+		int n = snprintf(request, sizeof request, "POST / HTTP/1.1\r\n" HOST "Content-Length: %s\r\n\r\nhello",
+		                 lengths[i]);
 		talk(*state, request, (size_t)n, answer);
 		if (strncmp(answer, "HTTP/1.1 4", 10) != 0)
 			print_error("length '%s' answered:\n%s\n", lengths[i], answer);
@@ -168,7 +173,8 @@ static void a_length_that_is_no_plain_number_is_refused_by_somebody(void **state
 	}
 }
 
-/* libmicrohttpd 0.9.75 cuts such a value before anybody sees it; a newer one refuses it. Neither may read two requests. */
+/* libmicrohttpd 0.9.75 cuts such a value before anybody sees it; a newer one refuses it. Neither may read two requests.
+ */
 static void a_value_with_a_nul_is_one_request_at_most(void **state)
 {
 	static const char request[] = "GET / HTTP/1.1\r\n" HOST LAST "X: a\0GET /smuggled HTTP/1.1\r\n\r\n";
@@ -195,11 +201,13 @@ static void good_requests_pass_and_their_bodies_are_announced_right(void **state
 		const char *request, *says;
 	} rows[] = {
 	        {"GET / HTTP/1.1\r\n" HOST LAST "\r\n", "good chunked=0 length=0"},
-	        {"GET / HTTP/1.1\r\n" LAST "hOST:h\r\nX-Empty:\r\nA!#$%&'*+-.^_`|~9: \xc3\xa9\r\n\r\n", "good chunked=0 length=0"},
+	        {"GET / HTTP/1.1\r\n" LAST "hOST:h\r\nX-Empty:\r\nA!#$%&'*+-.^_`|~9: \xc3\xa9\r\n\r\n",
+	         "good chunked=0 length=0"},
 	        {"POST / HTTP/1.1\r\n" HOST LAST "Content-Length: 5\r\n\r\nhello", "good chunked=0 length=5"},
 	        {"POST / HTTP/1.1\r\n" HOST LAST "content-length:  005\r\n\r\nhello", "good chunked=0 length=5"},
 	        {"POST / HTTP/1.1\r\n" HOST LAST "Content-Length: 0\r\n\r\n", "good chunked=0 length=0"},
-	        {"POST / HTTP/1.1\r\n" HOST LAST "Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "good chunked=1 length=0"},
+	        {"POST / HTTP/1.1\r\n" HOST LAST "Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+	         "good chunked=1 length=0"},
 	        {"GET / HTTP/1.1\r\n" HOST LAST "Cookie: a\r\nCookie: b\r\n\r\n", "good chunked=0 length=0"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

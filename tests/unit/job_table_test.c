@@ -79,7 +79,8 @@ static void removing_what_is_not_in_is_harmless(void **state)
 	assert_true(job_table_add(*state, in));
 	assert_null(job_table_remove(*state, same_id));
 	assert_null(job_table_remove(*state, stranger));
-	assert_null(job_table_remove(*state, poison)); /* a record that could not be read has no id and was never added */
+	assert_null(
+	        job_table_remove(*state, poison)); /* a record that could not be read has no id and was never added */
 	assert_null(job_table_remove(*state, in));
 	assert_null(job_table_remove(*state, in));
 	free(in);

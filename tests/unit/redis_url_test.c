@@ -108,10 +108,14 @@ static void parts_at_their_limit_fit_and_longer_ones_are_refused(void **state)
 		int user, password, host;
 		bool fits;
 	} rows[] = {
-	        {127, 511, 255, true}, {128, 511, 255, false}, {127, 512, 255, false}, {127, 511, 256, false},
+	        {127, 511, 255, true},
+	        {128, 511, 255, false},
+	        {127, 512, 255, false},
+	        {127, 511, 256, false},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		(void)snprintf(text, sizeof text, "redis://%0*d:%0*d@%0*d", rows[i].user, 0, rows[i].password, 0, rows[i].host, 0);
+		(void)snprintf(text, sizeof text, "redis://%0*d:%0*d@%0*d", rows[i].user, 0, rows[i].password, 0,
+		               rows[i].host, 0);
 		assert_int_equal(redis_url_parse(text, &url, NULL), rows[i].fits ? ERR_OK : ERR_INVALID);
 	}
 }

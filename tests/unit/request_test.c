@@ -170,9 +170,12 @@ static void a_malformed_record_is_refused_and_leaves_the_output_alone(void **sta
 	        GOOD_HEAD GOOD_TAIL "x",
 	        GOOD_HEAD "\"id\":\"" ID "\"," GOOD_TAIL,
 	        "{\"kind\":\"biocatch.score\",\"caller\":\"d\",\"question\":\"q\"," GOOD_TAIL,
-	        "{\"id\":\"vAAAAAAAAAAAAAAAAAAAAA\",\"kind\":\"biocatch.score\",\"caller\":\"d\",\"question\":\"q\"," GOOD_TAIL,
-	        "{\"id\":\"xAAAAAAAAAAAAAAAAAAAAAA\",\"kind\":\"biocatch.score\",\"caller\":\"d\",\"question\":\"q\"," GOOD_TAIL,
-	        "{\"id\":\"vAAAAAAAAAAAAAAAAAAAAA}\",\"kind\":\"biocatch.score\",\"caller\":\"d\",\"question\":\"q\"," GOOD_TAIL,
+	        "{\"id\":\"vAAAAAAAAAAAAAAAAAAAAA\",\"kind\":\"biocatch.score\",\"caller\":\"d\",\"question\":"
+	        "\"q\"," GOOD_TAIL,
+	        "{\"id\":\"xAAAAAAAAAAAAAAAAAAAAAA\",\"kind\":\"biocatch.score\",\"caller\":\"d\",\"question\":"
+	        "\"q\"," GOOD_TAIL,
+	        "{\"id\":\"vAAAAAAAAAAAAAAAAAAAAA}\",\"kind\":\"biocatch.score\",\"caller\":\"d\",\"question\":"
+	        "\"q\"," GOOD_TAIL,
 	        "{\"id\":\"" ID "\",\"kind\":\"nobody.knows\",\"caller\":\"d\",\"question\":\"q\"," GOOD_TAIL,
 	        "{\"id\":\"" ID "\",\"kind\":\"biocatch.score\",\"caller\":\"a\\nb\",\"question\":\"q\"," GOOD_TAIL,
 	        "{\"id\":\"" ID "\",\"kind\":\"biocatch.score\",\"caller\":\"a\\u0000b\",\"question\":\"q\"," GOOD_TAIL,
@@ -203,11 +206,13 @@ static void a_record_or_member_that_is_too_long_is_refused(void **state)
 	assert_int_equal(request_decode(text, REQUEST_MAX_BYTES + 1, &request, NULL), ERR_LIMIT);
 	int n = snprintf(text, REQUEST_MAX_BYTES, GOOD_HEAD "\"created_ms\":7,\"sealed\":\"%025000d\"}", 0);
 	assert_int_equal(request_decode(text, (size_t)n, &request, NULL), ERR_INVALID);
-	n = snprintf(text, REQUEST_MAX_BYTES,
-	             "{\"id\":\"" ID "\",\"kind\":\"biocatch.score\",\"caller\":\"%065d\",\"question\":\"q\"," GOOD_TAIL, 0);
+	n = snprintf(
+	        text, REQUEST_MAX_BYTES,
+	        "{\"id\":\"" ID "\",\"kind\":\"biocatch.score\",\"caller\":\"%065d\",\"question\":\"q\"," GOOD_TAIL, 0);
 	assert_int_equal(request_decode(text, (size_t)n, &request, NULL), ERR_LIMIT);
-	n = snprintf(text, REQUEST_MAX_BYTES,
-	             "{\"id\":\"" ID "\",\"kind\":\"biocatch.score\",\"caller\":\"%064d\",\"question\":\"q\"," GOOD_TAIL, 0);
+	n = snprintf(
+	        text, REQUEST_MAX_BYTES,
+	        "{\"id\":\"" ID "\",\"kind\":\"biocatch.score\",\"caller\":\"%064d\",\"question\":\"q\"," GOOD_TAIL, 0);
 	assert_int_equal(request_decode(text, (size_t)n, &request, NULL), ERR_OK);
 	request_fini(&request);
 	free(text);
@@ -243,7 +248,19 @@ static void rubbish_in_a_header_is_refused_and_changes_nothing(void **state)
 {
 	static const char *const numbers[] = {HEADER_DEADLINE, HEADER_ATTEMPT, HEADER_REPLAYS, HEADER_FIRST_FAILURE};
 	static const char *const values[] = {
-	        "", " 1", "1 ", "+1", "-1", "0x1", "1e3", "1.0", "one", "1\n", "\xc2\xb2", "1234567890123456789", "99999999999999999999",
+	        "",
+	        " 1",
+	        "1 ",
+	        "+1",
+	        "-1",
+	        "0x1",
+	        "1e3",
+	        "1.0",
+	        "one",
+	        "1\n",
+	        "\xc2\xb2",
+	        "1234567890123456789",
+	        "99999999999999999999",
 	};
 	struct request request = {.deadline_ms = 5, .attempts = 5, .replays = 5, .first_failure_ms = 5};
 	(void)state;

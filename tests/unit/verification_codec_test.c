@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#define ID   "vAAAAAAAAAAAAAAAAAAAAAA"
-#define HEAD "{\"id\":\"" ID "\",\"kind\":\"biocatch.score\",\"caller\":\"demo\""
+#define ID    "vAAAAAAAAAAAAAAAAAAAAAA"
+#define HEAD  "{\"id\":\"" ID "\",\"kind\":\"biocatch.score\",\"caller\":\"demo\""
 #define LEAST HEAD ",\"state\":\"queued\",\"rev\":1}"
 
 static void round_trip(const struct verification *given)
@@ -46,8 +46,12 @@ static void round_trip(const struct verification *given)
 
 static struct verification plain(void)
 {
-	return (struct verification){
-	        .id = ID, .kind = KIND_BIOCATCH_SCORE, .rev = 1, .caller = "demo", .score = SCORE_NONE, .created_ms = 1};
+	return (struct verification){.id = ID,
+	                             .kind = KIND_BIOCATCH_SCORE,
+	                             .rev = 1,
+	                             .caller = "demo",
+	                             .score = SCORE_NONE,
+	                             .created_ms = 1};
 }
 
 static void every_state_risk_and_reason_survives_the_trip(void **state)
@@ -79,7 +83,8 @@ static void the_largest_numbers_survive_the_trip(void **state)
 static void what_has_not_happened_is_absent(void **state)
 {
 	const struct verification given = plain();
-	static const char *const absent[] = {"risk", "score", "reason", "taken_ms", "asked_ms", "answered_ms", "updated_ms"};
+	static const char *const absent[] = {"risk",     "score",       "reason",    "taken_ms",
+	                                     "asked_ms", "answered_ms", "updated_ms"};
 	struct buf value;
 	json_t *root = NULL;
 	(void)state;
@@ -108,7 +113,8 @@ static void absent_members_read_as_has_not_happened(void **state)
 
 static void members_of_a_newer_writer_are_ignored(void **state)
 {
-	static const char text[] = HEAD ",\"verdict\":null,\"sends\":[{\"n\":2}],\"state\":\"dead\",\"rev\":9,\"reason\":\"reset\"}";
+	static const char text[] =
+	        HEAD ",\"verdict\":null,\"sends\":[{\"n\":2}],\"state\":\"dead\",\"rev\":9,\"reason\":\"reset\"}";
 	struct verification got;
 	(void)state;
 	assert_int_equal(verification_decode(text, strlen(text), &got, NULL), ERR_OK);
@@ -141,8 +147,10 @@ static void what_is_not_known_or_not_whole_is_refused(void **state)
 	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"attempts\":2147483648}", ERR_LIMIT},
 	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"taken_ms\":-1}", ERR_LIMIT},
 	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"rev\":2}", ERR_INVALID},
-	        {"{\"id\":\"" ID "\",\"kind\":\"other.kind\",\"caller\":\"d\",\"state\":\"queued\",\"rev\":1}", ERR_INVALID},
-	        {"{\"id\":\"v\",\"kind\":\"biocatch.score\",\"caller\":\"d\",\"state\":\"queued\",\"rev\":1}", ERR_INVALID},
+	        {"{\"id\":\"" ID "\",\"kind\":\"other.kind\",\"caller\":\"d\",\"state\":\"queued\",\"rev\":1}",
+	         ERR_INVALID},
+	        {"{\"id\":\"v\",\"kind\":\"biocatch.score\",\"caller\":\"d\",\"state\":\"queued\",\"rev\":1}",
+	         ERR_INVALID},
 	        {"{\"id\":\"" ID "\",\"kind\":\"biocatch.score\",\"state\":\"queued\",\"rev\":1}", ERR_INVALID},
 	        {LEAST "}", ERR_INVALID},
 	};

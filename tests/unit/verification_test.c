@@ -18,9 +18,15 @@ struct expected {
 	unsigned effects;
 };
 
-#define NO        {NOWHERE, 0}
-#define GO(to, e) {STATE_##to, e}
-#define PUBLISH   EFFECT_PUBLISH
+#define NO                                                                                                             \
+	{                                                                                                              \
+		NOWHERE, 0                                                                                             \
+	}
+#define GO(to, e)                                                                                                      \
+	{                                                                                                              \
+		STATE_##to, e                                                                                          \
+	}
+#define PUBLISH EFFECT_PUBLISH
 
 static const struct expected expected[STATE_COUNT][EVENT_COUNT] = {
         [STATE_QUEUED] = {[EVENT_SCORED] = GO(COMPLETED, PUBLISH),
@@ -200,8 +206,11 @@ static void a_completed_one_changes_for_nothing_but_an_erasure(void **state)
 
 static void a_queued_one_is_what_was_asked(void **state)
 {
-	const struct request request = {
-	        .id = "vAAAAAAAAAAAAAAAAAAAAAA", .kind = KIND_BIOCATCH_SCORE, .caller = "demo", .created_ms = 99, .attempts = 4};
+	const struct request request = {.id = "vAAAAAAAAAAAAAAAAAAAAAA",
+	                                .kind = KIND_BIOCATCH_SCORE,
+	                                .caller = "demo",
+	                                .created_ms = 99,
+	                                .attempts = 4};
 	struct verification queued;
 	(void)state;
 	memset(&queued, 0xa5, sizeof queued);
@@ -217,6 +226,30 @@ static void a_queued_one_is_what_was_asked(void **state)
 	assert_int_equal(queued.reason, REASON_NONE);
 	assert_int_equal(queued.attempts + queued.replays, 0);
 	assert_int_equal(queued.taken_ms + queued.asked_ms + queued.answered_ms, 0);
+}
+
+static void who_knows_only_a_replays_record_counts_as_high_as_who_knows_the_state(void **state)
+{
+	struct request request = {.kind = KIND_BIOCATCH_SCORE};
+	struct verification known, guessed;
+	unsigned effects;
+	(void)state;
+	verification_queued(&request, &known);
+	for (int replays = 1; replays < 4; replays++) {
+		const struct event died = event_of(EVENT_DIED);
+		const struct event replay = {.type = EVENT_REVIVED, .replays = replays};
+		known.replays = replays - 1;
+		assert_true(verification_step(&known, &died, &known, &effects));
+		known.replays = replays - 1;
+		assert_true(verification_step(&known, &replay, &known, &effects));
+		request.replays = replays;
+		verification_queued(&request, &guessed);
+		assert_int_equal(guessed.rev, known.rev);
+		assert_int_equal(guessed.replays, known.replays);
+	}
+	request.replays = INT_MAX; /* a header may say so */
+	verification_queued(&request, &guessed);
+	assert_int_equal(guessed.rev, 1 + 2 * (int64_t)INT_MAX);
 }
 
 static int sign_of(int64_t rank_a, int64_t rev_a, int64_t rank_b, int64_t rev_b)
@@ -235,7 +268,8 @@ static void states_are_ordered_by_rank_then_by_revision_below_completed(void **s
 		for (unsigned b = 0; b < STATE_COUNT; b++)
 			for (size_t i = 0; i < sizeof revs / sizeof *revs; i++)
 				for (size_t j = 0; j < sizeof revs / sizeof *revs; j++) {
-					struct verification left = in_state((enum state)a), right = in_state((enum state)b);
+					struct verification left = in_state((enum state)a),
+					                    right = in_state((enum state)b);
 					left.rev = revs[i];
 					right.rev = revs[j];
 					int got = verification_compare(&left, &right);
@@ -284,6 +318,7 @@ int main(void)
 	        cmocka_unit_test(a_replay_revives_once_however_often_it_is_delivered),
 	        cmocka_unit_test(a_completed_one_changes_for_nothing_but_an_erasure),
 	        cmocka_unit_test(a_queued_one_is_what_was_asked),
+	        cmocka_unit_test(who_knows_only_a_replays_record_counts_as_high_as_who_knows_the_state),
 	        cmocka_unit_test(states_are_ordered_by_rank_then_by_revision_below_completed),
 	        cmocka_unit_test(final_is_what_moves_no_more_by_itself),
 	        cmocka_unit_test(every_name_leads_back_to_its_value),

@@ -1,0 +1,47 @@
+/* fuzz_request: a record of the request topic. The first byte chooses between its value and one of its headers. */
+#include "common/domain/request.h"
+#include "tests/fuzz/fuzz.h"
+#include <string.h>
+
+static void fuzz_value(const char *value, size_t len)
+{
+	struct request request = {.created_ms = -1}, again = {.created_ms = -1};
+	struct err err = {ERR_OK, ""};
+	struct buf text;
+	if (request_decode(value, len, &request, &err) != ERR_OK) {
+		FUZZ_RULE(request.created_ms == -1 && !request.sealed && err.msg[0]);
+		return;
+	}
+	FUZZ_RULE(request.kind < KIND_COUNT && id_is_valid(request.id, strlen(request.id)));
+	FUZZ_RULE(strlen(request.sealed) == request.sealed_len && request.created_ms >= 0);
+	buf_init(&text, REQUEST_MAX_BYTES);
+	FUZZ_RULE(request_encode(&request, &text) == ERR_OK);
+	FUZZ_RULE(request_decode(text.data, text.len, &again, &err) == ERR_OK);
+	FUZZ_RULE(strcmp(request.caller, again.caller) == 0 && strcmp(request.sealed, again.sealed) == 0);
+	FUZZ_RULE(strcmp(request.question, again.question) == 0 && request.created_ms == again.created_ms);
+	buf_fini(&text);
+	request_fini(&request);
+	request_fini(&again);
+}
+
+static void fuzz_header(uint8_t which, const char *value, size_t len)
+{
+	static const char *const names[] = {HEADER_DEADLINE,      HEADER_ATTEMPT,     HEADER_REPLAYS,
+	                                    HEADER_FIRST_FAILURE, HEADER_TRACEPARENT, "other"};
+	struct request request = {.sealed = NULL};
+	enum err_code code = request_set_header(&request, names[which % 6], len ? value : NULL, len, NULL);
+	FUZZ_RULE(code == ERR_OK || code == ERR_INVALID);
+	FUZZ_RULE(request.deadline_ms >= 0 && request.attempts >= 0 && request.replays >= 0);
+	FUZZ_RULE(request.first_failure_ms >= 0 && strlen(request.traceparent) < TRACEPARENT_BYTES);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+	if (data[0] == '{')
+		fuzz_value((const char *)data, size);
+	else
+		fuzz_header(data[0], (const char *)data + 1, size - 1);
+	return 0;
+}
