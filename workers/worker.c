@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	TICK_MS = 50,
@@ -365,7 +366,12 @@ int worker_run(const struct config *config, const struct worker_vendors *vendors
 	}
 	start_watching(worker);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
-	int status = worker->failed ? 1 : 0;
+	if (worker->failed) {
+		/* librdkafka 2.0.2 may wait without end for a fenced member that it is to destroy. What was in flight has
+		 * ended or will come again elsewhere, so nothing is lost by going at once. */
+		log_error("stopped", LOG_STR("why", "a Kafka consumer failed for good"));
+		_exit(1);
+	}
 	close_all(worker);
-	return status;
+	return 0;
 }
