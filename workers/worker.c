@@ -367,8 +367,8 @@ int worker_run(const struct config *config, const struct worker_vendors *vendors
 	start_watching(worker);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	if (worker->failed) {
-		/* librdkafka 2.0.2 may wait without end for a fenced member that it is to destroy. What was in flight has
-		 * ended or will come again elsewhere, so nothing is lost by going at once. */
+		/* librdkafka 2.0.2 may wait without end for a fenced member that it is to destroy. What was in flight
+		 * has ended or will come again elsewhere, so nothing is lost by going at once. */
 		log_error("stopped", LOG_STR("why", "a Kafka consumer failed for good"));
 		_exit(1);
 	}
