@@ -48,22 +48,27 @@ static void give_up(struct ask *ask)
 
 /* ---- reading a state ---- */
 
+/* What a read state means for who asked. Another caller's does not exist for this one. */
+static enum outcome judge_read(struct ask *ask, const char *value, size_t len)
+{
+	struct err err;
+	if (!value)
+		return OUTCOME_NOT_FOUND;
+	if (verification_decode(value, len, &ask->state, &err) != ERR_OK) {
+		log_error("state_unreadable", LOG_STR("id", ask->request.id), LOG_STR("why", err.msg));
+		return OUTCOME_FAILED;
+	}
+	return strcmp(ask->state.caller, ask->request.caller) == 0 ? OUTCOME_STATE : OUTCOME_NOT_FOUND;
+}
+
 static void on_read(void *ctx, enum err_code code, const char *value, size_t len)
 {
 	struct ask *ask = ctx;
-	struct err err;
-	if (code != ERR_OK) {
-		desk_finish(ask, OUTCOME_CACHE_AWAY);
-	} else if (!value) {
-		desk_finish(ask, OUTCOME_NOT_FOUND);
-	} else if (verification_decode(value, len, &ask->state, &err) != ERR_OK) {
-		log_error("state_unreadable", LOG_STR("id", ask->request.id), LOG_STR("why", err.msg));
-		desk_finish(ask, OUTCOME_FAILED);
-	} else if (strcmp(ask->state.caller, ask->request.caller) != 0) {
-		desk_finish(ask, OUTCOME_NOT_FOUND); /* another caller's: it does not exist for this one */
-	} else {
+	enum outcome outcome = code == ERR_OK ? judge_read(ask, value, len) : OUTCOME_CACHE_AWAY;
+	if (outcome == OUTCOME_STATE)
 		desk_wait_or_finish(ask);
-	}
+	else
+		desk_finish(ask, outcome);
 }
 
 static void read_state(struct ask *ask)

@@ -1,5 +1,6 @@
 /* header_check: one pass over the headers. */
 #include "ingress/header_check.h"
+#include "common/base/decimal.h"
 #include <ctype.h>
 #include <microhttpd.h>
 #include <string.h>
@@ -22,16 +23,11 @@ static bool is_token(const char *name, size_t len)
 
 static const char *read_length(struct findings *findings, const char *value, size_t len)
 {
-	uint64_t length = 0;
-	if (len == 0 || len > 18)
+	int64_t length;
+	if (decimal_parse(value, len, INT64_MAX, &length) != ERR_OK)
 		return "Content-Length is not a number";
-	for (size_t i = 0; i < len; i++) {
-		if (value[i] < '0' || value[i] > '9')
-			return "Content-Length is not a number";
-		length = length * 10 + (uint64_t)(value[i] - '0');
-	}
 	findings->body.has_length = true;
-	findings->body.length = length;
+	findings->body.length = (uint64_t)length;
 	return findings->lengths++ ? "two Content-Length headers" : NULL;
 }
 

@@ -3,11 +3,13 @@
 #include "ingress/http_server.h"
 #include "common/adapters/listen_address.h"
 #include "common/base/clock.h"
+#include "common/base/decimal.h"
 #include "common/base/log.h"
 #include "ingress/answers.h"
 #include "ingress/header_check.h"
 #include "ingress/routes/routes.h"
 #include <errno.h>
+#include <limits.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,12 +160,16 @@ static void refuse_method(struct exchange *exchange)
 /* RFC 7240: wait=N among other preferences. What cannot be read is ignored, as the RFC says. */
 static int read_prefer_wait(const char *prefer)
 {
+	static const char wait[] = "wait=";
+	const size_t name_len = sizeof wait - 1;
 	while (prefer && *prefer) {
 		prefer += strspn(prefer, " \t,;");
-		int seconds = -1;
-		if (strncasecmp(prefer, "wait=", 5) == 0 && sscanf(prefer + 5, "%4d", &seconds) == 1 && seconds >= 0)
-			return seconds < PREFER_WAIT_MAX_S ? seconds : PREFER_WAIT_MAX_S;
-		prefer += strcspn(prefer, ",;");
+		size_t len = strcspn(prefer, " \t,;");
+		int64_t seconds;
+		if (len > name_len && strncasecmp(prefer, wait, name_len) == 0 &&
+		    decimal_parse(prefer + name_len, len - name_len, INT_MAX, &seconds) == ERR_OK)
+			return seconds < PREFER_WAIT_MAX_S ? (int)seconds : PREFER_WAIT_MAX_S;
+		prefer += len;
 	}
 	return -1;
 }

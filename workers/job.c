@@ -1,12 +1,12 @@
 /* job: reading a record, and building hops, dead letters and results. */
 #include "workers/job.h"
 #include "common/base/clock.h"
+#include "common/base/decimal.h"
 #include "workers/headers.h"
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBER_BYTES = 24, KEY_BYTES = ID_BYTES + TOKEN_BYTES + 1 };
+enum { KEY_BYTES = ID_BYTES + TOKEN_BYTES + 1 };
 
 static void add_if(struct headers *headers, const char *name, int64_t value)
 {
@@ -27,14 +27,7 @@ static enum err_code read_not_before(struct job *job)
 {
 	size_t len;
 	const char *value = kafka_record_header(job->record, HEADER_NOT_BEFORE, &len);
-	char text[NUMBER_BYTES];
-	if (!value || len == 0 || len >= sizeof text)
-		return value ? ERR_INVALID : ERR_OK;
-	memcpy(text, value, len);
-	text[len] = '\0';
-	if (len > 18 || strspn(text, "0123456789") != len) /* no sign, and small enough to count with */
-		return ERR_INVALID;
-	return sscanf(text, "%" SCNd64, &job->not_before_ms) == 1 ? ERR_OK : ERR_INVALID;
+	return value ? decimal_parse(value, len, INT64_MAX, &job->not_before_ms) : ERR_OK;
 }
 
 enum err_code job_read(struct job *job, struct err *err)

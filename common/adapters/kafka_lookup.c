@@ -47,8 +47,8 @@ kafka_lookup_topic_t *kafka_lookup_find(kafka_lookup_t *metadata, const char *fu
 
 int32_t kafka_partition_count(const struct kafka_client *client, const char *topic, int timeout_ms)
 {
-	rd_kafka_t *rk;
-	kafka_lookup_t *metadata;
+	rd_kafka_t *rk = NULL;
+	kafka_lookup_t *metadata = NULL;
 	char full[TOPIC_BYTES];
 	int32_t count = -1;
 	if (kafka_client_name(client, topic, full) != ERR_OK ||

@@ -1,5 +1,6 @@
 /* redis_url: parsing only; no connection is made here. */
 #include "common/adapters/redis_url.h"
+#include "common/base/decimal.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,13 +35,8 @@ static bool percent_decode(const char *text, size_t len, char *out, size_t cap)
 
 static bool number_in(const char *text, size_t len, int max, int *ret_number)
 {
-	char copy[8], *end;
-	if (len == 0 || len >= sizeof copy)
-		return false;
-	memcpy(copy, text, len);
-	copy[len] = '\0';
-	long number = strtol(copy, &end, 10);
-	if (strspn(copy, "0123456789") != len || *end || number > max)
+	int64_t number;
+	if (decimal_parse(text, len, max, &number) != ERR_OK)
 		return false;
 	*ret_number = (int)number;
 	return true;

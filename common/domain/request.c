@@ -1,12 +1,13 @@
 /* request: the codec of request.v1 and of the person's fields inside it. */
 #include "common/domain/request.h"
+#include "common/base/decimal.h"
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEALED_MAX_BYTES = 24 * 1024, HEADER_TEXT_BYTES = 64 };
+enum { SEALED_MAX_BYTES = 24 * 1024 };
 
 void request_fini(struct request *request)
 {
@@ -163,23 +164,6 @@ enum err_code request_decode(const char *value, size_t len, struct request *ret_
 	return code;
 }
 
-/* Decimal digits only: strtoll alone would take signs, blanks and hex. */
-static enum err_code parse_number(const char *value, size_t len, int64_t max, int64_t *ret_number)
-{
-	char text[HEADER_TEXT_BYTES], *end;
-	if (len == 0 || len > 18)
-		return ERR_INVALID;
-	memcpy(text, value, len);
-	text[len] = '\0';
-	if (strspn(text, "0123456789") != len)
-		return ERR_INVALID;
-	long long number = strtoll(text, &end, 10);
-	if (*end || number > max)
-		return ERR_INVALID;
-	*ret_number = number;
-	return ERR_OK;
-}
-
 enum err_code request_set_header(struct request *request, const char *name, const char *value, size_t len,
                                  struct err *err)
 {
@@ -194,25 +178,28 @@ enum err_code request_set_header(struct request *request, const char *name, cons
 	}
 	const struct {
 		const char *name;
-		int64_t max;
-		int64_t *wide;
-		int *narrow;
-	} numbers[] = {
-	        {HEADER_DEADLINE, INT64_MAX, &request->deadline_ms, NULL},
-	        {HEADER_ATTEMPT, INT_MAX, NULL, &request->attempts},
-	        {HEADER_REPLAYS, INT_MAX, NULL, &request->replays},
-	        {HEADER_FIRST_FAILURE, INT64_MAX, &request->first_failure_ms, NULL},
+		int64_t *number;
+	} wide[] = {
+	        {HEADER_DEADLINE, &request->deadline_ms},
+	        {HEADER_FIRST_FAILURE, &request->first_failure_ms},
 	};
-	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-		if (strcmp(name, numbers[i].name) != 0)
+	const struct {
+		const char *name;
+		int *number;
+	} narrow[] = {
+	        {HEADER_ATTEMPT, &request->attempts},
+	        {HEADER_REPLAYS, &request->replays},
+	};
+	enum err_code code = ERR_OK;
+	for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+		if (strcmp(name, wide[i].name) == 0)
+			code = decimal_parse(value, len, INT64_MAX, wide[i].number);
+	for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++) {
+		if (strcmp(name, narrow[i].name) != 0)
 			continue;
-		if (parse_number(value, len, numbers[i].max, &number) != ERR_OK)
-			return err_set(err, ERR_INVALID, "header %s: not a number in range", name);
-		if (numbers[i].wide)
-			*numbers[i].wide = number;
-		else
-			*numbers[i].narrow = (int)number;
-		return ERR_OK;
+		code = decimal_parse(value, len, INT_MAX, &number);
+		if (code == ERR_OK)
+			*narrow[i].number = (int)number;
 	}
-	return ERR_OK;
+	return code == ERR_OK ? ERR_OK : err_set(err, ERR_INVALID, "header %s: not a number in range", name);
 }

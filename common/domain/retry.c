@@ -17,10 +17,10 @@ static const struct policy policies[] = {
 };
 
 static const struct delay_tier tiers[DELAY_TIER_COUNT] = {
-        {"delay.5s", 5 * 1000},
-        {"delay.30s", 30 * 1000},
-        {"delay.120s", 120 * 1000},
-        {"delay.600s", 600 * 1000},
+        {"delay.5s", 5000},
+        {"delay.30s", 30000},
+        {"delay.120s", 120000},
+        {"delay.600s", 600000},
 };
 
 struct retry_decision retry_decide(const struct retry_input *input)

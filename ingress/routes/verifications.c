@@ -166,7 +166,7 @@ static bool read_body(struct exchange *exchange, struct draft *draft)
 
 static int64_t wait_until(const struct exchange *exchange)
 {
-	return exchange->prefer_wait_s > 0 ? exchange->accepted_ms + exchange->prefer_wait_s * 1000 : 0;
+	return exchange->prefer_wait_s > 0 ? exchange->accepted_ms + (int64_t)exchange->prefer_wait_s * 1000 : 0;
 }
 
 static void create(struct exchange *exchange, const struct draft *draft)
