@@ -9,6 +9,7 @@
 #include "ingress/http_server.h"
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { CLOSE_RESERVE_MS = 2000 }; /* of DRAIN_MS: for the last deliveries */
 
@@ -119,9 +120,8 @@ int ingress_run(const struct config *config, bool open)
 	running->ingress.max_body_bytes = (size_t)config_int(config, CONFIG_MAX_BODY_BYTES);
 	enum err_code code = open_all(running, &err);
 	if (code != ERR_OK) {
-		/* The process ends here: the operating system takes back what was opened. */
 		log_error("cannot_start", LOG_STR("error", err_text(code)), LOG_STR("why", err.msg));
-		return 1;
+		_exit(1); /* half opened as it is: the operating system takes it back */
 	}
 	desk_run(running->ingress.desk, on_signal, running);
 	close_all(running);

@@ -360,9 +360,8 @@ int worker_run(const struct config *config, const struct worker_vendors *vendors
 	if (code == ERR_OK)
 		code = open_engines(worker, vendors, &err);
 	if (code != ERR_OK) {
-		/* The process ends here: the operating system takes back what was opened. */
 		log_error("cannot_start", LOG_STR("error", err_text(code)), LOG_STR("why", err.msg));
-		return 1;
+		_exit(1); /* half opened as it is: the operating system takes it back */
 	}
 	start_watching(worker);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);

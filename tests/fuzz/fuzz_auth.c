@@ -25,7 +25,7 @@ static struct auth *make_auth(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct auth *auth; /* for the life of the process */
-	char *text = strndup((const char *)data, size), caller[CALLER_BYTES] = "";
+	char *text = fuzz_text(data, size), caller[CALLER_BYTES] = "";
 	FUZZ_RULE(text);
 	if (!auth)
 		auth = make_auth();

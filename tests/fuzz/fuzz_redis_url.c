@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *text = strndup((const char *)data, size);
+	char *text = fuzz_text(data, size);
 	struct redis_url url = {.port = -1};
 	struct err err = {ERR_OK, ""};
 	FUZZ_RULE(text);

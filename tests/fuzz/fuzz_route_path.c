@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *path = strndup((const char *)data, size), out[EXCHANGE_PATH_BYTES], twice[EXCHANGE_PATH_BYTES];
+	char *path = fuzz_text(data, size), out[EXCHANGE_PATH_BYTES], twice[EXCHANGE_PATH_BYTES];
 	const char *tail = NULL;
 	FUZZ_RULE(path);
 	if (route_fold_path(path, out)) {

@@ -8,7 +8,7 @@
 
 static void fuzz_keys(const char *data, size_t size)
 {
-	char *spec = strndup(data, size);
+	char *spec = fuzz_text(data, size);
 	struct seal_ring *ring = NULL;
 	struct err err = {ERR_OK, ""};
 	FUZZ_RULE(spec);
