@@ -248,6 +248,11 @@ await_kafka() {
 		read -r VERIFYD_KAFKA_BROKERS <"$work/kafka.ready"
 	fi
 	export VERIFYD_KAFKA_BROKERS
+	if [ "$kafka" = devbroker ]; then
+		# The stand-in answers a fetch only when its wait is over; a real broker answers when there is something.
+		echo 'fetch.wait.max.ms=5' >"$work/kafka.conf"
+		export VERIFYD_KAFKA_CONFIG_FILE="$work/kafka.conf"
+	fi
 	[ "$kafka" = devbroker ] || run topics "$bin/verifyctl" topics create --partitions 4 ||
 		fail "the topics cannot be made:" "$work/topics.log"
 }
