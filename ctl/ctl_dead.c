@@ -34,6 +34,16 @@ static enum kind kind_of(const struct kafka_scan_record *record, const char *id)
 	return kind;
 }
 
+/* The class of a dead letter is its request's topic. */
+static enum operation operation_of(enum kind kind, const char *class)
+{
+	enum operation operation = operation_by_topic(class, strlen(class));
+	if (kind == KIND_COUNT)
+		return OPERATION_COUNT;
+	bool fits = operation < OPERATION_COUNT && operation_info(operation)->kind == kind;
+	return fits ? operation : kind_first_operation(kind);
+}
+
 void dead_letter_read(const struct kafka_scan_record *record, struct dead_letter *ret)
 {
 	*ret = (struct dead_letter){
@@ -50,6 +60,7 @@ void dead_letter_read(const struct kafka_scan_record *record, struct dead_letter
 		memcpy(ret->id, record->key, sizeof ret->id - 1);
 	ret->kind = kind_of(record, ret->id);
 	header_text(record, HEADER_CLASS, ret->class, sizeof ret->class);
+	ret->operation = operation_of(ret->kind, ret->class);
 	header_text(record, HEADER_ERROR, ret->error, sizeof ret->error);
 	header_text(record, HEADER_MESSAGE, ret->message, sizeof ret->message);
 	header_text(record, HEADER_TRACEPARENT, ret->traceparent, sizeof ret->traceparent);

@@ -12,7 +12,8 @@ struct dead_letter {
 	int32_t partition;
 	int64_t offset;
 	int64_t timestamp_ms;
-	enum kind kind;              /* KIND_COUNT: poison, the value cannot be read or is another id's */
+	enum kind kind; /* KIND_COUNT: poison, the value cannot be read or is another id's */
+	enum operation operation;    /* where a replay goes; OPERATION_COUNT for poison */
 	char class[DEAD_WORD_BYTES]; /* these three: printable ASCII, "" when absent */
 	char error[DEAD_WORD_BYTES];
 	char message[DEAD_MESSAGE_BYTES];

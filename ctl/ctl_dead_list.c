@@ -198,7 +198,7 @@ int ctl_dead_list(const struct ctl_call *call)
 {
 	struct letters letters = {0};
 	struct err err = {0};
-	enum err_code code = kafka_scan(call->kafka, "dead", -1, ctl_left_ms(call), on_record, &letters, &err);
+	enum err_code code = kafka_scan(call->kafka, "dead", -1, ctl_left_ms(call), on_record, &letters, NULL, &err);
 	int status;
 	if (code != ERR_OK)
 		status = ctl_fail_kafka(call, "the dead letters cannot be read", code, &err);

@@ -95,7 +95,8 @@ static enum err_code find_letters(struct replay *replay, struct err *err)
 			return err_set(err, ERR_UNAVAILABLE, "Kafka is away, or its topic dead is not there");
 		partition = kafka_partition(replay->ids[0], ID_BYTES - 1, count);
 	}
-	enum err_code code = kafka_scan(call->kafka, "dead", partition, ctl_left_ms(call), on_record, replay, err);
+	enum err_code code =
+	        kafka_scan(call->kafka, "dead", partition, ctl_left_ms(call), on_record, replay, NULL, err);
 	return replay->is_no_memory ? err_set(err, ERR_NO_MEMORY, "%s", err_text(ERR_NO_MEMORY)) : code;
 }
 
@@ -158,21 +159,21 @@ static void send_job(struct kafka_producer *producer, struct job *job)
 {
 	char schema[NUMBER_BYTES], replays[NUMBER_BYTES], deadline[NUMBER_BYTES];
 	const struct dead_letter *letter = &job->letter;
-	const struct kind_info *kind = kind_info(letter->kind);
+	const struct operation_info *operation = operation_info(letter->operation);
 	struct err err = {0};
 	(void)snprintf(schema, sizeof schema, "%d", REQUEST_SCHEMA);
 	(void)snprintf(replays, sizeof replays, "%d", job->replays);
 	(void)snprintf(deadline, sizeof deadline, "%" PRId64, letter->deadline_ms);
 	const struct kafka_header headers[] = {
 	        {HEADER_SCHEMA, schema},
-	        {HEADER_OP, kind->op},
+	        {HEADER_OP, operation->name},
 	        {HEADER_ATTEMPT, "0"},
 	        {HEADER_REPLAYS, replays},
 	        {HEADER_DEADLINE, letter->deadline_ms && !is_stale(letter) ? deadline : NULL},
 	        {HEADER_TRACEPARENT, *letter->traceparent ? letter->traceparent : NULL},
 	};
-	const struct kafka_message message = {kind->topic,    job->id, job->value,
-	                                      job->value_len, headers, sizeof headers / sizeof headers[0],
+	const struct kafka_message message = {operation->topic, job->id, job->value,
+	                                      job->value_len,   headers, sizeof headers / sizeof headers[0],
 	                                      &job->delivery};
 	job->delivery.delivered = on_delivered;
 	if (kafka_producer_send(producer, &message, &err) == ERR_OK)
@@ -188,18 +189,18 @@ static void on_time_up(uv_timer_t *timer)
 }
 
 /* Returns: how many pending jobs there are; fills the topics that they go to. */
-static size_t pending_topics(const struct replay *replay, const char *topics[KIND_COUNT], size_t *ret_topic_count)
+static size_t pending_topics(const struct replay *replay, const char *topics[OPERATION_COUNT], size_t *ret_topic_count)
 {
-	bool is_used[KIND_COUNT] = {false};
+	bool is_used[OPERATION_COUNT] = {false};
 	size_t pending = 0, count = 0;
 	for (size_t i = 0; i < replay->count; i++) {
 		const struct job *job = &replay->jobs[i];
 		if (job->outcome != OUTCOME_PENDING)
 			continue;
 		pending++;
-		if (!is_used[job->letter.kind])
-			topics[count++] = kind_info(job->letter.kind)->topic;
-		is_used[job->letter.kind] = true;
+		if (!is_used[job->letter.operation])
+			topics[count++] = operation_info(job->letter.operation)->topic;
+		is_used[job->letter.operation] = true;
 	}
 	*ret_topic_count = count;
 	return pending;
@@ -208,7 +209,7 @@ static size_t pending_topics(const struct replay *replay, const char *topics[KIN
 static enum err_code send_all(struct replay *replay, uv_loop_t *loop, struct kafka_producer *producer,
                               uv_timer_t *timer, struct err *err)
 {
-	const char *topics[KIND_COUNT];
+	const char *topics[OPERATION_COUNT];
 	size_t topic_count;
 	(void)pending_topics(replay, topics, &topic_count);
 	enum err_code code = kafka_producer_warm(producer, topics, topic_count, ctl_left_ms(replay->call), err);
@@ -326,7 +327,7 @@ static void replay_fini(struct replay *replay)
 
 int ctl_dead_replay(const struct ctl_call *call)
 {
-	const char *topics[KIND_COUNT];
+	const char *topics[OPERATION_COUNT];
 	size_t topic_count;
 	struct err err = {0};
 	struct replay replay = {.call = call};

@@ -46,7 +46,7 @@ static void on_state(void *ctx, const char *id, const char *value, size_t len)
 	if (lookup->answered == lookup->asked_end || strcmp(id, lookup->ids[lookup->answered]) != 0)
 		return;
 	struct ctl_state *state = &lookup->states[lookup->answered++];
-	state->there = value && verification_decode(value, len, &state->verification, NULL) == ERR_OK;
+	state->there = value && verification_decode(value, len, &state->verification, NULL, NULL) == ERR_OK;
 	if (lookup->answered == lookup->asked_end)
 		wait_again(lookup);
 }

@@ -42,7 +42,7 @@ static bool on_record(void *ctx, const struct kafka_scan_record *record)
 	struct wanted *wanted = find(ctx, record->key, record->key_len);
 	if (!wanted || !record->value)
 		return true;
-	if (verification_decode(record->value, record->value_len, &found, NULL) != ERR_OK ||
+	if (verification_decode(record->value, record->value_len, &found, NULL, NULL) != ERR_OK ||
 	    strcmp(found.id, wanted->id) != 0)
 		return true;
 	struct ctl_state *state = wanted->state;
@@ -60,7 +60,7 @@ static enum err_code scan(const struct ctl_call *call, struct search *search, st
 			return err_set(err, ERR_UNAVAILABLE, "Kafka is away, or its topic results is not there");
 		partition = kafka_partition(search->wanted[0].id, ID_LEN, count);
 	}
-	return kafka_scan(call->kafka, "results", partition, ctl_left_ms(call), on_record, search, err);
+	return kafka_scan(call->kafka, "results", partition, ctl_left_ms(call), on_record, search, NULL, err);
 }
 
 enum err_code ctl_results_states(const struct ctl_call *call, const char *const *ids, size_t count,

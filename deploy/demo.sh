@@ -1,6 +1,6 @@
 #!/bin/sh
-# verifyd on this machine, from nothing: installs, builds, starts every part on free loopback ports, and shows the way of
-# a BioCatch score from B2C's call to the answer. Then it stays up for you to try; Ctrl-C ends all that it started.
+# verifyd on this machine, from nothing: installs, builds, starts every part on free loopback ports, and walks BioCatch
+# scores and a sign-up with Jumio from B2C's call to the answer. Then it stays up to try; Ctrl-C ends what it started.
 #
 #   sh deploy/demo.sh [--once] [--kafka | --brokers HOST:PORT]
 #
@@ -15,6 +15,8 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . deploy/packages.sh
+. deploy/demo/scores.sh
+. deploy/demo/signup.sh
 
 BUDGET_MS=1500 # how long a call of B2C is held here; 8500 when nothing is set
 VENDOR_MS=100  # how long the vendor's stand-in thinks
@@ -278,6 +280,24 @@ program() {
 	ops=$(address "$work/$1.log" ops)
 }
 
+# The ingress must know its own address before it listens: people are sent to it. A port that was taken is tried again.
+start_ingress() {
+	for _ in 1 2 3 4 5 6 7 8; do
+		port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
+		export VERIFYD_HTTP_LISTEN="127.0.0.1:$port" VERIFYD_PUBLIC_URL="http://127.0.0.1:$port"
+		launch ingress "$bin/verifyd-ingress"
+		until is_listening "$work/ingress.log" http || ! is_up "$pid"; do nap 0.05; done
+		if is_up "$pid"; then
+			keep
+			ingress_pid=$pid ingress_ops=$(address "$work/ingress.log" ops) http=$(address "$work/ingress.log" http)
+			return 0
+		fi
+		wait "$pid"
+		grep -q 'in use' "$work/ingress.log" || break
+	done
+	fail "ingress ended at once:" "$work/ingress.log"
+}
+
 start_all() {
 	began=$(date +%s%N)
 	printf 'Starting ... '
@@ -285,15 +305,17 @@ start_all() {
 	start_redis
 	start_vendor
 	await_kafka
-	export VERIFYD_HTTP_LISTEN=127.0.0.1:0 VERIFYD_OPS_LISTEN=127.0.0.1:0 VERIFYD_SYNC_BUDGET_MS=$BUDGET_MS \
-		VERIFYD_DRAIN_MS=6000 VERIFYD_BIOCATCH_BASE_URL="http://$vendor/biocatch" VERIFYD_BIOCATCH_CUSTOMER_ID=demo
-	program ingress "$bin/verifyd-ingress"
-	ingress_pid=$pid ingress_ops=$ops
-	program worker "$bin/verifyd-worker" --vendor biocatch
+	export VERIFYD_OPS_LISTEN=127.0.0.1:0 VERIFYD_SYNC_BUDGET_MS=$BUDGET_MS VERIFYD_DRAIN_MS=6000 \
+		VERIFYD_BIOCATCH_BASE_URL="http://$vendor/biocatch" VERIFYD_BIOCATCH_CUSTOMER_ID=demo \
+		VERIFYD_B2C_BASE_REDIRECT_URL="http://$vendor/b2c" VERIFYD_TOKEN_ISSUER=demo-issuer VERIFYD_TOKEN_AUDIENCE=demo-audience \
+		VERIFYD_CALLBACK_ALLOW_FROM=127.0.0.1 VERIFYD_JUMIO_BASE_URL="http://$vendor/jumio" \
+		VERIFYD_JUMIO_AUTH_USERNAME=sim-token VERIFYD_JUMIO_AUTH_PASSWORD=sim-secret \
+		VERIFYD_JUMIO_USER_AGENT="Contoso Demo/1.0" VERIFYD_JUMIO_POLL_S=1,2,3,4,5,7,10,15,20,30
+	start_ingress
+	program worker "$bin/verifyd-worker" --vendor biocatch,jumio
 	worker_pid=$pid worker_ops=$ops
 	await 30 ingress "$ingress_pid" "$work/ingress.log" is_ready "$ingress_ops"
 	await 60 worker "$worker_pid" "$work/worker.log" is_ready "$worker_ops"
-	http=$(address "$work/ingress.log" http)
 	say "done in $((($(date +%s%N) - began) / 1000000)) ms"
 }
 
@@ -363,106 +385,18 @@ hop() {
 	printf '  %6s ms  %-8s %s\n' "$1" "$2" "$3"
 }
 
-# hops ID: when each part had the question, counted from the moment the ingress took it.
-hops() {
-	run state "$bin/verifyctl" get "$1" --json || fail "$1 is not known:" "$work/state.log"
-	state=$work/state.log
-	created=$(number created_ms <"$state") taken=$(number taken_ms <"$state") asked=$(number asked_ms <"$state")
-	answered=$(number answered_ms <"$state") updated=$(number updated_ms <"$state")
-	if [ -z "$created" ] || [ -z "$taken" ] || [ -z "$asked" ] || [ -z "$answered" ] || [ -z "$updated" ]; then
-		expect "the timeline of $1" incomplete complete
-		return
-	fi
-	hop 0 ingress "took the call, wrote the question to Kafka (${VERIFYD_TOPIC_PREFIX}requests.biocatch.score)"
-	hop "$((taken - created))" worker "read it from Kafka"
-	hop "$((asked - created))" vendor "was asked"
-	hop "$((answered - created))" vendor "answered, after $((answered - asked)) ms"
-	hop "$((updated - created))" worker "wrote the result to Kafka (${VERIFYD_TOPIC_PREFIX}results), then to Redis"
-	vendor_ms=$((answered - asked))
-}
-
-show_answer() {
-	hop "$took_ms" B2C "has its answer: $code $answer"
-}
-
-walk_low() {
-	title "1. GET GetScore: somebody who behaves as always"
-	ask "http://$http/api/BioCatch/GetScore?$question&customerSessionID=session-1"
-	first=$(say "$answer" | word verificationId)
-	[ -z "$first" ] || hops "$first"
-	show_answer
-	expect status "$code" 200
-	expect riskLevel "$(say "$answer" | word riskLevel)" LOW
-	expect score "$(say "$answer" | number score)" 87
-	right "LOW; $((took_ms - ${vendor_ms-0})) of $took_ms ms were verifyd's own"
-}
-
-walk_again() {
-	title "2. The same question again, as in B2C's second try"
-	ask "http://$http/api/BioCatch/GetScore?$question&customerSessionID=session-1"
-	show_answer
-	expect verificationId "$(say "$answer" | word verificationId)" "$first"
-	expect score "$(say "$answer" | number score)" 87
-	fetch "$work/answer" "http://$vendor/control/stats" >/dev/null
-	expect "the vendor's count of calls" "$(number requests <"$work/answer")" 1
-	right "the same verification, and still one call to the vendor"
-}
-
-walk_high() {
-	title "3. POST GetScore: somebody else at the keyboard"
-	ask -H 'Content-Type: application/json' -d '{"customerSessionID":"session-2~score=912","uuid":"user-2","activityType":"LOGIN"}' \
-		"http://$http/api/BioCatch/GetScore"
-	second=$(say "$answer" | word verificationId)
-	[ -z "$second" ] || hops "$second"
-	show_answer
-	expect status "$code" 200
-	expect riskLevel "$(say "$answer" | word riskLevel)" HIGH
-	expect score "$(say "$answer" | number score)" 912
-	right "HIGH; $((took_ms - ${vendor_ms-0})) of $took_ms ms were verifyd's own"
-}
-
-walk_slow() {
-	title "4. The vendor needs $SLOW_MS ms, B2C is held $BUDGET_MS ms at most"
-	ask "http://$http/api/BioCatch/GetScore?$question&customerSessionID=session-3~score=640~delay=$SLOW_MS"
-	show_answer
-	third=$(say "$answer" | word verificationId)
-	expect status "$code" 200
-	expect riskLevel "$(say "$answer" | word riskLevel)" UNKNOWN
-	expect reason "$(say "$answer" | word reason)" pending
-	expect score "$(say "$answer" | number score)" ""
-	[ "$took_ms" -lt $((BUDGET_MS + 500)) ] || expect "the time" "$took_ms ms" "less than $((BUDGET_MS + 500)) ms"
-	right "UNKNOWN in time, on which a policy asks for a second factor"
-	waited_ms=$took_ms
-	ask -H 'Prefer: wait=10' "http://$http/v1/verifications/$third"
-	hop "$((waited_ms + took_ms))" caller "GET /v1/verifications/{id}: $code $(say "$answer" | sed 's/"kind".*"state"/"state"/')"
-	expect status "$code" 200
-	expect state "$(say "$answer" | word state)" completed
-	expect risk "$(say "$answer" | word risk)" MEDIUM
-	expect score "$(say "$answer" | number score)" 640
-	right "the answer was not lost"
-}
-
-walk_refused() {
-	title "5. A wrong key"
-	fetched=$(fetch "$work/answer" -H 'X-Api-Key: not-the-key-of-anybody-here' "http://$http/api/BioCatch/GetScore?$question")
-	code=${fetched% *} took_ms=${fetched#* } answer=$(cat "$work/answer")
-	show_answer
-	expect status "$code" 409
-	expect code "$(say "$answer" | word code)" unauthenticated
-	right "refused in the form that B2C can show"
-}
-
 walk() {
 	question="uuid=user-1&activityType=LOGIN"
 	say
 	say "  B2C --HTTP--> ingress --> Kafka --> worker --HTTPS--> vendor"
 	say "   ^               ^                    |"
-	say "   +--- answer ----+-- Redis, Kafka <---+        (the vendor here is vendorsim, plain HTTP on loopback)"
+	say "   +--- answer ----+-- Redis, Kafka <---+        (the vendors here are vendorsim, plain HTTP on loopback)"
 	walk_low
 	walk_again
 	walk_high
 	walk_slow
 	walk_refused
+	walk_signup
 	say
 	if [ "$wrong" = 0 ]; then
 		say "${green}Every answer was right.${plain}"
@@ -484,10 +418,15 @@ invite() {
 	say "  curl -H 'X-Api-Key: $key' -H 'Content-Type: application/json' -H 'Prefer: wait=5' \\"
 	say "    -d '{\"kind\":\"biocatch.score\",\"subject\":\"me\",\"session\":\"mine-2~bot\"}' http://$http/v1/verifications"
 	say
+	say "  a sign-up in your browser (on this machine): $(new_signup)"
+	say "    once; for another person: sh -c 'curl …' as below, and open its redirectUrl"
+	say "  curl -H 'X-Api-Key: $key' -H 'Content-Type: application/json' -d '{\"ObjectId\":\"person-1\",\"ClientId\":\"app\","'\\'
+	say "    '\"RedirectUri\":\"https://jwt.ms\",\"Policy\":\"B2C_1A_Return\",\"CorrelationId\":\"c-1\"}' http://$http/api/Jumio/InitializeTransaction"
+	say
 	say "  curl -X POST -d '{\"down\":true}' http://$vendor/control/biocatch    # the vendor is gone; {\"down\":null}: back"
 	say "  curl http://$ingress_ops/healthz http://$worker_ops/metrics"
 	say "  (export VERIFYD_KAFKA_BROKERS=$VERIFYD_KAFKA_BROKERS VERIFYD_REDIS_URL=$VERIFYD_REDIS_URL VERIFYD_TOPIC_PREFIX=$VERIFYD_TOPIC_PREFIX;"
-	say "   $bin/verifyctl get $first; $bin/verifyctl dead list)"
+	say "   $bin/verifyctl get $signup; $bin/verifyctl dead list)"
 	say
 	say "  ${dim}markers such as ~score=912 ~delay=MS ~status=503 in the session steer the vendor: tests/sim/README.md${plain}"
 	say "  ${dim}logs: $work/*.log${plain}"

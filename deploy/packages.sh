@@ -13,6 +13,7 @@ build|ninja-build|command -v ninja
 build|pkg-config|command -v pkg-config
 build|libjansson-dev|pkg-config --exists jansson
 build|libssl-dev|pkg-config --exists libcrypto
+build|libjose-dev|pkg-config --exists jose
 build|libuv1-dev|pkg-config --exists libuv
 build|librdkafka-dev|pkg-config --exists rdkafka
 build|libhiredis-dev|pkg-config --exists hiredis
@@ -23,6 +24,8 @@ demo|curl|command -v curl
 test|libcmocka-dev|pkg-config --exists cmocka
 test|python3|command -v python3
 test|python3-venv|python3 -c "import ensurepip, venv"
+test|chromium|command -v chromium
+test|chromium-driver|command -v chromedriver
 test|ca-certificates|test -s /etc/ssl/certs/ca-certificates.crt
 kafka|python3|command -v python3
 kafka|ca-certificates|test -s /etc/ssl/certs/ca-certificates.crt

@@ -1,4 +1,4 @@
-/* answers: two writers over one table of problems. */
+/* answers: three writers over one table of problems. */
 #include "ingress/answers.h"
 #include "common/base/json_out.h"
 #include <assert.h>
@@ -37,9 +37,15 @@ static void write_problem(struct json_out *json, const struct exchange *exchange
 	json_out_str(json, "requestId", exchange->request_id);
 }
 
-void answer_problem(struct exchange *exchange, enum problem problem, const char *detail)
+/* A browser is shown nothing but whether its address was no good or something went wrong. */
+static void problem_page(struct exchange *exchange, enum problem problem)
 {
-	assert(problem < PROBLEM_COUNT);
+	struct page_view view = {.page = problem == PROBLEM_NOT_FOUND ? PAGE_EXPIRED : PAGE_FAILED, .refresh_s = -1};
+	answer_page(exchange, problems[problem].status, &view);
+}
+
+static void problem_json(struct exchange *exchange, enum problem problem, const char *detail)
+{
 	bool b2c = exchange->dialect == DIALECT_B2C;
 	struct json_out json;
 	buf_clear(&exchange->answer);
@@ -54,11 +60,21 @@ void answer_problem(struct exchange *exchange, enum problem problem, const char 
 		buf_clear(&exchange->answer);
 	exchange->status = b2c ? B2C_STATUS : problems[problem].status;
 	exchange->content_type = b2c ? "application/json" : "application/problem+json";
+}
+
+void answer_problem(struct exchange *exchange, enum problem problem, const char *detail)
+{
+	assert(problem < PROBLEM_COUNT);
+	if (exchange->dialect == DIALECT_PAGE)
+		problem_page(exchange, problem);
+	else
+		problem_json(exchange, problem, detail);
+	exchange->cache_control = NULL;
 	char seconds[8];
 	snprintf(seconds, sizeof seconds, "%d", RETRY_AFTER_S);
 	if (problems[problem].status == 503)
 		exchange_add_header(exchange, "Retry-After", seconds);
-	if (problem == PROBLEM_UNAUTHENTICATED && !b2c)
+	if (problem == PROBLEM_UNAUTHENTICATED && exchange->dialect == DIALECT_PROBLEM)
 		exchange_add_header(exchange, "WWW-Authenticate", "Basic realm=\"verifyd\"");
 }
 
@@ -68,16 +84,48 @@ void answer_json(struct exchange *exchange, int status)
 	exchange->content_type = "application/json";
 }
 
+void answer_page(struct exchange *exchange, int status, const struct page_view *view)
+{
+	buf_clear(&exchange->answer);
+	if (page_write(&exchange->answer, view) != ERR_OK)
+		buf_clear(&exchange->answer);
+	exchange->status = status;
+	exchange->content_type = "text/html; charset=utf-8";
+	exchange_add_header(exchange, "Content-Security-Policy", PAGE_CSP);
+	exchange_add_header(exchange, "Referrer-Policy", "no-referrer");
+}
+
+void answer_empty(struct exchange *exchange, int status)
+{
+	buf_clear(&exchange->answer);
+	exchange->status = status;
+	exchange->content_type = NULL;
+}
+
 bool answer_outcome_problem(struct exchange *exchange)
 {
 	static const enum problem by_outcome[] = {
-	        [OUTCOME_STATE] = PROBLEM_COUNT,           [OUTCOME_CACHE_AWAY] = PROBLEM_COUNT,
-	        [OUTCOME_NOT_FOUND] = PROBLEM_NOT_FOUND,   [OUTCOME_QUEUE_AWAY] = PROBLEM_QUEUE_AWAY,
-	        [OUTCOME_OVERLOADED] = PROBLEM_OVERLOADED, [OUTCOME_FAILED] = PROBLEM_INTERNAL,
+	        [OUTCOME_STATE] = PROBLEM_COUNT,
+	        [OUTCOME_CACHE_AWAY] = PROBLEM_COUNT,
+	        [OUTCOME_NOT_FOUND] = PROBLEM_NOT_FOUND,
+	        [OUTCOME_QUEUE_AWAY] = PROBLEM_QUEUE_AWAY,
+	        [OUTCOME_OVERLOADED] = PROBLEM_OVERLOADED,
+	        [OUTCOME_TOO_MANY] = PROBLEM_TOO_MANY_ATTEMPTS,
+	        [OUTCOME_OTHER_BROWSER] = PROBLEM_FORBIDDEN,
+	        [OUTCOME_FAILED] = PROBLEM_INTERNAL,
 	};
 	enum problem problem = by_outcome[exchange->ask.outcome];
 	if (problem == PROBLEM_COUNT)
 		return false;
 	answer_problem(exchange, problem, NULL);
 	return true;
+}
+
+void answer_applied_wait(struct exchange *exchange)
+{
+	char applied[EXCHANGE_HEADER_BYTES];
+	if (exchange->prefer_wait_s < 0)
+		return;
+	snprintf(applied, sizeof applied, "wait=%d", exchange->prefer_wait_s);
+	exchange_add_header(exchange, "Preference-Applied", applied);
 }

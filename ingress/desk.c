@@ -1,8 +1,9 @@
-/* desk: life of the loop thread, the inbox, waiting and waking. A new question's steps are in desk_intake.c. */
+/* desk: life of the loop thread, the inbox, handing back and waiting. The steps of each type of ask are in desk_*.c. */
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "ingress/desk_internal.h"
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,16 @@ enum {
 
 /* ---- handing back ---- */
 
+static void count_callback(const struct ask *ask)
+{
+	enum callback_end end = CALLBACK_FAILED;
+	if (ask->outcome == OUTCOME_NOT_FOUND)
+		end = CALLBACK_UNKNOWN;
+	else if (ask->outcome == OUTCOME_STATE)
+		end = ask->is_orphan ? CALLBACK_ORPHAN : ask->acked ? CALLBACK_TAKEN : CALLBACK_FINISHED;
+	metric_add(ask->desk->metric.callback[end], 1);
+}
+
 void desk_finish(struct ask *ask, enum outcome outcome)
 {
 	struct desk *desk = ask->desk;
@@ -24,6 +35,8 @@ void desk_finish(struct ask *ask, enum outcome outcome)
 	desk_detach(ask);
 	person_fini(&ask->person);
 	ask->outcome = outcome;
+	if (ask->type == ASK_CALLBACK)
+		count_callback(ask);
 	atomic_fetch_sub(&desk->asks, 1);
 	ask->done(ask);
 }
@@ -32,8 +45,9 @@ void desk_wait_or_finish(struct ask *ask)
 {
 	struct desk *desk = ask->desk;
 	int64_t now = clock_mono_ms();
-	bool wait = !state_is_final(ask->state.state) && ask->wait_until_ms > now && !desk->draining &&
+	bool wait = !ask_is_content(ask, &ask->state) && ask->wait_until_ms > now && !desk->draining &&
 	            waiters_count(desk->waiters) < desk->max_waiters;
+	person_fini(&ask->person);
 	if (!wait)
 		desk_finish(ask, OUTCOME_STATE);
 	else if (!ask->waiting)
@@ -46,35 +60,41 @@ static void give_up(struct ask *ask)
 	desk_finish(ask, ask->sending && !ask->acked ? OUTCOME_QUEUE_AWAY : OUTCOME_STATE);
 }
 
-/* ---- reading a state ---- */
+/* ---- what is stored ---- */
 
-/* What a read state means for who asked. Another caller's does not exist for this one. */
-static enum outcome judge_read(struct ask *ask, const char *value, size_t len)
+bool desk_wants_texts(const struct ask *ask)
+{
+	return ask->type == ASK_START || ask->type == ASK_RETURN || ask->type == ASK_CALLBACK;
+}
+
+/* Another caller's or another person's does not exist for this one. */
+static bool is_visible(const struct request *request, const struct verification *state)
+{
+	bool any_caller = request->caller[0] == '\0';
+	bool any_person = request->question[0] == '\0' || !kind_is_journey(state->kind);
+	return (any_caller || strcmp(state->caller, request->caller) == 0) &&
+	       (any_person || strcmp(state->question, request->question) == 0);
+}
+
+enum outcome desk_take_state(struct ask *ask, const char *value, size_t len)
 {
 	struct err err;
+	struct verification state;
+	struct verification_texts texts = {NULL, NULL};
 	if (!value)
 		return OUTCOME_NOT_FOUND;
-	if (verification_decode(value, len, &ask->state, &err) != ERR_OK) {
+	if (verification_decode(value, len, &state, desk_wants_texts(ask) ? &texts : NULL, &err) != ERR_OK) {
 		log_error("state_unreadable", LOG_STR("id", ask->request.id), LOG_STR("why", err.msg));
 		return OUTCOME_FAILED;
 	}
-	return strcmp(ask->state.caller, ask->request.caller) == 0 ? OUTCOME_STATE : OUTCOME_NOT_FOUND;
-}
-
-static void on_read(void *ctx, enum err_code code, const char *value, size_t len)
-{
-	struct ask *ask = ctx;
-	enum outcome outcome = code == ERR_OK ? judge_read(ask, value, len) : OUTCOME_CACHE_AWAY;
-	if (outcome == OUTCOME_STATE)
-		desk_wait_or_finish(ask);
-	else
-		desk_finish(ask, outcome);
-}
-
-static void read_state(struct ask *ask)
-{
-	if (redis_store_get(ask->desk->store, ask->request.id, on_read, ask) != ERR_OK)
-		desk_finish(ask, OUTCOME_CACHE_AWAY);
+	verification_texts_fini(&ask->texts);
+	if (!is_visible(&ask->request, &state)) {
+		verification_texts_fini(&texts);
+		return OUTCOME_NOT_FOUND;
+	}
+	ask->state = state;
+	ask->texts = texts;
+	return OUTCOME_STATE;
 }
 
 /* ---- the inbox ---- */
@@ -117,12 +137,14 @@ static struct ask *take_inbox(struct desk *desk)
 
 static void serve_inbox(struct desk *desk)
 {
+	static void (*const first_step[])(struct ask * ask) = {
+	        [ASK_NEW] = desk_new_question, [ASK_JOURNEY] = desk_new_journey, [ASK_READ] = desk_read,
+	        [ASK_START] = desk_start,      [ASK_RETURN] = desk_return,       [ASK_CALLBACK] = desk_callback,
+	        [ASK_ADOPT] = desk_adopt,
+	};
 	for (struct ask *ask = take_inbox(desk), *next; ask; ask = next) {
 		next = ask->next_in_inbox;
-		if (ask->type == ASK_NEW)
-			desk_new_question(ask);
-		else
-			read_state(ask);
+		first_step[ask->type](ask);
 	}
 }
 
@@ -147,10 +169,10 @@ static void log_waiting(struct desk *desk, int64_t now)
 static void warm_up(struct desk *desk)
 {
 	enum { WARM_MS = 100 };
-	const char *topics[KIND_COUNT];
-	for (unsigned i = 0; i < KIND_COUNT; i++)
-		topics[i] = kind_info((enum kind)i)->topic;
-	desk->warmed = kafka_producer_warm(desk->producer, topics, KIND_COUNT, WARM_MS, NULL) == ERR_OK;
+	const char *topics[OPERATION_COUNT];
+	for (unsigned i = 0; i < OPERATION_COUNT; i++)
+		topics[i] = operation_info((enum operation)i)->topic;
+	desk->warmed = kafka_producer_warm(desk->producer, topics, OPERATION_COUNT, WARM_MS, NULL) == ERR_OK;
 }
 
 static void watch(struct desk *desk, int64_t now)
@@ -178,6 +200,7 @@ static void on_tick(uv_timer_t *timer)
 	if (now - desk->reread_ms >= DESK_REREAD_MS) {
 		desk->reread_ms = now;
 		desk_reread(desk, false);
+		desk_serve_parked(desk);
 	}
 	if (now - desk->watched_ms >= WATCH_MS) {
 		desk->watched_ms = now;
@@ -214,8 +237,22 @@ static void make_metrics(struct desk *desk)
 	desk->metric.refused = metrics_counter(metrics, "verifyd_questions", "how=\"refused\"", "");
 	desk->metric.reread =
 	        metrics_counter(metrics, "verifyd_states_reread", "", "states read again because pub/sub may drop");
+	static const char *const ends[CALLBACK_END_COUNT] = {"taken", "unknown", "orphan", "finished", "failed"};
+	for (int i = 0; i < CALLBACK_END_COUNT; i++) {
+		char label[32];
+		snprintf(label, sizeof label, "what=\"%s\"", ends[i]);
+		desk->metric.callback[i] = metrics_counter(metrics, "verifyd_callbacks", label,
+		                                           "vendors' callbacks, by what became of them");
+	}
 	desk->metric.unsaved =
 	        metrics_gauge(metrics, "verifyd_states_unsaved", "", "accepted ids that Redis does not know yet");
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct desk *desk = handle->data;
+	(void)number;
+	desk->on_signal(desk->on_signal_ctx);
 }
 
 static void open_handles(struct desk *desk)
@@ -225,6 +262,9 @@ static void open_handles(struct desk *desk)
 	uv_signal_init(&desk->loop, &desk->on_int);
 	desk->tick.data = desk->on_term.data = desk->on_int.data = desk->inbox_bell.data = desk;
 	uv_timer_start(&desk->tick, on_tick, TICK_MS, TICK_MS);
+	/* before anybody can know that it is there; what comes is looked at when the loop runs */
+	uv_signal_start(&desk->on_term, on_signal, SIGTERM);
+	uv_signal_start(&desk->on_int, on_signal, SIGINT);
 }
 
 enum err_code desk_new(const struct desk_options *options, struct desk **ret_desk, struct err *err)
@@ -251,19 +291,10 @@ enum err_code desk_new(const struct desk_options *options, struct desk **ret_des
 	return code; /* on failure the process ends: the operating system takes back what was opened */
 }
 
-static void on_signal(uv_signal_t *handle, int number)
-{
-	struct desk *desk = handle->data;
-	(void)number;
-	desk->on_signal(desk->on_signal_ctx);
-}
-
 void desk_run(struct desk *desk, void (*signal_fn)(void *ctx), void *ctx)
 {
 	desk->on_signal = signal_fn;
 	desk->on_signal_ctx = ctx;
-	uv_signal_start(&desk->on_term, on_signal, SIGTERM);
-	uv_signal_start(&desk->on_int, on_signal, SIGINT);
 	uv_run(&desk->loop, UV_RUN_DEFAULT);
 }
 
@@ -274,6 +305,7 @@ void desk_drain(struct desk *desk, int64_t drain_ms)
 	desk->shut = true;
 	pthread_mutex_unlock(&desk->inbox_lock);
 	serve_inbox(desk);
+	desk_serve_parked(desk);
 	desk->drain_until_ms = clock_mono_ms() + drain_ms;
 	for (struct ask *ask; (ask = waiters_take_any(desk->waiters));)
 		give_up(ask);
@@ -295,8 +327,10 @@ void desk_close(struct desk *desk)
 		return;
 	desk_drain(desk, 0);
 	kafka_producer_close(desk->producer, FLUSH_MS);
+	desk->producer = NULL; /* what still comes from Redis is refused, and what comes from Kafka is not saved */
 	redis_wake_close(desk->wake);
 	redis_store_close(desk->store);
+	desk->store = NULL;
 	uv_close((uv_handle_t *)&desk->inbox_bell, NULL);
 	uv_close((uv_handle_t *)&desk->tick, NULL);
 	uv_close((uv_handle_t *)&desk->on_term, NULL);

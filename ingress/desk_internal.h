@@ -1,4 +1,6 @@
-/* desk_internal: what desk.c (life, inbox, waiting) and desk_intake.c (a new question's way) share. */
+/* desk_internal: what the parts of the desk share: desk.c (life, inbox, waiting), desk_intake.c (a new score),
+ * desk_journey.c (a new journey), desk_visit.c (reading, the person's and the vendor's visits), desk_record.c (records
+ * on their way), desk_wake.c. */
 #ifndef VERIFYD_DESK_INTERNAL_H
 #define VERIFYD_DESK_INTERNAL_H
 
@@ -11,10 +13,21 @@
 #include <stdatomic.h>
 #include <uv.h>
 
-/* A queued state that Redis did not take: written when it is back, so that the id is known. */
+/* A first state that Redis did not take: written when it is back, so that the id is known. */
 struct unsaved {
 	struct verification state;
+	char *sealed; /* owned; NULL: none */
 	struct unsaved *next;
+};
+
+/* What became of a callback. */
+enum callback_end {
+	CALLBACK_TAKEN,    /* somebody will look */
+	CALLBACK_UNKNOWN,  /* about nothing that is known */
+	CALLBACK_ORPHAN,   /* about another reference than the verification's */
+	CALLBACK_FINISHED, /* about what is decided already */
+	CALLBACK_FAILED,   /* Kafka or Redis did not take part; the vendor's state is looked at later all the same */
+	CALLBACK_END_COUNT,
 };
 
 struct desk {
@@ -35,10 +48,11 @@ struct desk {
 	struct redis_url redis_url;
 	struct redis_store *store;
 	struct redis_wake *wake;
+	struct ask *parked; /* journeys that wait for the cache to be whole, newest first */
 	struct waiters *waiters;
 	size_t max_waiters;
 	struct unsaved *unsaved; /* newest first */
-	size_t unsaved_count;
+	size_t unsaved_count, unsaved_bytes;
 
 	int64_t reread_ms, watched_ms, waiting_logged_ms, drain_until_ms;
 	bool draining, warmed, wake_seen;
@@ -46,12 +60,34 @@ struct desk {
 	atomic_llong asks;
 	struct {
 		struct metric *waiting, *joined, *produced, *refused, *reread, *unsaved;
+		struct metric *callback[CALLBACK_END_COUNT];
 	} metric;
 };
 
-/* desk_intake.c */
-void desk_new_question(struct ask *ask); /* the claim is the first step */
-void desk_detach(struct ask *ask);       /* the ask goes before its record was acked: what follows goes on without it */
+/* desk_intake.c, desk_journey.c, desk_visit.c: first steps, by type of ask; each ends in desk_finish, at once or later.
+ * Bounds: a step at Redis takes REDIS_OP_TIMEOUT_MS at most, and after the first that failed no other one is waited
+ * for; one at Kafka takes as long as the ask may wait, or what Kafka allows a message when it does not wait. */
+void desk_new_question(struct ask *ask);
+void desk_new_journey(struct ask *ask);
+void desk_serve_parked(struct desk *desk); /* looks again; while draining none is put aside any more */
+void desk_read(struct ask *ask);
+void desk_start(struct ask *ask);
+void desk_return(struct ask *ask);
+void desk_callback(struct ask *ask);
+void desk_adopt(struct ask *ask);
+
+/* desk_record.c */
+/* What follows when Kafka has the record. */
+enum desk_then {
+	THEN_SAVE,   /* ask->state goes to Redis as the first one of its id; then the ask waits */
+	THEN_WAIT,   /* the ask waits */
+	THEN_FINISH, /* the ask is handed back */
+};
+void desk_produce(struct ask *ask, enum desk_then then); /* the request that begins a verification; wipes the person */
+/* A retrieval of ask->state; texts->sealed goes along. */
+void desk_retrieve(struct ask *ask, enum cause cause, const struct verification_texts *texts, enum desk_then then);
+bool desk_seal(struct ask *ask);   /* the person into request.sealed; false: it has handed the ask back */
+void desk_detach(struct ask *ask); /* the ask goes before its record was acked: what follows goes on without it */
 void desk_save_unsaved(struct desk *desk); /* Redis is back */
 void desk_drop_unsaved(struct desk *desk);
 
@@ -64,6 +100,11 @@ void desk_reread(struct desk *desk, bool all); /* what is waited for: all of it,
 
 /* desk.c */
 void desk_finish(struct ask *ask, enum outcome outcome); /* hands the ask back */
-void desk_wait_or_finish(struct ask *ask); /* ask->state is what is known: final or time is up: hand back; else wait */
+/* ask->state is what is known: hands the ask back when it is content or its time is up, else lets it wait. */
+void desk_wait_or_finish(struct ask *ask);
+bool desk_wants_texts(const struct ask *ask);
+/* Reads a stored state (value NULL: there is none) into ask->state and, for whom it wants, ask->texts. Returns:
+ * OUTCOME_STATE; OUTCOME_NOT_FOUND, also for another caller's or person's; OUTCOME_FAILED, logged. */
+enum outcome desk_take_state(struct ask *ask, const char *value, size_t len);
 
 #endif

@@ -3,22 +3,29 @@
 #include "common/base/log.h"
 #include "ingress/desk_internal.h"
 
-/* Every waiter of this id gets a final state; a change that is not final is not what anybody waits for. */
+/* Whether a state is the answer to one who waits; what it is not, it may still be by the time that is up. */
+static bool is_answer(const void *ctx, struct ask *ask)
+{
+	const struct verification *state = ctx;
+	if (verification_compare(state, &ask->state) > 0)
+		ask->state = *state;
+	return ask_is_content(ask, state) && (ask->acked || !ask->held);
+}
+
+/* Everybody who waits for this id and is content with the state gets it; others wait on. */
 static void wake(struct desk *desk, const char *value, size_t len)
 {
 	struct verification state;
 	struct err err;
 	if (waiters_count(desk->waiters) == 0)
 		return;
-	if (verification_decode(value, len, &state, &err) != ERR_OK) {
+	if (verification_decode(value, len, &state, NULL, &err) != ERR_OK) {
 		log_error("state_unreadable", LOG_STR("why", err.msg));
 		return;
 	}
-	if (!state_is_final(state.state))
-		return;
-	for (struct ask *ask; (ask = waiters_take(desk->waiters, state.id));) {
+	for (struct ask *ask; (ask = waiters_take(desk->waiters, state.id, is_answer, &state));) {
 		ask->state = state;
-		desk_finish(ask, OUTCOME_STATE);
+		desk_finish(ask, desk_wants_texts(ask) ? desk_take_state(ask, value, len) : OUTCOME_STATE);
 	}
 }
 

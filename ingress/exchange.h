@@ -1,15 +1,19 @@
 /* exchange: one HTTP request and its answer, as routes see them. Lives in one HTTP thread, but for the time when its
- * ask is at the desk. */
+ * ask is at the desk. What it holds of a person is overwritten when it ends. */
 #ifndef VERIFYD_EXCHANGE_H
 #define VERIFYD_EXCHANGE_H
 
 #include "common/base/buf.h"
 #include "ingress/ask.h"
+#include "ingress/tickets.h"
+#include "ingress/tokens.h"
 
 enum {
 	EXCHANGE_PATH_BYTES = 256,
-	EXCHANGE_MAX_HEADERS = 4,
-	EXCHANGE_HEADER_BYTES = 128,
+	EXCHANGE_MAX_HEADERS = 8,
+	EXCHANGE_HEADER_BYTES = 128,           /* of the short ones that a route puts together */
+	EXCHANGE_HEADER_MAX_BYTES = 8 * 1024,  /* of any */
+	EXCHANGE_LIST_MAX_BYTES = 4 * 1024,    /* of a request header that comes in several lines */
 	EXCHANGE_MAX_PARAMETERS = 32,
 	REQUEST_ID_BYTES = TOKEN_BYTES,
 	ANSWER_MAX_BYTES = 64 * 1024,
@@ -17,10 +21,11 @@ enum {
 
 struct route;
 struct ingress;
+struct sockaddr;
 struct MHD_Connection;
 
-/* Which language errors are told in: B2C's 409 contract, or RFC 9457 problem+json. */
-enum dialect { DIALECT_PROBLEM, DIALECT_B2C };
+/* Which language errors are told in: B2C's 409 contract, RFC 9457 problem+json, or a page for a person. */
+enum dialect { DIALECT_PROBLEM, DIALECT_B2C, DIALECT_PAGE };
 
 struct exchange {
 	struct ingress *ingress;
@@ -29,18 +34,19 @@ struct exchange {
 	char path[EXCHANGE_PATH_BYTES]; /* doubled slashes folded */
 	const char *tail;               /* what follows the route's prefix, or "" */
 	char request_id[REQUEST_ID_BYTES];
-	char caller[CALLER_BYTES];
+	char caller[CALLER_BYTES]; /* "": the route asks for no credential */
 	struct buf body;
 	int64_t accepted_ms; /* monotonic */
 	int64_t accepted_us;
 
 	/* the answer */
-	int status; /* 0: none yet */
-	const char *content_type;
+	int status;                /* 0: none yet */
+	const char *content_type;  /* NULL: none */
+	const char *cache_control; /* NULL: no-store */
 	struct buf answer;
-	struct {
+	struct exchange_header {
 		const char *name;
-		char value[EXCHANGE_HEADER_BYTES];
+		char *value; /* owned */
 	} headers[EXCHANGE_MAX_HEADERS];
 	size_t header_count;
 
@@ -50,21 +56,44 @@ struct exchange {
 	void (*render)(struct exchange *exchange);
 	int prefer_wait_s; /* RFC 7240 `wait`, clipped; -1: not given */
 
+	/* what a route keeps for its render */
+	struct {
+		char subject[TOKEN_OBJECT_ID_BYTES]; /* whose state it has to be */
+		struct buf token;                    /* the verification token that was sent */
+		char cookie[COOKIE_VALUE_BYTES];
+		bool cookie_is_new;
+	} kept;
+
 	struct MHD_Connection *connection; /* http_server's */
 	enum phase { PHASE_HEADERS, PHASE_BODY, PHASE_ASKED, PHASE_ANSWERED } phase;
 	size_t body_seen; /* bytes, also those that were thrown away */
 };
 
-/* A request header's value, NULL when absent. Thread: the exchange's, before it asks. */
+/* Makes an exchange in place, of zeroes. */
+void exchange_init(struct exchange *exchange, struct ingress *ingress, size_t max_body_bytes);
+/* Frees what it owns, and overwrites all of it. */
+void exchange_fini(struct exchange *exchange);
+
+/* Adds a header to the answer; the value is copied. Returns: false when it was left out: longer than EXCHANGE_HEADER_MAX_BYTES,
+ * a control character in it, too many headers, no memory. */
+bool exchange_add_header(struct exchange *exchange, const char *name, const char *value);
+
+/* ---- http_server.c's ---- */
+
+/* A request header's value, NULL when absent. Thread: the exchange's, while its ask is not at the desk; so the next three. */
 const char *exchange_header(const struct exchange *exchange, const char *name);
+
+/* Appends the values of all request headers of that name, with ", " between them (RFC 9110 section 5.3).
+ * Returns: ERR_OK (also when there is none); ERR_LIMIT; ERR_NO_MEMORY. */
+enum err_code exchange_header_list(const struct exchange *exchange, const char *name, struct buf *out) WARN_UNUSED;
 
 /* Calls fn for every query parameter (value "" when it has none); fn returns false to stop.
  * Returns: false when fn stopped it, when a value holds a NUL, or when there are more than EXCHANGE_MAX_PARAMETERS. */
 bool exchange_each_parameter(const struct exchange *exchange,
                              bool (*fn)(void *ctx, const char *name, const char *value), void *ctx);
 
-/* Adds a header to the answer; a value that does not fit is left out. */
-void exchange_add_header(struct exchange *exchange, const char *name, const char *value);
+/* Who is at the other end of the connection; NULL when that is not known. */
+const struct sockaddr *exchange_peer(const struct exchange *exchange);
 
 /* Hands exchange->ask to the desk once the handler has returned; `render` writes the answer when it is back. */
 void exchange_ask(struct exchange *exchange, void (*render)(struct exchange *exchange));

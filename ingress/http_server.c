@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-	CONNECTION_MEMORY_BYTES = 16 * 1024,
+	CONNECTION_MEMORY_BYTES = 32 * 1024, /* a request's line and headers, and its answer's */
 	IDLE_TIMEOUT_S = 60,
 	BACKLOG = 4096,
 	SPARE_CONNECTIONS = 1024,        /* beyond MAX_WAITERS: those that are not held */
@@ -69,12 +69,35 @@ bool exchange_each_parameter(const struct exchange *exchange,
 	return !parameters.stopped;
 }
 
-void exchange_add_header(struct exchange *exchange, const char *name, const char *value)
+struct value_list {
+	struct buf *out;
+	const char *name;
+	size_t begin;
+	enum err_code code;
+};
+
+static enum MHD_Result on_list_item(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-	if (exchange->header_count == EXCHANGE_MAX_HEADERS || strlen(value) >= EXCHANGE_HEADER_BYTES)
-		return;
-	exchange->headers[exchange->header_count].name = name;
-	memcpy(exchange->headers[exchange->header_count++].value, value, strlen(value) + 1);
+	struct value_list *list = cls;
+	(void)kind;
+	if (strcasecmp(name, list->name) != 0 || !value)
+		return MHD_YES;
+	list->code = buf_printf(list->out, "%s%s", list->out->len > list->begin ? ", " : "", value);
+	return list->code == ERR_OK ? MHD_YES : MHD_NO;
+}
+
+enum err_code exchange_header_list(const struct exchange *exchange, const char *name, struct buf *out)
+{
+	struct value_list list = {out, name, out->len, ERR_OK};
+	MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, on_list_item, &list);
+	return list.code;
+}
+
+const struct sockaddr *exchange_peer(const struct exchange *exchange)
+{
+	const union MHD_ConnectionInfo *info =
+	        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	return info ? info->client_addr : NULL;
 }
 
 /* From the desk's thread: libmicrohttpd then calls the handler again, in the exchange's own thread. */
@@ -107,10 +130,12 @@ static void count_answer(const struct http_server *server, const struct exchange
 
 static bool add_headers(struct MHD_Response *response, const struct exchange *exchange)
 {
-	bool good = MHD_add_response_header(response, "Content-Type", exchange->content_type) == MHD_YES &&
-	            MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
+	const char *cache = exchange->cache_control ? exchange->cache_control : "no-store";
+	bool good = MHD_add_response_header(response, "Cache-Control", cache) == MHD_YES &&
 	            MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
 	            MHD_add_response_header(response, "X-Request-Id", exchange->request_id) == MHD_YES;
+	if (good && exchange->content_type)
+		good = MHD_add_response_header(response, "Content-Type", exchange->content_type) == MHD_YES;
 	for (size_t i = 0; good && i < exchange->header_count; i++)
 		good = MHD_add_response_header(response, exchange->headers[i].name, exchange->headers[i].value) ==
 		       MHD_YES;
@@ -144,15 +169,15 @@ static enum method method_of(const char *name)
 {
 	if (strcmp(name, "GET") == 0)
 		return METHOD_GET;
+	if (strcmp(name, "OPTIONS") == 0)
+		return METHOD_OPTIONS;
 	return strcmp(name, "POST") == 0 ? METHOD_POST : (enum method)0;
 }
 
 static void refuse_method(struct exchange *exchange)
 {
-	unsigned methods = exchange->route->methods;
-	const char *allow = methods == (METHOD_GET | METHOD_POST) ? "GET, POST"
-	                    : methods == METHOD_GET               ? "GET"
-	                                                          : "POST";
+	char allow[ALLOW_BYTES];
+	route_allow(exchange->route, allow);
 	answer_problem(exchange, PROBLEM_METHOD_NOT_ALLOWED, NULL);
 	exchange_add_header(exchange, "Allow", allow);
 }
@@ -191,21 +216,54 @@ static void read_trace(struct exchange *exchange)
 		memcpy(exchange->ask.request.traceparent, trace, TRACE_LEN + 1);
 }
 
-/* Everything that can be refused before the body is there. Leaves exchange->status 0 when nothing is. */
-static void check_headers(struct exchange *exchange, const char *method, const struct body_announcement *body)
+/* Answers of a route that other origins' pages may ask carry the permission, whatever they say (WHATWG Fetch,
+ * section 3.2). */
+static void add_cors_headers(struct exchange *exchange)
+{
+	if (!exchange->route || !(exchange->route->flags & ROUTE_CORS))
+		return;
+	const char *allowed = cors_allowed(exchange->ingress->cors, exchange_header(exchange, "Origin"));
+	exchange_add_header(exchange, "Vary", "Origin");
+	if (allowed)
+		exchange_add_header(exchange, "Access-Control-Allow-Origin", allowed);
+}
+
+static void answer_preflight(struct exchange *exchange)
+{
+	answer_empty(exchange, 204);
+	exchange_add_header(exchange, "Access-Control-Allow-Methods", "POST");
+	exchange_add_header(exchange, "Access-Control-Allow-Headers", "content-type, prefer");
+	exchange_add_header(exchange, "Access-Control-Max-Age", "600");
+}
+
+static bool is_known_caller(struct exchange *exchange)
 {
 	const struct auth *auth = exchange->ingress->auth;
-	bool known = exchange->route != NULL;
-	if (!known)
+	return (exchange->route->flags & ROUTE_OPEN) ||
+	       auth_check(auth, exchange_header(exchange, auth_key_header(auth)),
+	                  exchange_header(exchange, "Authorization"), exchange->caller);
+}
+
+static bool is_taken(const struct exchange *exchange, enum method method)
+{
+	return method != METHOD_POST || (exchange->route->flags & ROUTE_ANY_TYPE) ||
+	       is_json(exchange_header(exchange, "Content-Type"));
+}
+
+/* Everything that can be answered before the body is there. Leaves exchange->status 0 when nothing is. */
+static void check_headers(struct exchange *exchange, enum method method, const struct body_announcement *body)
+{
+	if (!exchange->route)
 		answer_problem(exchange, PROBLEM_NOT_FOUND, NULL);
-	else if (!(exchange->route->methods & (unsigned)method_of(method)))
+	else if (!(exchange->route->methods & (unsigned)method))
 		refuse_method(exchange);
-	else if (!auth_check(auth, exchange_header(exchange, auth_key_header(auth)),
-	                     exchange_header(exchange, "Authorization"), exchange->caller))
+	else if (method == METHOD_OPTIONS)
+		answer_preflight(exchange);
+	else if (!is_known_caller(exchange))
 		answer_problem(exchange, PROBLEM_UNAUTHENTICATED, NULL);
 	else if (body->length > exchange->ingress->max_body_bytes)
 		answer_problem(exchange, PROBLEM_TOO_LARGE, NULL);
-	else if (method_of(method) == METHOD_POST && !is_json(exchange_header(exchange, "Content-Type")))
+	else if (!is_taken(exchange, method))
 		answer_problem(exchange, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
 }
 
@@ -217,15 +275,12 @@ static struct exchange *new_exchange(const struct http_server *server, struct MH
 		free(exchange);
 		return NULL;
 	}
-	exchange->ingress = server->ingress;
+	exchange_init(exchange, server->ingress, server->ingress->max_body_bytes);
 	exchange->connection = connection;
 	exchange->accepted_us = clock_mono_us();
 	exchange->accepted_ms = exchange->accepted_us / 1000;
-	buf_init(&exchange->body, server->ingress->max_body_bytes);
-	buf_init(&exchange->answer, ANSWER_MAX_BYTES);
-	exchange->tail = "";
 	if (route_fold_path(url, exchange->path))
-		exchange->route = route_find(exchange->path, &exchange->tail);
+		exchange->route = route_find(exchange->path, server->ingress->journeys != NULL, &exchange->tail);
 	exchange->dialect = exchange->route ? exchange->route->dialect : route_dialect(exchange->path);
 	return exchange;
 }
@@ -235,11 +290,12 @@ static enum MHD_Result on_headers(const struct http_server *server, struct excha
 {
 	struct body_announcement body;
 	const char *broken = header_check(exchange->connection, version, &body);
+	add_cors_headers(exchange);
 	if (broken) {
 		answer_problem(exchange, PROBLEM_MALFORMED_REQUEST, broken);
 		return queue_answer(server, exchange, true);
 	}
-	check_headers(exchange, method, &body);
+	check_headers(exchange, method_of(method), &body);
 	if (exchange->status && body.length > DISCARD_MAX_BYTES)
 		return queue_answer(server, exchange, true);
 	exchange->prefer_wait_s = read_prefer_wait(exchange_header(exchange, "Prefer"));
@@ -302,9 +358,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
 	if (!exchange)
 		return;
 	*req_cls = NULL;
-	ask_fini(&exchange->ask);
-	buf_fini_secret(&exchange->body);
-	buf_fini(&exchange->answer);
+	exchange_fini(exchange);
 	free(exchange);
 }
 

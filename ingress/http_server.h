@@ -1,7 +1,7 @@
 /* http_server: the public listener on libmicrohttpd: threads, limits, the life of an exchange. Knows no route's
  * meaning.
  *
- * Limits: body VERIFYD_MAX_BODY_BYTES; line and headers 16 KiB (431); idle time 60 s; connections by MAX_WAITERS. */
+ * Limits: body VERIFYD_MAX_BODY_BYTES; line and headers 32 KiB with the answer's (431); idle time 60 s; connections by MAX_WAITERS. */
 #ifndef VERIFYD_HTTP_SERVER_H
 #define VERIFYD_HTTP_SERVER_H
 

@@ -4,6 +4,7 @@
 #include "common/adapters/listen_address.h"
 #include "common/adapters/ops_server.h"
 #include "common/adapters/redis_url.h"
+#include "common/base/clock.h"
 #include "common/base/json_out.h"
 #include "common/base/log.h"
 #include "ingress/http_server.h"
@@ -70,10 +71,43 @@ static enum err_code open_keys(struct ingress *ingress, struct err *err)
 	return code;
 }
 
+/* What --check-config complains of, start complains of too. */
+static enum err_code open_journeys(const struct config *config, FILE *complaints, struct ingress *ingress,
+                                   int *ret_mistakes)
+{
+	const char *proxies = config_str(config, CONFIG_TRUSTED_PROXIES);
+	struct err err;
+	int mistakes = 0;
+	enum err_code code = journeys_new(config, clock_unix_ms(), complaints, &ingress->journeys, &mistakes);
+	if (code == ERR_OK && ingress->journeys) {
+		int wrong = 0;
+		code = cors_new(config_str(config, CONFIG_CORS_ORIGINS), ingress->journeys->b2c_base_url, complaints,
+		                &ingress->cors, &wrong);
+		mistakes += wrong;
+	}
+	enum err_code listed = proxies ? cidr_list_new(proxies, &ingress->proxies, &err) : ERR_OK;
+	if (listed != ERR_OK) {
+		fprintf(complaints, "VERIFYD_TRUSTED_PROXIES: %s\n", err.msg);
+		mistakes++;
+	}
+	*ret_mistakes = mistakes;
+	return code != ERR_OK ? code : listed;
+}
+
+static void close_journeys(struct ingress *ingress)
+{
+	cidr_list_free(ingress->proxies);
+	cors_free(ingress->cors);
+	journeys_free(ingress->journeys);
+}
+
 static enum err_code open_all(struct running *running, struct err *err)
 {
 	struct ingress *ingress = &running->ingress;
+	int mistakes = 0;
 	enum err_code code = open_keys(ingress, err);
+	if (code == ERR_OK && (code = open_journeys(ingress->config, stderr, ingress, &mistakes)) != ERR_OK)
+		code = err_set(err, code, "%d mistakes in the settings of journeys", mistakes);
 	const struct desk_options desk = {ingress->config, ingress->ring, ingress->metrics};
 	if (code == ERR_OK)
 		code = desk_new(&desk, &ingress->desk, err);
@@ -99,6 +133,7 @@ static void close_all(struct running *running)
 	http_server_stop(running->http);
 	desk_free(ingress->desk);
 	ops_server_stop(running->ops);
+	close_journeys(ingress);
 	auth_free(ingress->auth);
 	id_key_free(ingress->id_key);
 	seal_ring_free(ingress->ring);
@@ -168,10 +203,22 @@ static int check_keys(const struct config *config, FILE *complaints)
 	return mistakes;
 }
 
+static int check_journeys(const struct config *config, FILE *complaints)
+{
+	struct ingress ingress = {.config = config};
+	int mistakes = 0;
+	enum err_code code = open_journeys(config, complaints, &ingress, &mistakes);
+	if (code != ERR_OK && code != ERR_INVALID && ++mistakes)
+		fprintf(complaints, "VERIFYD_PUBLIC_URL: journeys: %s\n", err_text(code));
+	close_journeys(&ingress);
+	return mistakes;
+}
+
 int ingress_check(const struct config *config, bool open, FILE *complaints)
 {
 	struct auth *auth = NULL;
 	int mistakes = auth_new(config, open, complaints, &auth);
 	auth_free(auth);
-	return mistakes + check_listen(config, open, complaints) + check_keys(config, complaints);
+	return mistakes + check_listen(config, open, complaints) + check_keys(config, complaints) +
+	       check_journeys(config, complaints);
 }

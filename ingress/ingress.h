@@ -5,7 +5,9 @@
 #include "common/base/ids.h"
 #include "common/base/metrics.h"
 #include "ingress/auth.h"
+#include "ingress/cors.h"
 #include "ingress/desk.h"
+#include "ingress/journeys.h"
 
 /* What handlers may use; read-only while requests are served. */
 struct ingress {
@@ -15,6 +17,9 @@ struct ingress {
 	struct seal_ring *ring;
 	struct metrics *metrics;
 	struct desk *desk;
+	struct journeys *journeys; /* NULL: none are served */
+	struct cors *cors;         /* NULL with journeys */
+	struct cidr_list *proxies; /* whose X-Forwarded-For counts; NULL: nobody's */
 	int64_t sync_budget_ms, request_deadline_ms;
 	size_t max_body_bytes;
 };
@@ -23,7 +28,7 @@ struct ingress {
  * Returns: 0 after a drain; 1 when it could not start (logged). Blocks: until then. */
 int ingress_run(const struct config *config, bool open);
 
-/* Checks what only the whole tells: credentials, listener against --insecure-no-auth, keys. Returns: how many mistakes.
+/* Checks what only the whole tells: credentials, listener against --insecure-no-auth, keys, journeys. Returns: how many mistakes.
  */
 int ingress_check(const struct config *config, bool open, FILE *complaints);
 

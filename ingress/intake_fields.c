@@ -2,6 +2,7 @@
 #include "ingress/intake_fields.h"
 #include "common/base/clock.h"
 #include "common/base/utf8.h"
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,12 +20,15 @@ const char *draft_set(struct draft *draft, enum request_field field, const char 
 		return "it is given twice";
 	if (len == 0)
 		return NULL;
-	memcpy(draft->text[field], value, len + 1);
+	if (len + 1 > DRAFT_BYTES - draft->used)
+		return "all fields together are too long";
+	draft->text[field] = memcpy(draft->bytes + draft->used, value, len + 1);
+	draft->used += len + 1;
 	draft->given |= 1u << field;
 	return NULL;
 }
 
-static enum err_code person_from_draft(const struct draft *draft, struct person *ret_person)
+enum err_code draft_to_person(const struct draft *draft, struct ask *ask)
 {
 	size_t total = 1;
 	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++)
@@ -32,38 +36,47 @@ static enum err_code person_from_draft(const struct draft *draft, struct person 
 	char *at = malloc(total);
 	if (!at)
 		return ERR_NO_MEMORY;
-	*ret_person = (struct person){.memory = at, .memory_len = total};
+	ask->person = (struct person){.memory = at, .memory_len = total};
 	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++) {
 		if (!(draft->given & (1u << i)))
 			continue;
 		size_t bytes = strlen(draft->text[i]) + 1;
 		memcpy(at, draft->text[i], bytes);
-		ret_person->field[i] = at;
+		ask->person.field[i] = at;
 		at += bytes;
 	}
 	return ERR_OK;
 }
 
-/* The question: the caller's name and kind, then the fields that the kind's row names, given or not. */
+/* The fields that name a question or a pointer: the caller's name and kind, then those of the mask, given or not. */
+static size_t naming_fields(const struct draft *draft, const struct request *request, uint32_t mask,
+                            struct id_field fields[2 + REQUEST_FIELD_COUNT])
+{
+	const struct kind_info *kind = kind_info(draft->kind);
+	fields[0] = (struct id_field){request->caller, strlen(request->caller)};
+	fields[1] = (struct id_field){kind->name, strlen(kind->name)};
+	size_t count = 2;
+	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++)
+		if (mask & (1u << i))
+			fields[count++] =
+			        (struct id_field){draft->text[i], draft->text[i] ? strlen(draft->text[i]) : 0};
+	return count;
+}
+
 static enum err_code name_question(const struct draft *draft, const struct id_key *key, struct request *request)
 {
 	const struct kind_info *kind = kind_info(draft->kind);
-	struct id_field fields[2 + REQUEST_FIELD_COUNT] = {
-	        {request->caller, strlen(request->caller)},
-	        {kind->name, strlen(kind->name)},
-	};
-	size_t count = 2;
-	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++)
-		if (kind->question & (1u << i))
-			fields[count++] = (struct id_field){draft->text[i], strlen(draft->text[i])};
+	struct id_field fields[2 + REQUEST_FIELD_COUNT];
+	size_t count = naming_fields(draft, request, kind->join, fields);
 	enum err_code code = id_question(key, fields, count, request->question);
-	if (code == ERR_OK)
-		code = kind->join_s > 0 ? id_random(request->id) : id_of_question(key, fields, count, request->id);
-	return code;
+	if (code != ERR_OK || !kind_is_journey(draft->kind))
+		return code == ERR_OK ? id_random(request->id) : code;
+	count = naming_fields(draft, request, kind->question, fields);
+	return id_of_question(key, fields, count, request->id);
 }
 
-enum err_code draft_to_ask(const struct draft *draft, const struct id_key *key, const char *caller, struct ask *ask,
-                           const char **ret_missing)
+enum err_code draft_to_request(const struct draft *draft, const struct id_key *key, const char *caller, struct ask *ask,
+                               const char **ret_missing)
 {
 	const struct kind_info *kind = kind_info(draft->kind);
 	struct request *request = &ask->request;
@@ -74,16 +87,38 @@ enum err_code draft_to_ask(const struct draft *draft, const struct id_key *key, 
 			return ERR_NOT_FOUND;
 		}
 	}
-	ask->type = ASK_NEW;
+	ask->type = kind_is_journey(draft->kind) ? ASK_JOURNEY : ASK_NEW;
 	request->kind = draft->kind;
 	request->created_ms = clock_unix_ms();
 	request->deadline_ms = draft->deadline_ms ? request->created_ms + draft->deadline_ms : 0;
 	strncpy(request->caller, caller, sizeof request->caller - 1);
-	enum err_code code = name_question(draft, key, request);
-	return code == ERR_OK ? person_from_draft(draft, &ask->person) : code;
+	return name_question(draft, key, request);
+}
+
+enum err_code draft_to_ask(const struct draft *draft, const struct id_key *key, const char *caller, struct ask *ask,
+                           const char **ret_missing)
+{
+	enum err_code code = draft_to_request(draft, key, caller, ask, ret_missing);
+	return code == ERR_OK ? draft_to_person(draft, ask) : code;
 }
 
 void draft_wipe(struct draft *draft)
 {
 	explicit_bzero(draft, sizeof *draft);
+}
+
+enum err_code subject_question(const struct id_key *key, const char *caller, enum kind kind, const char *subject,
+                               char ret_question[QUESTION_BYTES])
+{
+	const char *name = kind_info(kind)->name;
+	const struct id_field fields[] = {{caller, strlen(caller)}, {name, strlen(name)}, {subject, strlen(subject)}};
+	return id_question(key, fields, sizeof fields / sizeof *fields, ret_question);
+}
+
+bool subject_is(const struct id_key *key, const struct verification *state, const char *subject)
+{
+	char question[QUESTION_BYTES];
+	return kind_is_journey(state->kind) &&
+	       subject_question(key, state->caller, state->kind, subject, question) == ERR_OK &&
+	       CRYPTO_memcmp(question, state->question, sizeof question) == 0;
 }

@@ -90,10 +90,11 @@ void waiters_remove(struct waiters *waiters, struct ask *ask)
 	waiters->count--;
 }
 
-struct ask *waiters_take(struct waiters *waiters, const char *id)
+struct ask *waiters_take(struct waiters *waiters, const char *id, bool (*fits)(const void *ctx, struct ask *ask),
+                         const void *ctx)
 {
 	struct ask *ask = *bucket_of(waiters, id);
-	while (ask && strcmp(ask->request.id, id) != 0)
+	while (ask && (strcmp(ask->request.id, id) != 0 || !fits(ctx, ask)))
 		ask = ask->id_next;
 	if (ask)
 		waiters_remove(waiters, ask);

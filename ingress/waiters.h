@@ -20,8 +20,10 @@ void waiters_free(struct waiters *waiters); /* must be empty; accepts NULL */
 void waiters_add(struct waiters *waiters, struct ask *ask, int64_t now_ms);
 void waiters_remove(struct waiters *waiters, struct ask *ask); /* harmless when it is not waiting */
 
-/* Takes every waiter of this id out, one at a time: call until NULL. */
-struct ask *waiters_take(struct waiters *waiters, const char *id);
+/* Takes the waiters of this id out that `fits` says yes to (it must not change the tables), one at a time: call until
+ * NULL. */
+struct ask *waiters_take(struct waiters *waiters, const char *id, bool (*fits)(const void *ctx, struct ask *ask),
+                         const void *ctx);
 
 /* Takes one whose time is up: call until NULL. */
 struct ask *waiters_take_due(struct waiters *waiters, int64_t now_ms);

@@ -96,15 +96,11 @@ static void end_item(struct item *item, bool done)
 
 /* ---- forwarding ---- */
 
-/* Topics that a record may be forwarded to: those of the kinds, and no others. */
+/* Topics that a record may be forwarded to: those of the operations, and no others. */
 static const char *known_target(const char *name, size_t len)
 {
-	for (unsigned i = 0; i < KIND_COUNT; i++) {
-		const char *topic = kind_info((enum kind)i)->topic;
-		if (strlen(topic) == len && memcmp(topic, name, len) == 0)
-			return topic;
-	}
-	return NULL;
+	enum operation operation = operation_by_topic(name, len);
+	return operation < OPERATION_COUNT ? operation_info(operation)->topic : NULL;
 }
 
 static void on_delivered(struct kafka_delivery *delivery, enum err_code result, int32_t partition, int64_t offset)

@@ -11,6 +11,7 @@ enum {
 	REVOKE_WAIT_MS = 3000,
 	SPAN_PER_PARTITION = 65536, /* records between the watermark and the newest one */
 	PREFETCH_KBYTES = 16384,
+	INSTANCE_BYTES = 192,
 };
 
 /* ---- a job's end ---- */
@@ -20,6 +21,8 @@ static void free_job(struct job *job)
 	struct engine *engine = job->engine;
 	job_wipe_call(job);
 	request_fini(&job->request);
+	verification_texts_fini(&job->texts);
+	buf_fini(&job->value);
 	list_remove(&job->node);
 	engine->jobs--;
 	metric_set(engine->metric.in_flight, (int64_t)engine->jobs);
@@ -55,7 +58,7 @@ void job_record_done(struct job *job)
 static void release_lease(struct job *job)
 {
 	if (job->leased)
-		redis_store_release(job->ports->store, job->request.id, job->engine->kind->op, job->token);
+		redis_store_release(job->ports->store, job->request.id, job->engine->lease, job->token);
 	job->leased = false;
 }
 
@@ -91,7 +94,7 @@ static void on_timer(uv_timer_t *timer)
 
 void job_wait(struct job *job, int64_t wait_ms, void (*then)(struct job *job))
 {
-	if (job->engine->stopping && !job_step_is_publish(then)) {
+	if (job->engine->stopping && !job->decided) {
 		job_hand_back(job);
 		return;
 	}
@@ -141,8 +144,10 @@ static struct job *new_job(struct engine *engine, struct kafka_record *record)
 	}
 	job->engine = engine;
 	job->ports = &engine->ports;
+	job->operation = engine->options.operation;
 	job->record = record;
 	job->delivery.delivered = on_delivered;
+	buf_init(&job->value, VERIFICATION_MAX_BYTES);
 	list_insert(&engine->all, &job->node);
 	engine->jobs++;
 	metric_add(engine->metric.taken, 1);
@@ -161,7 +166,7 @@ static void on_record(void *ctx, struct kafka_record *record)
 		return;
 	}
 	enum err_code code = job_read(job, &err);
-	if (code == ERR_OK && job->request.kind != engine->options.kind)
+	if (code == ERR_OK && job->request.kind != engine->operation->kind)
 		code = err_set(&err, ERR_CONFLICT, "its kind does not belong to this topic");
 	if (code != ERR_OK)
 		job_refuse_poison(job, &err);
@@ -172,8 +177,8 @@ static void on_record(void *ctx, struct kafka_record *record)
 static void on_assignment(void *ctx, size_t partitions)
 {
 	struct engine *engine = ctx;
-	if (engine->options.on_assignment)
-		engine->options.on_assignment(engine->options.ctx, partitions);
+	(void)partitions;
+	engine->joined = true;
 }
 
 /* ---- life ---- */
@@ -183,7 +188,7 @@ static struct metric *counter(const struct engine *engine, const char *name, con
 	char labels[160];
 	snprintf(labels, sizeof labels,
 	         outcome ? "vendor=\"%s\",op=\"%s\",outcome=\"%s\"" : "vendor=\"%s\",op=\"%s\"%s", engine->kind->vendor,
-	         engine->kind->op, outcome ? outcome : "");
+	         engine->operation->name, outcome ? outcome : "");
 	return metrics_counter(engine->ports.metrics, name, labels, help);
 }
 
@@ -191,7 +196,7 @@ static void make_metrics(struct engine *engine)
 {
 	static const char jobs[] = "verifyd_jobs", jobs_help[] = "jobs that ended, by outcome";
 	char labels[128];
-	snprintf(labels, sizeof labels, "vendor=\"%s\",op=\"%s\"", engine->kind->vendor, engine->kind->op);
+	snprintf(labels, sizeof labels, "vendor=\"%s\",op=\"%s\"", engine->kind->vendor, engine->operation->name);
 	engine->metric.in_flight =
 	        metrics_gauge(engine->ports.metrics, "verifyd_jobs_in_flight", labels, "jobs in hand");
 	engine->metric.latency = metrics_histogram(engine->ports.metrics, "verifyd_vendor_call_seconds", labels,
@@ -209,6 +214,25 @@ static void make_metrics(struct engine *engine)
 	engine->metric.poison = counter(engine, jobs, "poison", jobs_help);
 	engine->metric.duplicate = counter(engine, jobs, "duplicate", jobs_help);
 	engine->metric.adopted = counter(engine, jobs, "adopted", jobs_help);
+	engine->metric.stale = counter(engine, jobs, "stale", jobs_help);
+	engine->metric.orphaned = counter(engine, "verifyd_orphaned_references", NULL,
+	                                  "references that a vendor gave and that no state stands for");
+	engine->metric.unknown = counter(engine, "verifyd_unknown_vendor_statuses", NULL,
+	                                 "answers with a status that this version does not know");
+}
+
+static const struct flow *flow_of(enum flow_kind kind)
+{
+	static const struct flow *const flows[] = {
+	        [FLOW_ASK] = &flow_ask, [FLOW_INITIATE] = &flow_initiate, [FLOW_RETRIEVE] = &flow_retrieve};
+	return flows[kind];
+}
+
+/* A kind's operations are members of one group, and a static member's name is its own. */
+static void name_member(const struct engine *engine, char out[INSTANCE_BYTES])
+{
+	const char *instance = engine->options.instance_id;
+	snprintf(out, INSTANCE_BYTES, "%s.%s", instance ? instance : "", engine->operation->name);
 }
 
 enum err_code engine_new(const struct ports *ports, const struct engine_options *options, struct engine **ret_engine,
@@ -219,12 +243,17 @@ enum err_code engine_new(const struct ports *ports, const struct engine_options 
 		return err_set(err, ERR_NO_MEMORY, "engine");
 	engine->ports = *ports;
 	engine->options = *options;
-	engine->kind = kind_info(options->kind);
+	engine->operation = operation_info(options->operation);
+	engine->kind = kind_info(engine->operation->kind);
+	engine->flow = flow_of(engine->operation->flow);
+	engine->lease = operation_info(kind_first_operation(engine->operation->kind))->name;
 	list_init(&engine->all);
 	make_metrics(engine);
+	char member[INSTANCE_BYTES];
+	name_member(engine, member);
 	const struct kafka_consumer_options consumer = {
 	        .group = engine->kind->vendor,
-	        .topics = &engine->kind->topic,
+	        .topics = &engine->operation->topic,
 	        .topic_count = 1,
 	        .max_outstanding = options->max_in_flight,
 	        .max_span = SPAN_PER_PARTITION,
@@ -254,7 +283,7 @@ static void for_each_job(struct engine *engine, void (*fn)(struct job *job))
 
 static void hand_back_if_waiting(struct job *job)
 {
-	bool waits = !job->begun || (job->timer_runs && !job_step_is_publish(job->then));
+	bool waits = !job->begun || (job->timer_runs && !job->decided);
 	if (!job->abandoned && waits)
 		job_hand_back(job);
 }
@@ -284,6 +313,11 @@ bool engine_has_failed(const struct engine *engine)
 bool engine_is_up(const struct engine *engine)
 {
 	return kafka_consumer_is_up(engine->consumer);
+}
+
+bool engine_has_joined(const struct engine *engine)
+{
+	return engine->joined;
 }
 
 static void hand_back_if_left(struct job *job)

@@ -1,4 +1,4 @@
-/* engine: takes the requests of one kind through lease, vendor call, state and commit, thousands at a time, one at a
+/* engine: takes the requests of one operation through lease, vendor call, state and commit, thousands at a time, one at a
  * time per id. Every wait is an event of the loop; nothing blocks.
  *
  * The order that makes a crash at any point harmless: dead letter acked, result acked, offset done, then Redis. */
@@ -11,16 +11,13 @@
 struct engine;
 
 struct engine_options {
-	enum kind kind;
+	enum operation operation;
 	const struct vendor *vendor;
 	void *vendor_self; /* the vendor's; must outlive the engine */
 	size_t max_in_flight;
 	int max_attempts;
 	const char *instance_id;     /* NULL: dynamic membership */
 	struct projector *projector; /* told what already stands in Redis */
-	/* Consumer (re)assigned: the worker counts as started. */
-	void (*on_assignment)(void *ctx, size_t partitions);
-	void *ctx;
 };
 
 /* Starts consuming. Returns: ERR_OK; what kafka_consumer_new returns; ERR_NO_MEMORY. ports must outlive the engine. */
@@ -33,6 +30,7 @@ size_t engine_in_flight(const struct engine *engine);
 int64_t engine_lag(const struct engine *engine);
 bool engine_has_failed(const struct engine *engine); /* kafka_consumer_has_failed */
 bool engine_is_up(const struct engine *engine);
+bool engine_has_joined(const struct engine *engine); /* its group has given it partitions, or none, at least once */
 
 /* Drain 2: hands back what is left (its records come again elsewhere) and leaves the group. Deliveries on their way are
  * reported by kafka_producer_close, which must come between this and engine_free. */

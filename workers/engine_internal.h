@@ -10,22 +10,55 @@ struct engine {
 	struct ports ports;
 	struct engine_options options;
 	const struct kind_info *kind;
+	const struct operation_info *operation;
+	const struct flow *flow;
+	const char *lease; /* name of the lease: the kind's first operation */
 	struct kafka_consumer *consumer;
 	struct job_table table;
 	struct list all; /* of struct job: all that exist */
 	size_t jobs;
-	bool stopping;
+	bool stopping, joined;
 	struct log_limit failure_limit;
 	struct {
 		struct metric *in_flight, *taken, *bought, *completed, *expired, *dead, *poison, *duplicate, *adopted,
-		        *retried, *hopped, *without_lease, *latency;
+		        *retried, *hopped, *without_lease, *latency, *orphaned, *unknown, *stale;
 	} metric;
 };
+
+/* What an operation's flow does at the points where flows differ. */
+struct flow {
+	bool needs_cache; /* waits while Redis is away or being filled again; else goes on without it */
+	bool opens;       /* an operation that a question begins with: a request without a state is a new one */
+	enum state keeps; /* the state that its kept answer has when it is worth finishing, besides dead */
+	void (*begin)(struct job *job); /* lease and state are there */
+	void (*answered)(struct job *job, struct vendor_answer *answer); /* the vendor said what happened */
+	/* A call failed. Before the retry policy; may decide the job's fate itself: returns true when it did. May be NULL. */
+	bool (*failed)(struct job *job, enum failure failure, bool bytes_sent);
+	/* The retry policy has no further try. May be NULL: it dies. Returns true when it decided otherwise. */
+	bool (*exhausted)(struct job *job, enum failure failure);
+};
+extern const struct flow flow_ask, flow_initiate, flow_retrieve;
 
 /* engine_steps.c */
 void job_begin(struct job *job);                                /* the first of its id: go */
 void job_refuse_poison(struct job *job, const struct err *err); /* to `dead`, as it is */
-bool job_step_is_publish(void (*step)(struct job *job)); /* a result that is known is written even while draining */
+void job_take_lease(struct job *job);
+int64_t job_lease_ms(const struct job *job); /* how long a lease lasts: longer than any call */
+void job_call_vendor(struct job *job); /* builds the call of job->step and sends it */
+/* Moves the state and sets its effects going; when the event has no place the job is finished. */
+void job_apply(struct job *job, struct event event);
+/* Moves the state and nothing else. Returns: false when the event has no place. */
+bool job_step(struct job *job, struct event event) WARN_UNUSED;
+/* Lets the lease be taken again after wait_ms, here or, when that is long, by way of a delay topic. What has moved is saved before. */
+void job_retry_later(struct job *job, int64_t wait_ms);
+void job_die(struct job *job, enum reason reason, const char *detail); /* no call was made, and none can be made */
+bool job_deadline_passed(const struct job *job);
+void job_no_use(struct job *job); /* finishes a record that is done already, or stale */
+
+/* engine_result.c */
+void job_do_effects(struct job *job); /* of the last step; then the job's record is done */
+void job_keep_answer(struct job *job); /* beside the lease, until the result is durable */
+void job_show(struct job *job);        /* job->value to Redis, keeping the lease; best effort */
 
 /* engine.c */
 void job_end(struct job *job);       /* everything about it is done; starts the next of its id */

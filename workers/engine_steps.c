@@ -1,6 +1,7 @@
 /* engine_steps: a job's way, one function per step; each step ends the job or waits for exactly one event.
  *
- * lease and state -> vendor call -> answer or retry -> dead letter -> result -> offset -> Redis */
+ * lease and state -> the flow's beginning -> vendor call -> answer or retry -> dead letter, ladder, result -> offset ->
+ * Redis. What differs between operations is in engine_ask.c, engine_initiate.c and engine_retrieve.c. */
 #include "common/base/clock.h"
 #include "workers/engine_internal.h"
 #include <string.h>
@@ -11,16 +12,7 @@ enum {
 	WARN_INTERVAL_MS = 1000,
 };
 
-static void take_lease(struct job *job);
-static void publish(struct job *job);
-
-/* ---- dead letters and hops ---- */
-
-static void send_dead_letter(struct job *job)
-{
-	bool poison = job->request.kind == KIND_COUNT;
-	job_await_ack(job, job_send_dead_letter(job, NULL), poison ? job_finish : publish, send_dead_letter);
-}
+/* ---- hops ---- */
 
 static void send_hop(struct job *job)
 {
@@ -34,6 +26,33 @@ static void hop(struct job *job, int64_t wait_ms)
 	send_hop(job);
 }
 
+static void wait_and_retry(struct job *job)
+{
+	job->unsaved = false;
+	if (job->hop_wait_ms >= RETRY_IN_MEMORY_MS) {
+		hop(job, job->hop_wait_ms);
+		return;
+	}
+	metric_add(job->engine->metric.retried, 1);
+	job_wait(job, job->hop_wait_ms, job_take_lease);
+}
+
+/* What has moved so far must be known to who tries again, be it this worker or another. */
+static void save_and_retry(struct job *job)
+{
+	job_show(job);
+	job_await_ack(job, job_send_result(job, NULL), wait_and_retry, save_and_retry);
+}
+
+void job_retry_later(struct job *job, int64_t wait_ms)
+{
+	job->hop_wait_ms = wait_ms;
+	if (job->unsaved && job_encode(job) == ERR_OK)
+		save_and_retry(job);
+	else
+		wait_and_retry(job);
+}
+
 void job_refuse_poison(struct job *job, const struct err *err)
 {
 	job->reason = REASON_POISON;
@@ -42,70 +61,24 @@ void job_refuse_poison(struct job *job, const struct err *err)
 	metric_add(job->engine->metric.poison, 1);
 	log_warn("poison_record", LOG_STR("topic", job->record->topic), LOG_INT("partition", job->record->partition),
 	         LOG_INT("offset", job->record->offset), LOG_STR("why", err->msg));
-	send_dead_letter(job);
+	job->effects = EFFECT_DEAD_LETTER;
+	job_do_effects(job);
 }
 
-/* ---- the result ---- */
-
-static void on_settled(void *ctx, enum err_code code, bool written)
-{
-	struct job *job = ctx;
-	(void)written;
-	job->held = false;
-	if (code == ERR_OK)
-		projector_note_settled(job->engine->options.projector, job->acked_partition, job->acked_offset);
-	job_end(job);
-}
-
-static void settle(struct job *job)
-{
-	const char *drop = job->effects & EFFECT_DROP_POINTER ? job->request.question : NULL;
-	const char *token = job->leased ? job->token : NULL;
-	struct buf value;
-	job_record_done(job);
-	buf_init(&value, VERIFICATION_MAX_BYTES);
-	enum err_code code = verification_encode(&job->state, &value);
-	job->held = true;
-	if (code == ERR_OK)
-		code = redis_store_put(job->ports->store, &job->state, value.data, value.len, job->engine->kind->op,
-		                       token, drop, on_settled, job);
-	buf_fini(&value);
-	if (code == ERR_OK)
-		return;
-	job->held = false;
-	job_end(job); /* Redis is away: the projector writes it when it is back */
-}
-
-static void publish(struct job *job)
-{
-	job_await_ack(job, job_send_result(job, NULL), settle, publish);
-}
+/* ---- moving the state ---- */
 
 static void count_outcome(const struct engine *engine, enum event_type type)
 {
 	struct metric *const by_type[EVENT_COUNT] = {
-	        [EVENT_SCORED] = engine->metric.completed,
-	        [EVENT_NO_SCORE] = engine->metric.completed,
-	        [EVENT_EXPIRED] = engine->metric.expired,
-	        [EVENT_DIED] = engine->metric.dead,
+	        [EVENT_SCORED] = engine->metric.completed,    [EVENT_NO_SCORE] = engine->metric.completed,
+	        [EVENT_INITIATED] = engine->metric.completed, [EVENT_JUDGED] = engine->metric.completed,
+	        [EVENT_EXPIRED] = engine->metric.expired,     [EVENT_DIED] = engine->metric.dead,
 	};
 	if (by_type[type])
 		metric_add(by_type[type], 1);
 }
 
-/* What the vendor said is paid for: should this worker die before the result is acked, the next one finds it. */
-static void keep_answer(struct job *job)
-{
-	struct buf value;
-	buf_init(&value, VERIFICATION_MAX_BYTES);
-	if (job->leased && verification_encode(&job->state, &value) == ERR_OK)
-		redis_store_keep_answer(job->ports->store, job->request.id, job->engine->kind->op, job->token,
-		                        value.data, value.len);
-	buf_fini(&value);
-}
-
-/* Moves the state and sets its effects going. */
-static void apply(struct job *job, struct event event)
+bool job_step(struct job *job, struct event event)
 {
 	event.at_ms = clock_unix_ms();
 	event.attempts = job->request.attempts;
@@ -113,17 +86,37 @@ static void apply(struct job *job, struct event event)
 	event.taken_ms = job->taken_ms;
 	event.asked_ms = job->asked_ms;
 	event.answered_ms = job->answered_ms;
-	if (!verification_step(&job->state, &event, &job->state, &job->effects)) {
+	if (!verification_step(&job->state, &event, &job->state, &job->effects))
+		return false;
+	job->unsaved = true;
+	job->sent_effects = 0;
+	return true;
+}
+
+void job_apply(struct job *job, struct event event)
+{
+	if (!job_step(job, event)) {
 		job_finish(job);
 		return;
 	}
+	job->decided = true;
 	count_outcome(job->engine, event.type);
-	if (event.answered_ms && event.type != EVENT_EXPIRED)
-		keep_answer(job);
-	if (job->effects & EFFECT_DEAD_LETTER)
-		send_dead_letter(job);
-	else
-		publish(job);
+	if (job_encode(job) != ERR_OK) { /* out of memory: the record comes again */
+		log_error("state_not_encoded", LOG_STR("id", job->request.id));
+		job_hand_back(job);
+		return;
+	}
+	bool is_answer = event.type == EVENT_SCORED || event.type == EVENT_NO_SCORE || event.type == EVENT_INITIATED ||
+	                 event.type == EVENT_JUDGED || event.type == EVENT_DIED;
+	if (job->answered_ms && is_answer)
+		job_keep_answer(job);
+	job_do_effects(job);
+}
+
+void job_no_use(struct job *job)
+{
+	metric_add(job->engine->metric.duplicate, 1);
+	job_finish(job);
 }
 
 /* ---- after a failed call ---- */
@@ -137,13 +130,14 @@ static void log_failure(struct job *job, enum retry_verdict verdict)
 	    !log_limit_pass(&engine->failure_limit, clock_mono_ms(), WARN_INTERVAL_MS, &dropped))
 		return;
 	log_warn("vendor_call_failed", LOG_STR("id", job->request.id), LOG_STR("vendor", engine->kind->vendor),
-	         LOG_STR("op", engine->kind->op), LOG_STR("reason", reason_name(job->reason)),
+	         LOG_STR("op", engine->operation->name), LOG_STR("reason", reason_name(job->reason)),
 	         LOG_STR("detail", job->detail), LOG_INT("attempts", job->request.attempts),
 	         LOG_STR("next", verdicts[verdict]), LOG_INT("others_not_logged", dropped));
 }
 
-static void retry_or_end(struct job *job, enum failure failure, int64_t retry_after_ms)
+static void retry_or_end(struct job *job, enum failure failure, int64_t retry_after_ms, bool bytes_sent)
 {
+	const struct flow *flow = job->engine->flow;
 	const struct retry_input input = {
 	        .failure = failure,
 	        .attempts = job->request.attempts,
@@ -156,52 +150,71 @@ static void retry_or_end(struct job *job, enum failure failure, int64_t retry_af
 	const struct retry_decision decision = retry_decide(&input);
 	job->request.attempts = decision.attempts;
 	job->reason = failure_reason(failure);
+	job->step = 0;
 	if (!job->request.first_failure_ms)
 		job->request.first_failure_ms = input.now_ms;
 	log_failure(job, decision.verdict);
+	if (flow->failed && flow->failed(job, failure, bytes_sent))
+		return;
 	if (decision.verdict == RETRY_DEAD) {
-		apply(job, (struct event){.type = EVENT_DIED, .reason = job->reason});
+		if (!flow->exhausted || !flow->exhausted(job, failure))
+			job_apply(job, (struct event){.type = EVENT_DIED, .reason = job->reason});
 	} else if (decision.verdict == RETRY_EXPIRED) {
-		apply(job, (struct event){.type = EVENT_EXPIRED, .reason = REASON_EXPIRED});
-	} else if (decision.wait_ms >= RETRY_IN_MEMORY_MS) {
-		hop(job, decision.wait_ms);
+		job_apply(job, (struct event){.type = EVENT_EXPIRED, .reason = REASON_EXPIRED});
 	} else {
-		metric_add(job->engine->metric.retried, 1);
-		job_wait(job, decision.wait_ms, take_lease);
+		job_retry_later(job, decision.wait_ms);
 	}
 }
 
 /* ---- the vendor call ---- */
 
+static struct vendor_job describe(const struct job *job)
+{
+	return (struct vendor_job){
+	        .operation = job->operation,
+	        .request = &job->request,
+	        .person = &job->person,
+	        .state = &job->state,
+	        .step = job->step,
+	        .now_ms = clock_unix_ms(),
+	};
+}
+
 static void on_answer(void *ctx, const struct http_result *result)
 {
 	struct job *job = ctx;
 	struct engine *engine = job->engine;
-	struct vendor_answer answer = {.failed = true, .failure = result->failure};
+	struct vendor_answer answer;
+	vendor_answer_init(&answer);
+	answer.failure = result->failure;
 	job->call = NULL;
 	job->answered_ms = clock_unix_ms();
 	job->detail = result->detail;
 	metric_observe_us(engine->metric.latency, clock_mono_us() - job->started_us);
 	if (result->ok) {
+		const struct vendor_job vendor_job = describe(job);
 		job->detail = NULL;
-		engine->options.vendor->read(engine->options.vendor_self, &job->request, &job->person,
-		                             &result->response, &answer);
+		engine->options.vendor->read(engine->options.vendor_self, &vendor_job, &result->response, &answer);
 	}
 	job_wipe_call(job);
-	if (answer.failed)
-		retry_or_end(job, answer.failure, answer.retry_after_ms);
-	else
-		apply(job, answer.event);
+	if (answer.failed) {
+		retry_or_end(job, answer.failure, answer.retry_after_ms, result->ok || result->bytes_sent);
+	} else if (answer.next_step > 0) {
+		job->step = answer.next_step;
+		job_call_vendor(job);
+	} else {
+		engine->flow->answered(job, &answer);
+	}
+	vendor_answer_fini(&answer);
 }
 
-/* No call was made, and none can ever be made for this job. */
-static void die_unsent(struct job *job, enum reason reason, enum err_code code)
+void job_die(struct job *job, enum reason reason, const char *detail)
 {
 	job->reason = reason;
-	job->detail = err_text(code);
+	job->detail = detail;
 	job_wipe_call(job);
 	log_failure(job, RETRY_DEAD);
-	apply(job, (struct event){.type = EVENT_DIED, .reason = reason});
+	job_apply(job, (struct event){.type = EVENT_DIED, .reason = reason});
 }
 
 /* Opens the sealed part and builds the call. Returns: true; false after it decided the job's fate. */
@@ -212,16 +225,17 @@ static bool build_call(struct job *job)
 	job->built = true;
 	enum err_code code = request_open(&job->request, job->ports->ring, &job->person, NULL);
 	if (code != ERR_OK) {
-		die_unsent(job, REASON_UNREADABLE_SEAL, code);
+		job_die(job, REASON_UNREADABLE_SEAL, err_text(code));
 		return false;
 	}
-	code = options->vendor->build(options->vendor_self, &job->request, &job->person, &job->http, NULL);
+	const struct vendor_job vendor_job = describe(job);
+	code = options->vendor->build(options->vendor_self, &vendor_job, &job->http, NULL);
 	if (code != ERR_OK)
-		die_unsent(job, REASON_REFUSED, code);
+		job_die(job, REASON_REFUSED, err_text(code));
 	return code == ERR_OK;
 }
 
-static void call_vendor(struct job *job)
+void job_call_vendor(struct job *job)
 {
 	struct err err;
 	if (!build_call(job))
@@ -231,60 +245,54 @@ static void call_vendor(struct job *job)
 	if (http_curl_start(job->ports->http, &job->http, on_answer, job, &job->call, &err) != ERR_OK) {
 		job->detail = err_text(err.code);
 		job_wipe_call(job);
-		retry_or_end(job, FAILURE_CONNECT, 0);
+		retry_or_end(job, FAILURE_CONNECT, 0, false);
 		return;
 	}
 	metric_add(job->engine->metric.bought, 1);
 }
 
-bool job_step_is_publish(void (*step)(struct job *job))
-{
-	return step == publish;
-}
-
 /* ---- lease and state ---- */
 
-static bool deadline_passed(const struct request *request)
+bool job_deadline_passed(const struct job *job)
 {
-	return request->deadline_ms != 0 && clock_unix_ms() >= request->deadline_ms;
+	return job->request.deadline_ms != 0 && clock_unix_ms() >= job->request.deadline_ms;
 }
 
-/* An operator's replay of a dead job starts it afresh; the same replay delivered twice does nothing. */
-static bool revive(struct job *job)
+/* The state in Redis. Returns: false when there is none that can be read. */
+static bool decode_state(struct job *job, const char *value, size_t len)
 {
-	const struct event event = {.type = EVENT_REVIVED, .at_ms = clock_unix_ms(), .replays = job->request.replays};
-	if (!verification_step(&job->state, &event, &job->state, &job->effects))
+	struct err err;
+	struct verification_texts texts = {NULL, NULL};
+	if (!value)
 		return false;
-	struct buf value;
-	buf_init(&value, VERIFICATION_MAX_BYTES);
-	enum err_code code = verification_encode(&job->state, &value);
-	if (code == ERR_OK)
-		code = redis_store_put(job->ports->store, &job->state, value.data, value.len, job->engine->kind->op,
-		                       NULL, NULL, NULL, NULL);
-	if (code != ERR_OK) /* only shown late: the state that counts is written when the job ends */
-		log_debug("revival_not_shown", LOG_STR("id", job->request.id));
-	buf_fini(&value);
+	if (verification_decode(value, len, &job->state, &texts, &err) != ERR_OK) {
+		log_error("state_unreadable", LOG_STR("id", job->request.id), LOG_STR("why", err.msg));
+		return false;
+	}
+	verification_texts_fini(&job->texts);
+	job->texts = texts;
 	return true;
 }
 
-static void with_state(struct job *job)
+/* What is known: the state in Redis, what a retrieval's record brought along, or, of a new question, that it is queued.
+ * Returns: false when nothing is known. */
+static bool read_state(struct job *job, const char *value, size_t len)
 {
-	if (state_is_final(job->state.state) && !revive(job)) {
-		metric_add(job->engine->metric.duplicate, 1);
-		job_finish(job);
-	} else if (deadline_passed(&job->request)) {
-		apply(job, (struct event){.type = EVENT_EXPIRED, .reason = REASON_EXPIRED});
-	} else {
-		call_vendor(job);
+	struct verification brought;
+	bool known = decode_state(job, value, len);
+	if (job->engine->flow->opens && !known) {
+		verification_queued(&job->request, &job->state);
+		known = true;
+	} else if (!job->engine->flow->opens &&
+	           retrieval_decode_state(job->record->value, job->record->value_len, &brought, NULL) == ERR_OK) {
+		memcpy(job->brought, brought.reference, sizeof job->brought);
+		bool newer = !known || verification_compare(&brought, &job->state) > 0;
+		job->state = newer ? brought : job->state;
+		known = true;
 	}
-}
-
-static void read_state(struct job *job, const char *value, size_t len)
-{
-	struct err err;
-	verification_queued(&job->request, &job->state);
-	if (value && verification_decode(value, len, &job->state, &err) != ERR_OK)
-		log_error("state_unreadable", LOG_STR("id", job->request.id), LOG_STR("why", err.msg));
+	if (kind_is_journey(job->request.kind) && !job->texts.sealed)
+		job->texts.sealed = strndup(job->request.sealed, job->request.sealed_len);
+	return known;
 }
 
 /* Another worker got the answer and died, or is about to write it: finish its work under its token, without a call. */
@@ -293,13 +301,44 @@ static void adopt_answer(struct job *job, const char *token)
 	metric_add(job->engine->metric.adopted, 1);
 	memcpy(job->token, token, TOKEN_BYTES);
 	job->leased = true;
+	job->decided = true;
+	job->sent_effects = 0;
 	job->reason = job->state.reason;
 	job->request.attempts = job->state.attempts;
+	job->orphans = job->state.state == STATE_AWAITING_USER;
 	job->effects = EFFECT_PUBLISH;
 	if (job->state.state == STATE_DEAD)
-		send_dead_letter(job);
+		job->effects |= EFFECT_DEAD_LETTER;
+	if (job->state.state == STATE_AWAITING_USER)
+		job->effects |= EFFECT_WATCH;
+	if (job_encode(job) == ERR_OK)
+		job_do_effects(job);
 	else
-		publish(job);
+		job_hand_back(job);
+}
+
+/* A kept death is older than a replay of it: to adopt it would swallow the replay, so that one waits. */
+static bool can_adopt(const struct job *job)
+{
+	if (job->state.state == STATE_DEAD)
+		return job->request.replays <= job->state.replays;
+	return job->state.state == job->engine->flow->keeps;
+}
+
+/* A watchdog judges a person by what it does not see: it must see all that is known. */
+static bool needs_cache(const struct job *job)
+{
+	return job->engine->flow->needs_cache || job->request.cause == CAUSE_WATCHDOG;
+}
+
+static void without_cache(struct job *job)
+{
+	if (needs_cache(job) || !read_state(job, NULL, 0)) {
+		job_wait(job, LEASE_POLL_MS, job_take_lease);
+		return;
+	}
+	metric_add(job->engine->metric.without_lease, 1);
+	job->engine->flow->begin(job);
 }
 
 static void on_lease(void *ctx, enum err_code code, enum lease lease, const char *token, const char *value, size_t len)
@@ -311,30 +350,33 @@ static void on_lease(void *ctx, enum err_code code, enum lease lease, const char
 		return;
 	}
 	job->leased = code == ERR_OK && lease == LEASE_GRANTED;
-	read_state(job, code == ERR_OK ? value : NULL, len);
-	bool is_final = state_is_final(job->state.state);
-	/* a kept death is older than this replay of it: to adopt it would swallow the replay, so that one waits */
-	bool is_replay = job->state.state == STATE_DEAD && job->request.replays > job->state.replays;
-	if (code != ERR_OK) { /* Redis is away: a score goes on, and may be bought twice */
-		metric_add(job->engine->metric.without_lease, 1);
-		with_state(job);
-	} else if (lease == LEASE_ANSWERED && is_final && !is_replay) {
+	if (code != ERR_OK) {
+		without_cache(job);
+	} else if (lease != LEASE_REBUILDING && !read_state(job, value, len)) {
+		job_no_use(job); /* a retrieval of something that nobody knows: erased, or of another age */
+	} else if (lease == LEASE_ANSWERED && can_adopt(job)) {
 		adopt_answer(job, token);
-	} else if (lease != LEASE_GRANTED && state_rank(job->state.state) == 0) {
-		job_wait(job, LEASE_POLL_MS, take_lease); /* another worker is at it, or died and its lease runs out */
+	} else if (lease == LEASE_REBUILDING || (lease != LEASE_GRANTED && state_rank(job->state.state) == 0)) {
+		/* the cache is being filled; another worker is at it, or died and its lease runs out */
+		job_wait(job, LEASE_POLL_MS, job_take_lease);
 	} else {
-		with_state(job);
+		job->engine->flow->begin(job);
 	}
 }
 
-static void take_lease(struct job *job)
+int64_t job_lease_ms(const struct job *job)
+{
+	const struct engine_options *options = &job->engine->options;
+	return options->vendor->timeout_ms(options->vendor_self, job->operation) + LEASE_MARGIN_MS;
+}
+
+void job_take_lease(struct job *job)
 {
 	struct engine *engine = job->engine;
-	int64_t ttl_ms =
-	        engine->options.vendor->timeout_ms(engine->options.vendor_self, engine->options.kind) + LEASE_MARGIN_MS;
+	job->leased_ms = clock_mono_ms();
 	job->held = true; /* the store holds a pointer to the job until it answers */
-	enum err_code code = redis_store_lease(job->ports->store, job->request.id, engine->kind->op, job->token, ttl_ms,
-	                                       on_lease, job);
+	enum err_code code = redis_store_lease(job->ports->store, job->request.id, engine->lease, job->token,
+	                                       job_lease_ms(job), needs_cache(job), on_lease, job);
 	if (code != ERR_OK)
 		on_lease(job, ERR_UNAVAILABLE, LEASE_ANOTHERS, "", NULL, 0);
 }
@@ -347,7 +389,7 @@ void job_begin(struct job *job)
 	if (job->not_before_ms - now >= RETRY_IN_MEMORY_MS)
 		hop(job, job->not_before_ms - now);
 	else if (job->not_before_ms > now)
-		job_wait(job, job->not_before_ms - now, take_lease);
+		job_wait(job, job->not_before_ms - now, job_take_lease);
 	else
-		take_lease(job);
+		job_take_lease(job);
 }

@@ -15,12 +15,14 @@ static void add_if(struct headers *headers, const char *name, int64_t value)
 }
 
 /* What a request carries wherever it goes. */
-static void add_common(struct headers *headers, const struct request *request)
+static void add_common(struct headers *headers, enum operation operation, const struct request *request)
 {
 	headers_number(headers, HEADER_SCHEMA, REQUEST_SCHEMA);
-	headers_text(headers, HEADER_OP, request->kind < KIND_COUNT ? kind_info(request->kind)->op : NULL);
+	headers_text(headers, HEADER_OP, operation < OPERATION_COUNT ? operation_info(operation)->name : NULL);
 	add_if(headers, HEADER_DEADLINE, request->deadline_ms);
 	headers_text(headers, HEADER_TRACEPARENT, request->traceparent);
+	headers_text(headers, HEADER_CAUSE, cause_name(request->cause));
+	add_if(headers, HEADER_POLL, request->poll);
 }
 
 static enum err_code read_not_before(struct job *job)
@@ -36,6 +38,7 @@ enum err_code job_read(struct job *job, struct err *err)
 	enum err_code code = request_decode(record->value, record->value_len, &job->request, err);
 	if (code != ERR_OK) {
 		job->request.kind = KIND_COUNT;
+		job->operation = OPERATION_COUNT;
 		return code;
 	}
 	const char *name, *value;
@@ -75,12 +78,12 @@ enum err_code job_send_hop(struct job *job, struct err *err)
 {
 	const struct request *request = &job->request;
 	struct headers headers = {.count = 0};
-	add_common(&headers, request);
+	add_common(&headers, job->operation, request);
 	headers_number(&headers, HEADER_ATTEMPT, request->attempts);
 	add_if(&headers, HEADER_REPLAYS, request->replays);
 	add_if(&headers, HEADER_FIRST_FAILURE, request->first_failure_ms);
 	headers_number(&headers, HEADER_NOT_BEFORE, clock_unix_ms() + job->hop_wait_ms);
-	headers_text(&headers, HEADER_TARGET, kind_info(request->kind)->topic);
+	headers_text(&headers, HEADER_TARGET, operation_info(job->operation)->topic);
 	return send_request(job, delay_tier_for(job->hop_wait_ms)->topic, request->id, &headers, err);
 }
 
@@ -102,16 +105,22 @@ enum err_code job_send_dead_letter(struct job *job, struct err *err)
 	struct headers headers = {.count = 0};
 	bool poison = job->request.kind == KIND_COUNT;
 	const struct failure_note note = {
-	        .class = poison ? "poison" : kind_info(job->request.kind)->topic,
+	        .class = poison ? "poison" : operation_info(job->operation)->topic,
 	        .reason = job->reason,
 	        .message = job->detail,
 	        .attempts = job->request.attempts,
 	        .replays = job->request.replays,
 	        .first_ms = job->request.first_failure_ms,
 	};
-	add_common(&headers, &job->request);
+	add_common(&headers, job->operation, &job->request);
 	headers_failure(&headers, &note);
 	return send_request(job, "dead", dead_letter_key(job, key), &headers, err);
+}
+
+enum err_code job_encode(struct job *job)
+{
+	buf_clear(&job->value);
+	return verification_encode(&job->state, &job->texts, &job->value);
 }
 
 enum err_code job_send_result(struct job *job, struct err *err)
@@ -123,12 +132,38 @@ enum err_code job_send_result(struct job *job, struct err *err)
 	struct headers headers = {.count = 0};
 	headers_number(&headers, HEADER_SCHEMA, VERIFICATION_SCHEMA);
 	headers_text(&headers, HEADER_TRACEPARENT, job->request.traceparent);
-	struct buf value;
-	buf_init(&value, VERIFICATION_MAX_BYTES);
-	enum err_code code = verification_encode(&job->state, &value);
 	const struct kafka_message message = {
 	        .topic = "results",
 	        .key = key,
+	        .value = job->value.data,
+	        .value_len = job->value.len,
+	        .headers = headers.list,
+	        .header_count = headers.count,
+	        .delivery = &job->delivery,
+	};
+	return kafka_producer_send(job->ports->producer, &message, err);
+}
+
+enum err_code job_send_retrieval(struct job *job, enum cause cause, int64_t wait_ms, struct err *err)
+{
+	const struct operation_info *retrieve = operation_info(kind_operation(job->state.kind, FLOW_RETRIEVE));
+	bool delayed = wait_ms >= RETRY_IN_MEMORY_MS; /* a shorter wait is spent in the memory of who takes it */
+	struct headers headers = {.count = 0};
+	struct buf value;
+	headers_number(&headers, HEADER_SCHEMA, REQUEST_SCHEMA);
+	headers_text(&headers, HEADER_OP, retrieve->name);
+	headers_text(&headers, HEADER_TRACEPARENT, job->request.traceparent);
+	headers_text(&headers, HEADER_CAUSE, cause_name(cause));
+	if (cause == CAUSE_POLL)
+		headers_number(&headers, HEADER_POLL, job->state.poll);
+	headers_number(&headers, HEADER_ATTEMPT, 0);
+	headers_number(&headers, HEADER_NOT_BEFORE, clock_unix_ms() + wait_ms);
+	headers_text(&headers, HEADER_TARGET, delayed ? retrieve->topic : NULL);
+	buf_init(&value, REQUEST_MAX_BYTES);
+	enum err_code code = retrieval_encode(&job->state, &job->texts, &value);
+	const struct kafka_message message = {
+	        .topic = delayed ? delay_tier_for(wait_ms)->topic : retrieve->topic,
+	        .key = job->request.id,
 	        .value = value.data,
 	        .value_len = value.len,
 	        .headers = headers.list,

@@ -13,11 +13,25 @@ struct job {
 	const struct ports *ports;
 	struct kafka_record *record; /* NULL once it was done or dropped */
 	struct request request;
+	enum operation operation; /* OPERATION_COUNT for poison */
 	struct verification state; /* what is known; after a step: what is to be published */
-	unsigned effects;
+	struct verification_texts texts; /* of the state */
+	struct buf value;          /* the state encoded, once per step */
+	unsigned effects;          /* of the last step */
+	unsigned sent_effects;     /* those of them that are under way or done */
+	bool decided; /* there is an outcome to write down, also while draining */
+	bool unsaved; /* the state has moved since it was last published */
+	bool called;  /* a call of this job has ended: what it counted is known */
+	int64_t counted_rev; /* an initiate: the revision under which it counted its send; 0: none */
+	char brought[REFERENCE_BYTES]; /* a retrieval: the vendor's reference that its record names */
+	bool climbs;  /* a retrieval: what it finds pending takes the ladder's next rung */
+	bool orphans; /* a reference was won: should the state not stand, it is orphaned */
+	char over[ID_BYTES]; /* the person's last journey, known to have ended; "" */
 	char token[TOKEN_BYTES]; /* names this try at the lease, and the key of a completed result */
 	bool leased;
+	int64_t leased_ms; /* monotonic: when the lease was asked for */
 
+	int step; /* of the vendor: an operation may take several calls */
 	/* the call: only between build and read */
 	struct person person;
 	struct http_request http;
@@ -60,7 +74,13 @@ enum err_code job_send_hop(struct job *job, struct err *err) WARN_UNUSED;
 /* Sends the request (or, for poison, the record's bytes as they are) to `dead`. */
 enum err_code job_send_dead_letter(struct job *job, struct err *err) WARN_UNUSED;
 
-/* Sends job->state to `results`. */
+/* Encodes job->state into job->value: after every step, before anything of it is sent. Returns: ERR_OK; ERR_LIMIT; ERR_NO_MEMORY. */
+enum err_code job_encode(struct job *job) WARN_UNUSED;
+
+/* Sends job->value to `results`. */
 enum err_code job_send_result(struct job *job, struct err *err) WARN_UNUSED;
+
+/* Sends a retrieval of this verification, due `wait_ms` from now: the ladder's rung number state.poll, or the watchdog. */
+enum err_code job_send_retrieval(struct job *job, enum cause cause, int64_t wait_ms, struct err *err) WARN_UNUSED;
 
 #endif

@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/list.h"
 #include "common/base/log.h"
+#include "workers/restore.h"
 #include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -90,26 +91,26 @@ static void on_written(void *ctx, enum err_code code, bool written)
 /* Returns: false when Redis takes nothing now. */
 static bool write_item(struct projector *projector, struct item *item)
 {
-	struct verification verification;
 	struct err err;
 	struct kafka_record *record = item->record;
-	enum err_code code = verification_decode(record->value, record->value_len, &verification, &err);
-	if (code != ERR_OK) {
-		metric_add(projector->unreadable, 1);
-		log_warn("result_unreadable", LOG_INT("partition", record->partition),
-		         LOG_INT("offset", record->offset), LOG_STR("why", err.msg));
-		kafka_record_done(record);
-		free(item);
-		return true;
-	}
 	list_insert(&projector->writing, &item->node);
 	projector->writing_count++;
-	code = redis_store_put(projector->ports.store, &verification, record->value, record->value_len,
-	                       kind_info(verification.kind)->op, NULL, NULL, on_written, item);
+	enum err_code code =
+	        restore_state(projector->ports.store, record->value, record->value_len, on_written, item, &err);
 	if (code == ERR_OK)
 		return true;
-	on_written(item, ERR_UNAVAILABLE, false);
-	return false;
+	if (code != ERR_INVALID) {
+		on_written(item, ERR_UNAVAILABLE, false);
+		return false;
+	}
+	list_remove(&item->node);
+	projector->writing_count--;
+	metric_add(projector->unreadable, 1);
+	log_warn("result_unreadable", LOG_INT("partition", record->partition), LOG_INT("offset", record->offset),
+	         LOG_STR("why", err.msg));
+	kafka_record_done(record);
+	free(item);
+	return true;
 }
 
 static void write_next(struct projector *projector)

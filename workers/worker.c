@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "workers/delay.h"
 #include "workers/engine.h"
+#include "workers/rebuild.h"
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ enum {
 	MAX_IDLE_S = 20,
 	CLOSE_RESERVE_MS = 3000, /* of DRAIN_MS: for commits, leaving the groups, last deliveries */
 	FLUSH_MS = 1000,
-	MAX_ENGINES = KIND_COUNT,
+	MAX_ENGINES = OPERATION_COUNT,
 };
 
 /* What the ops listener's thread may read. */
@@ -42,9 +43,9 @@ struct worker {
 	struct metrics *metrics;
 	struct engine *engines[MAX_ENGINES];
 	size_t engine_count;
-	size_t assigned; /* consumers that have joined at least once */
 	struct delay *delay;
 	struct projector *projector;
+	struct rebuild *rebuild;
 	struct ops_server *ops;
 	uv_signal_t on_term, on_int;
 	uv_timer_t tick;
@@ -133,14 +134,23 @@ static size_t in_flight(const struct worker *worker)
 	return sum;
 }
 
+static bool all_joined(const struct worker *worker)
+{
+	size_t joined = 0;
+	while (joined < worker->engine_count && engine_has_joined(worker->engines[joined]))
+		joined++;
+	return joined == worker->engine_count;
+}
+
 static void log_waiting(struct worker *worker, int64_t now)
 {
 	if (now - worker->waiting_logged_ms < WAITING_LOG_MS)
 		return;
 	worker->waiting_logged_ms = now;
-	log_warn("waiting",
-	         LOG_STR("for_kafka", worker->assigned < worker->engine_count ? "yes: brokers and topics" : "no"),
-	         LOG_STR("for_redis", redis_store_is_up(worker->ports.store) ? "no" : "yes"));
+	log_warn("waiting", LOG_STR("for_kafka", !all_joined(worker) ? "yes: brokers and topics" : "no"),
+	         LOG_STR("for_redis", !redis_store_is_up(worker->ports.store) ? "yes"
+	                              : rebuild_is_whole(worker->rebuild)     ? "no"
+	                                                                      : "yes: it is being filled again"));
 }
 
 static void watch(struct worker *worker, int64_t now)
@@ -158,19 +168,12 @@ static void watch(struct worker *worker, int64_t now)
 	metric_set(worker->lag, lag);
 	if (atomic_load(&worker->shown.started))
 		return;
-	if (worker->assigned >= worker->engine_count && redis_up) {
+	if (all_joined(worker) && redis_up && rebuild_is_whole(worker->rebuild)) {
 		atomic_store(&worker->shown.started, true);
 		log_info("started", LOG_INT("engines", worker->engine_count));
 	} else {
 		log_waiting(worker, now);
 	}
-}
-
-static void on_assignment(void *ctx, size_t partitions)
-{
-	struct worker *worker = ctx;
-	(void)partitions;
-	worker->assigned++;
 }
 
 /* ---- drain ---- */
@@ -235,6 +238,7 @@ static void drain(struct worker *worker)
 	delay_abandon(worker->delay);
 	kafka_producer_close(worker->ports.producer, FLUSH_MS);
 	flush_loop(worker);
+	rebuild_close(worker->rebuild);
 	redis_store_close(worker->ports.store);
 	projector_close(worker->projector);
 	http_curl_close(worker->ports.http);
@@ -245,6 +249,7 @@ static void drain(struct worker *worker)
 	for (size_t i = 0; i < worker->engine_count; i++)
 		engine_free(worker->engines[i]);
 	delay_free(worker->delay);
+	rebuild_free(worker->rebuild);
 	log_info("stopped", LOG_INT("handed_back", left));
 }
 
@@ -256,7 +261,7 @@ static enum err_code open_ports(struct worker *worker, struct err *err)
 	const struct config *config = worker->config;
 	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES, "0"};
 	const struct http_curl_options http = {
-	        .max_connections = (int)config_int(config, CONFIG_MAX_IN_FLIGHT) * KIND_COUNT,
+	        .max_connections = (int)config_int(config, CONFIG_MAX_IN_FLIGHT) * OPERATION_COUNT,
 	        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
 	        .max_idle_s = MAX_IDLE_S,
 	};
@@ -287,20 +292,21 @@ static enum err_code open_engines(struct worker *worker, const struct worker_ven
 	enum err_code code = projector_new(&worker->ports, instance, &worker->projector, err);
 	if (code == ERR_OK)
 		code = delay_new(&worker->ports, instance, &worker->delay, err);
-	for (unsigned kind = 0; kind < KIND_COUNT && code == ERR_OK; kind++) {
+	if (code == ERR_OK)
+		code = rebuild_new(&worker->ports, &worker->rebuild, err);
+	for (unsigned operation = 0; operation < OPERATION_COUNT && code == ERR_OK; operation++) {
+		const struct kind_info *kind = kind_info(operation_info((enum operation)operation)->kind);
 		for (size_t i = 0; i < vendors->count && code == ERR_OK; i++) {
-			if (strcmp(kind_info((enum kind)kind)->vendor, vendors->list[i].vendor->name) != 0)
+			if (strcmp(kind->vendor, vendors->list[i].vendor->name) != 0)
 				continue;
 			const struct engine_options options = {
-			        .kind = (enum kind)kind,
+			        .operation = (enum operation)operation,
 			        .vendor = vendors->list[i].vendor,
 			        .vendor_self = vendors->list[i].self,
 			        .max_in_flight = (size_t)config_int(config, CONFIG_MAX_IN_FLIGHT),
 			        .max_attempts = (int)config_int(config, CONFIG_RETRY_MAX_ATTEMPTS),
 			        .instance_id = instance,
 			        .projector = worker->projector,
-			        .on_assignment = on_assignment,
-			        .ctx = worker,
 			};
 			code = engine_new(&worker->ports, &options, &worker->engines[worker->engine_count], err);
 			worker->engine_count += code == ERR_OK;
@@ -355,6 +361,7 @@ int worker_run(const struct config *config, const struct worker_vendors *vendors
 	}
 	worker->config = config;
 	enum err_code code = open_ports(worker, &err);
+	start_watching(worker); /* before anybody can know that it is there: a signal is then never missed */
 	if (code == ERR_OK)
 		code = open_ops(worker, &err);
 	if (code == ERR_OK)
@@ -363,7 +370,6 @@ int worker_run(const struct config *config, const struct worker_vendors *vendors
 		log_error("cannot_start", LOG_STR("error", err_text(code)), LOG_STR("why", err.msg));
 		_exit(1); /* half opened as it is: the operating system takes it back */
 	}
-	start_watching(worker);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	if (worker->failed) {
 		/* librdkafka 2.0.2 may wait without end for a fenced member that it is to destroy. What was in flight

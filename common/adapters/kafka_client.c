@@ -87,9 +87,11 @@ static const struct setting consumer_tuning[] = {
 };
 
 static const struct kafka_topic topics[] = {
-#define KIND(symbol, name, vendor, topic, op, may, must, question, join_s) {topic, false, false},
+#define KIND(symbol, name, vendor, may, must, question, join, join_s)
+#define OPERATION(symbol, kind, name, topic, flow) {topic, false, false},
 #include "vendor_kinds.def"
 #undef KIND
+#undef OPERATION
         {"delay.5s", false, true},   {"delay.30s", false, true}, {"delay.120s", false, true},
         {"delay.600s", false, true}, {"results", true, false},   {"dead", false, false},
 };

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_PARTITIONS = 4096, POLL_MS = 100 };
+enum { MAX_PARTITIONS = 4096, POLL_MS = 100, METADATA_MS = 10000 };
 
 struct scan {
 	rd_kafka_t *rk;
@@ -17,6 +17,7 @@ struct scan {
 	int32_t open;                /* partitions with something to read */
 	bool (*on_record)(void *ctx, const struct kafka_scan_record *record);
 	void *ctx;
+	const atomic_bool *stop;
 };
 
 static int scan_left_ms(const struct scan *scan)
@@ -102,7 +103,7 @@ static bool scan_message(struct scan *scan, rd_kafka_message_t *message)
 static enum err_code scan_read(struct scan *scan, struct err *err)
 {
 	bool goes_on = true;
-	while (goes_on && scan->open > 0) {
+	while (goes_on && scan->open > 0 && !(scan->stop && atomic_load(scan->stop))) {
 		int left_ms = scan_left_ms(scan);
 		if (left_ms == 0)
 			return err_set(err, ERR_TIMEOUT, "topic %s: %d partitions not read to their end", scan->full,
@@ -118,7 +119,7 @@ static enum err_code scan_read(struct scan *scan, struct err *err)
 
 enum err_code kafka_scan(const struct kafka_client *client, const char *topic, int32_t partition, int timeout_ms,
                          bool (*on_record)(void *ctx, const struct kafka_scan_record *record), void *ctx,
-                         struct err *err)
+                         const atomic_bool *stop, struct err *err)
 {
 	kafka_lookup_t *metadata;
 	struct scan *scan = calloc(1, sizeof *scan);
@@ -127,13 +128,15 @@ enum err_code kafka_scan(const struct kafka_client *client, const char *topic, i
 	scan->until_ms = clock_mono_ms() + timeout_ms;
 	scan->on_record = on_record;
 	scan->ctx = ctx;
+	scan->stop = stop;
 	enum err_code code = kafka_client_name(client, topic, scan->full);
 	if (code != ERR_OK)
 		err_set(err, code, "topic %s: name too long", topic);
 	else
 		code = kafka_lookup_open(client, RD_KAFKA_CONSUMER, &scan->rk, err);
 	if (code == ERR_OK)
-		code = kafka_lookup_fetch(scan->rk, timeout_ms, &metadata, err);
+		code = kafka_lookup_fetch(scan->rk, timeout_ms < METADATA_MS ? timeout_ms : METADATA_MS, &metadata,
+		                          err);
 	if (code == ERR_OK) {
 		kafka_lookup_topic_t *there = kafka_lookup_find(metadata, scan->full);
 		int32_t count = there ? there->partition_cnt : 0;

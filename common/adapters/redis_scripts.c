@@ -25,12 +25,18 @@ static const char put_script[] =
         "return written\n";
 #undef STATE
 
+static const char get_script[] = "local state=redis.call('GET',KEYS[1])\n"
+                                 "if not state and redis.call('EXISTS',KEYS[2])==0 then return 1 end\n"
+                                 "return state\n";
+
+/* The replies of this one and those of subject and browser are numbers of enums; redis_store's sources assert them. */
 static const char lease_script[] = "local held=redis.call('GET',KEYS[1])\n"
-                                   "local state=redis.call('GET',KEYS[2]) or false\n"
+                                   "local state=redis.call('GET',KEYS[2])\n"
                                    "if held and string.sub(held,1,16)~=ARGV[1] then\n"
-                                   "  if #held>16 then return {2,held} end\n"
+                                   "  if #held>16 then return {3,held} end\n"
                                    "  return {0,state}\n"
                                    "end\n"
+                                   "if ARGV[3]=='whole' and redis.call('EXISTS',KEYS[3])==0 then return {2,state} end\n"
                                    "redis.call('SET',KEYS[1],ARGV[1],'PX',ARGV[2])\n"
                                    "return {1,state}\n";
 
@@ -43,13 +49,68 @@ static const char delete_if_script[] =
         "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end\n"
         "return 0\n";
 
+/* Days are UTC's. An id that is added counts from its own time, but is later than every other one, whatever the clocks
+ * of those who made them say. */
+static const char subject_script[] =
+        "if redis.call('EXISTS',KEYS[2])==0 then return {3,false} end\n"
+        "local id,created,over=ARGV[1],tonumber(ARGV[2]),ARGV[3]\n"
+        "local day=math.floor(created/86400000)\n"
+        "local newest,at,today,there=false,-1,0,false\n"
+        "local all=redis.call('HGETALL',KEYS[1])\n"
+        "for i=1,#all,2 do\n"
+        "  local ms=tonumber(all[i+1]) or 0\n"
+        "  if ms>at or (ms==at and all[i]>newest) then newest,at=all[i],ms end\n"
+        "  if math.floor(ms/86400000)==day then today=today+1 end\n"
+        "  if all[i]==id then there=true end\n"
+        "end\n"
+        "for i=1,#all,2 do\n"
+        "  if all[i]~=newest and all[i]~=id and (tonumber(all[i+1]) or 0)<created-ARGV[5] then\n"
+        "    redis.call('HDEL',KEYS[1],all[i])\n"
+        "  end\n"
+        "end\n"
+        "local reply={0,id}\n"
+        "if not there then\n"
+        "  if newest and newest~=over then reply={1,newest}\n"
+        "  elseif today>=tonumber(ARGV[4]) then reply={2,newest}\n"
+        "  else redis.call('HSET',KEYS[1],id,string.format('%.0f',math.max(created,at+1))) end\n"
+        "end\n"
+        "redis.call('PEXPIRE',KEYS[1],ARGV[6])\n"
+        "return reply\n";
+
+static const char note_script[] = "redis.call('HSETNX',KEYS[1],ARGV[1],ARGV[2])\n"
+                                  "return redis.call('PEXPIRE',KEYS[1],ARGV[3])\n";
+
+static const char browser_script[] = "local ticket=tonumber(ARGV[2])\n"
+                                     "local ms,hash=string.match(redis.call('GET',KEYS[1]) or '','^(%d+) (.+)$')\n"
+                                     "local other=ms and hash~=ARGV[1]\n"
+                                     "if ticket==0 then return other and 1 or ms and 0 or 2 end\n"
+                                     "if other and ticket<=tonumber(ms) then return 1 end\n"
+                                     "if ms and tonumber(ms)>ticket then ticket=tonumber(ms) end\n"
+                                     "redis.call('SET',KEYS[1],string.format('%.0f ',ticket)..ARGV[1],'PX',ARGV[3])\n"
+                                     "return 0\n";
+
+static const char rebuild_script[] = "local held=redis.call('GET',KEYS[1])\n"
+                                     "local ours=held and string.sub(held,1,16)==ARGV[1]\n"
+                                     "if ARGV[4]=='prolong' and held~=ARGV[2] then\n"
+                                     "  if ours then redis.call('DEL',KEYS[1]) end\n"
+                                     "  return 0\n"
+                                     "end\n"
+                                     "if held and not ours then return 0 end\n"
+                                     "redis.call('SET',KEYS[1],ARGV[2],'PX',ARGV[3])\n"
+                                     "return 1\n";
+
+static const char epoch_script[] = "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end\n"
+                                   "redis.call('SET',KEYS[2],ARGV[2])\n"
+                                   "redis.call('DEL',KEYS[1])\n"
+                                   "return 1\n";
+
 const char *redis_script(enum redis_script script)
 {
 	static const char *const scripts[SCRIPT_COUNT] = {
-	        [SCRIPT_PUT] = put_script,
-	        [SCRIPT_LEASE] = lease_script,
-	        [SCRIPT_KEEP] = keep_script,
-	        [SCRIPT_DELETE_IF] = delete_if_script,
+	        [SCRIPT_PUT] = put_script,     [SCRIPT_GET] = get_script,         [SCRIPT_LEASE] = lease_script,
+	        [SCRIPT_KEEP] = keep_script,   [SCRIPT_SUBJECT] = subject_script, [SCRIPT_DELETE_IF] = delete_if_script,
+	        [SCRIPT_NOTE] = note_script,   [SCRIPT_BROWSER] = browser_script, [SCRIPT_REBUILD] = rebuild_script,
+	        [SCRIPT_EPOCH] = epoch_script,
 	};
 	assert(script < SCRIPT_COUNT);
 	return scripts[script];

@@ -7,14 +7,28 @@ enum redis_script {
 	 * higher than what is there (verification_compare), publishes it, gives the lease back. Reply: 1 written, 0
 	 * not. */
 	SCRIPT_PUT,
-	/* KEYS lease, state; ARGV token, ttl ms. Takes or prolongs the lease. Reply: {1 granted or 0 another's, state
-	 * or nil}, or {2, "<token> <kept answer>"}. A lease's value is its token, then perhaps a blank and the kept
-	 * answer. */
+	/* KEYS state, epoch. Reply: the state; nil: there is none; 1: there is none, and the cache is not whole. */
+	SCRIPT_GET,
+	/* KEYS lease, state, epoch; ARGV token, ttl ms, "whole" (only while the cache is) or "any". Takes or prolongs
+	 * the lease. Reply: {enum lease, state or nil}, for LEASE_ANSWERED {it, "<token> <kept answer>"}. A lease's
+	 * value is its token, then perhaps a blank and the kept answer. */
 	SCRIPT_LEASE,
 	/* KEYS lease; ARGV token, answer, ttl ms. Keeps an answer beside our own lease. Reply: 1 kept, 0 not ours. */
 	SCRIPT_KEEP,
 	/* KEYS key; ARGV value. Deletes the key while it holds that value. Reply: 1 deleted, 0 not. */
 	SCRIPT_DELETE_IF,
+	/* KEYS subject, epoch; ARGV id, created ms, over or "", most a day, how old (ms) entries are forgotten, ttl ms.
+	 * Reply: {enum subject_claim, holder or nil}. */
+	SCRIPT_SUBJECT,
+	/* KEYS subject; ARGV id, created ms, ttl ms. Adds the id unless it is there. Reply: 1. */
+	SCRIPT_NOTE,
+	/* KEYS browser; ARGV hash, ticket ms (0: only look), ttl ms. Reply: enum browser. */
+	SCRIPT_BROWSER,
+	/* KEYS rebuild; ARGV token, right (token, blank, replication id), ttl ms, "take" or "prolong". A right to
+	 * prolong that is not there, or is of another Redis, is given up. Reply: 1 granted, 0 not. */
+	SCRIPT_REBUILD,
+	/* KEYS rebuild, epoch; ARGV right, replication id. Reply: 1 set, and the right given back; 0 not ours. */
+	SCRIPT_EPOCH,
 	SCRIPT_COUNT
 };
 

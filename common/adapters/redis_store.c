@@ -1,43 +1,15 @@
-/* redis_store: keys, scripts and replies. The connection's life is redis_link's. */
+/* redis_store: states, questions and leases: keys, scripts and replies. The connection's life is redis_link's. */
 #include "common/adapters/redis_store.h"
-#include "common/adapters/redis_link.h"
-#include "common/adapters/redis_scripts.h"
+#include "common/adapters/redis_store_internal.h"
 #include "common/base/log.h"
+#include <assert.h>
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_BYTES = 128, SHA_BYTES = 41, NUMBER_BYTES = 24 };
-
-struct redis_store {
-	struct redis_link *link;
-	int64_t retention_ms;
-	void (*on_change)(void *ctx, bool up);
-	void *ctx;
-	char sha[SCRIPT_COUNT][SHA_BYTES];
-	int loaded; /* scripts loaded on this connection */
-	bool up, policy_good;
-};
-
-/* What a caller waits for: one per command, freed with its answer. */
-struct store_call {
-	struct redis_store *store;
-	union {
-		store_claim_fn claim;
-		store_get_fn get;
-		store_each_fn each;
-		store_done_fn done;
-		store_lease_fn lease;
-		store_put_fn put;
-	} fn;
-	void *ctx;
-	size_t count;
-	char ids[][ID_BYTES];
-};
-
-static struct store_call *call_new(struct redis_store *store, void *ctx, size_t ids)
+struct store_call *store_call_new(struct redis_store *store, void *ctx, size_t ids)
 {
 	struct store_call *call = calloc(1, sizeof *call + ids * ID_BYTES);
 	if (call) {
@@ -74,9 +46,9 @@ static void set_up(struct redis_store *store, bool up)
 		store->on_change(store->ctx, up);
 }
 
-static void check_up(struct redis_store *store)
+void store_check_up(struct redis_store *store)
 {
-	if (store->policy_good && store->loaded == SCRIPT_COUNT)
+	if (store->policy_good && store->loaded == SCRIPT_COUNT && store->identified)
 		set_up(store, true);
 }
 
@@ -94,7 +66,7 @@ static void on_policy(void *ctx, const struct redisReply *reply)
 		return; /* stays down until the next connection finds it mended */
 	}
 	store->policy_good = true;
-	check_up(store);
+	store_check_up(store);
 }
 
 static void on_loaded(void *ctx, const struct redisReply *reply)
@@ -107,22 +79,24 @@ static void on_loaded(void *ctx, const struct redisReply *reply)
 		return;
 	}
 	memcpy(store->sha[store->loaded++], reply->str, SHA_BYTES);
-	check_up(store);
+	store_check_up(store);
 }
 
 static void on_link_up(void *ctx)
 {
 	struct redis_store *store = ctx;
 	store->loaded = 0;
-	store->policy_good = false;
+	store->policy_good = store->identified = store->lost = false;
 	const char *policy[] = {"CONFIG", "GET", "maxmemory-policy"};
 	enum err_code code = redis_link_send(store->link, on_policy, store, 3, policy, NULL);
 	for (int i = 0; i < SCRIPT_COUNT && code == ERR_OK; i++) {
 		const char *load[] = {"SCRIPT", "LOAD", redis_script((enum redis_script)i)};
 		code = redis_link_send(store->link, on_loaded, store, 3, load, NULL);
 	}
+	if (code == ERR_OK)
+		code = store_ask_epoch(store, NULL); /* last: it may want the scripts */
 	if (code != ERR_OK)
-		redis_link_reset(store->link, "cannot load the scripts");
+		redis_link_reset(store->link, "cannot ask for what must be known");
 }
 
 static void on_link_down(void *ctx)
@@ -161,12 +135,11 @@ void redis_store_close(struct redis_store *store)
 
 bool redis_store_is_up(const struct redis_store *store)
 {
-	return store->up;
+	return store->up && !store->lost;
 }
 
-/* Sends for a call, and frees it when it could not be sent. */
-static enum err_code send_call(struct store_call *call, redis_reply_fn fn, int argc, const char **argv,
-                               const size_t *argv_len)
+enum err_code store_send(struct store_call *call, redis_reply_fn fn, int argc, const char **argv,
+                         const size_t *argv_len)
 {
 	if (!call)
 		return ERR_NO_MEMORY;
@@ -177,11 +150,37 @@ static enum err_code send_call(struct store_call *call, redis_reply_fn fn, int a
 	return code;
 }
 
-/* A reply that cannot be used: gone, or an error. A lost script (SCRIPT FLUSH, a failover) heals by reconnecting. */
-static bool reply_failed(struct redis_store *store, const struct redisReply *reply)
+enum err_code store_send_script(struct store_call *call, redis_reply_fn fn, enum redis_script script, int keys,
+                                const char *const *argv)
 {
-	if (!reply)
+	char count[NUMBER_BYTES];
+	const char *all[3 + SCRIPT_MAX_ARGUMENTS] = {"EVALSHA", call ? call->store->sha[script] : NULL, count};
+	int argc = 3;
+	snprintf(count, sizeof count, "%d", keys);
+	for (; *argv; argv++) {
+		assert(argc < 3 + SCRIPT_MAX_ARGUMENTS);
+		all[argc++] = *argv;
+	}
+	return store_send(call, fn, argc, all, NULL);
+}
+
+void store_send_idly(struct redis_store *store, const char *what, int argc, const char **argv)
+{
+	if (redis_link_send(store->link, NULL, NULL, argc, argv, NULL) != ERR_OK)
+		log_debug("redis_command_skipped", LOG_STR("what", what));
+}
+
+void store_delete_if(struct redis_store *store, const char *key, const char *value)
+{
+	store_send_idly(store, "delete", 5, (const char *[]){"EVALSHA", store->sha[SCRIPT_DELETE_IF], "1", key, value});
+}
+
+bool store_reply_failed(struct redis_store *store, const struct redisReply *reply)
+{
+	if (!reply) {
+		store->lost = true;
 		return true;
+	}
 	if (reply->type != REDIS_REPLY_ERROR)
 		return false;
 	char code[16];
@@ -204,8 +203,8 @@ static void value_of(const struct redisReply *reply, const char **ret_value, siz
 static void on_claim(void *ctx, const struct redisReply *reply)
 {
 	struct store_call *call = ctx;
-	bool good =
-	        !reply_failed(call->store, reply) && reply->type == REDIS_REPLY_STRING && reply->len == ID_BYTES - 1;
+	bool good = !store_reply_failed(call->store, reply) && reply->type == REDIS_REPLY_STRING &&
+	            reply->len == ID_BYTES - 1;
 	call->fn.claim(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, good ? reply->str : NULL);
 	free(call);
 }
@@ -223,21 +222,33 @@ enum err_code redis_store_claim(struct redis_store *store, const char *question,
 	enum err_code code = redis_link_send(store->link, NULL, NULL, 6, set, NULL);
 	if (code != ERR_OK)
 		return code;
-	struct store_call *call = call_new(store, ctx, 0);
+	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.claim = fn;
-	return send_call(call, on_claim, 2, get, NULL);
+	return store_send(call, on_claim, 2, get, NULL);
 }
 
-static void on_get(void *ctx, const struct redisReply *reply)
+void store_on_text(void *ctx, const struct redisReply *reply)
 {
 	struct store_call *call = ctx;
 	const char *value = NULL;
 	size_t len = 0;
-	bool failed = reply_failed(call->store, reply);
+	bool failed = store_reply_failed(call->store, reply);
 	if (!failed)
 		value_of(reply, &value, &len);
 	call->fn.get(call->ctx, failed ? ERR_UNAVAILABLE : ERR_OK, value, len);
+	free(call);
+}
+
+/* As a text or nil, but an integer when nobody can say that there is none. */
+static void on_get(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	if (!reply || reply->type != REDIS_REPLY_INTEGER) {
+		store_on_text(ctx, reply);
+		return;
+	}
+	call->fn.get(call->ctx, ERR_UNAVAILABLE, NULL, 0);
 	free(call);
 }
 
@@ -245,16 +256,16 @@ enum err_code redis_store_get(struct redis_store *store, const char *id, store_g
 {
 	char key[KEY_BYTES];
 	key_of_state(key, id);
-	struct store_call *call = call_new(store, ctx, 0);
+	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.get = fn;
-	return send_call(call, on_get, 2, (const char *[]){"GET", key}, NULL);
+	return store_send_script(call, on_get, SCRIPT_GET, 2, (const char *[]){key, KEY_EPOCH, NULL});
 }
 
 static void on_get_many(void *ctx, const struct redisReply *reply)
 {
 	struct store_call *call = ctx;
-	bool failed = reply_failed(call->store, reply);
+	bool failed = store_reply_failed(call->store, reply);
 	for (size_t i = 0; !failed && i < call->count && i < reply->elements; i++) {
 		const char *value;
 		size_t len;
@@ -271,7 +282,7 @@ enum err_code redis_store_get_many(struct redis_store *store, const char *const 
 	const char *argv[1 + STORE_MGET_MAX] = {"MGET"};
 	if (count == 0 || count > STORE_MGET_MAX)
 		return ERR_LIMIT;
-	struct store_call *call = call_new(store, ctx, count);
+	struct store_call *call = store_call_new(store, ctx, count);
 	if (!call)
 		return ERR_NO_MEMORY;
 	call->fn.each = fn;
@@ -280,13 +291,13 @@ enum err_code redis_store_get_many(struct redis_store *store, const char *const 
 		argv[1 + i] = keys[i];
 		snprintf(call->ids[i], ID_BYTES, "%s", ids[i]);
 	}
-	return send_call(call, on_get_many, (int)count + 1, argv, NULL);
+	return store_send(call, on_get_many, (int)count + 1, argv, NULL);
 }
 
 static void on_done(void *ctx, const struct redisReply *reply)
 {
 	struct store_call *call = ctx;
-	bool failed = reply_failed(call->store, reply);
+	bool failed = store_reply_failed(call->store, reply);
 	if (call->fn.done)
 		call->fn.done(call->ctx, failed ? ERR_UNAVAILABLE : ERR_OK);
 	free(call);
@@ -300,13 +311,13 @@ enum err_code redis_store_put_first(struct redis_store *store, const char *id, c
 	snprintf(ttl, sizeof ttl, "%d", STORE_QUEUED_TTL_MS);
 	const char *argv[] = {"SET", key, value, "NX", "PX", ttl};
 	const size_t argv_len[] = {3, strlen(key), len, 2, 2, strlen(ttl)};
-	struct store_call *call = call_new(store, ctx, 0);
+	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.done = fn;
-	return send_call(call, on_done, 6, argv, argv_len);
+	return store_send(call, on_done, 6, argv, argv_len);
 }
 
-/* {2, "<token> <answer>"} */
+/* {LEASE_ANSWERED, "<token> <answer>"} */
 static void on_answered(struct store_call *call, const char *held, size_t len)
 {
 	char token[TOKEN_BYTES];
@@ -324,47 +335,38 @@ static void on_lease(void *ctx, const struct redisReply *reply)
 	struct store_call *call = ctx;
 	const char *value = NULL;
 	size_t len = 0;
-	bool good = !reply_failed(call->store, reply) && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2;
+	bool good = !store_reply_failed(call->store, reply) && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2;
+	enum lease lease = good ? (enum lease)reply->element[0]->integer : LEASE_ANOTHERS;
 	if (good)
 		value_of(reply->element[1], &value, &len);
-	if (good && reply->element[0]->integer == LEASE_ANSWERED)
+	if (lease == LEASE_ANSWERED)
 		on_answered(call, value, len);
 	else
-		call->fn.lease(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE,
-		               good && reply->element[0]->integer == LEASE_GRANTED ? LEASE_GRANTED : LEASE_ANOTHERS, "",
-		               value, len);
+		call->fn.lease(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, lease, "", value, len);
 	free(call);
 }
 
 enum err_code redis_store_lease(struct redis_store *store, const char *id, const char *op, const char *token,
-                                int64_t ttl_ms, store_lease_fn fn, void *ctx)
+                                int64_t ttl_ms, bool whole, store_lease_fn fn, void *ctx)
 {
 	char lease[KEY_BYTES], state[KEY_BYTES], ttl[NUMBER_BYTES];
 	key_of_lease(lease, id, op);
 	key_of_state(state, id);
 	snprintf(ttl, sizeof ttl, "%" PRId64, ttl_ms);
-	const char *argv[] = {"EVALSHA", store->sha[SCRIPT_LEASE], "2", lease, state, token, ttl};
-	struct store_call *call = call_new(store, ctx, 0);
+	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.lease = fn;
-	return send_call(call, on_lease, 7, argv, NULL);
+	return store_send_script(call, on_lease, SCRIPT_LEASE, 3,
+	                         (const char *[]){lease, state, KEY_EPOCH, token, ttl, whole ? "whole" : "any", NULL});
 }
 
 static void on_put(void *ctx, const struct redisReply *reply)
 {
 	struct store_call *call = ctx;
-	bool failed = reply_failed(call->store, reply);
+	bool failed = store_reply_failed(call->store, reply);
 	if (call->fn.put)
 		call->fn.put(call->ctx, failed ? ERR_UNAVAILABLE : ERR_OK, !failed && reply->integer == 1);
 	free(call);
-}
-
-/* Best effort: what is not deleted runs out by itself. */
-static void delete_if(struct redis_store *store, const char *key, const char *value)
-{
-	const char *argv[] = {"EVALSHA", store->sha[SCRIPT_DELETE_IF], "1", key, value};
-	if (store->up && redis_link_send(store->link, NULL, NULL, 5, argv, NULL) != ERR_OK)
-		log_debug("redis_delete_skipped", LOG_STR("why", "not up"));
 }
 
 enum err_code redis_store_put(struct redis_store *store, const struct verification *verification, const char *value,
@@ -393,13 +395,13 @@ enum err_code redis_store_put(struct redis_store *store, const struct verificati
 	                           strlen(ttl),
 	                           strlen(channel),
 	                           strlen(argv[10])};
-	struct store_call *call = call_new(store, ctx, 0);
+	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.put = fn;
-	enum err_code code = send_call(call, on_put, 11, argv, argv_len);
+	enum err_code code = store_send(call, on_put, 11, argv, argv_len);
 	if (code == ERR_OK && drop_question) {
 		key_of_question(pointer, drop_question);
-		delete_if(store, pointer, verification->id);
+		store_delete_if(store, pointer, verification->id);
 	}
 	return code;
 }
@@ -420,7 +422,7 @@ void redis_store_release(struct redis_store *store, const char *id, const char *
 {
 	char lease[KEY_BYTES];
 	key_of_lease(lease, id, op);
-	delete_if(store, lease, token);
+	store_delete_if(store, lease, token);
 }
 
 unsigned wake_shard(const char *id)

@@ -2,8 +2,10 @@
  * ERR_UNAVAILABLE, and its caller must have an answer to that.
  *
  * Lives in one loop thread; nothing blocks. Callbacks come exactly once (those of redis_store_get_many: as it says),
- * never from inside the call. Before the store counts as up its scripts are loaded and maxmemory-policy is noeviction
- * (an evicted pointer would buy twice). */
+ * never from inside the call, and within REDIS_OP_TIMEOUT_MS + 100 ms (redis_link), also when Redis hangs. Before the
+ * store counts as up its scripts are loaded, maxmemory-policy is noeviction (an evicted pointer would buy twice), and
+ * an epoch that names another Redis is removed (a restart may have lost writes): nothing is asked of a Redis that was
+ * not looked at. */
 #ifndef VERIFYD_REDIS_STORE_H
 #define VERIFYD_REDIS_STORE_H
 
@@ -21,14 +23,15 @@ enum err_code redis_store_new(uv_loop_t *loop, const struct redis_url *url, int6
                               void (*on_change)(void *ctx, bool up), void *ctx, struct redis_store **ret_store,
                               struct err *err) WARN_UNUSED;
 void redis_store_close(struct redis_store *store); /* accepts NULL; the loop must run until its handles have closed */
-bool redis_store_is_up(const struct redis_store *store);
+bool redis_store_is_up(const struct redis_store *store); /* also right inside a callback that ERR_UNAVAILABLE came to */
 
 /* Claims a question for `id` (SET NX EX) and reads who holds it. holder is `id` itself when the claim is new. */
 typedef void (*store_claim_fn)(void *ctx, enum err_code code, const char *holder);
 enum err_code redis_store_claim(struct redis_store *store, const char *question, const char *id, int ttl_s,
                                 store_claim_fn fn, void *ctx) WARN_UNUSED;
 
-/* Reads a state. value NULL with ERR_OK: there is none. value lives for the call. */
+/* Reads a state. value NULL with ERR_OK: there is none, and the cache is whole. ERR_UNAVAILABLE: Redis is away, or it
+ * has none and is being filled again (redis_store_is_up tells which). value lives for the call. */
 typedef void (*store_get_fn)(void *ctx, enum err_code code, const char *value, size_t len);
 enum err_code redis_store_get(struct redis_store *store, const char *id, store_get_fn fn, void *ctx) WARN_UNUSED;
 
@@ -46,10 +49,13 @@ typedef void (*store_done_fn)(void *ctx, enum err_code code);
 enum err_code redis_store_put_first(struct redis_store *store, const char *id, const char *value, size_t len,
                                     store_done_fn fn, void *ctx) WARN_UNUSED;
 
-/* Takes (or prolongs) the lease of one operation on one verification and reads its state, in one step. */
+/* Takes (or prolongs) a verification's lease and reads its state, in one step. op is the name of its kind's first
+ * operation: there is one lease per verification. whole: only while the cache is whole (an initiate must not be sent
+ * twice because Redis forgot the first one). */
 enum lease {
 	LEASE_ANOTHERS, /* another token holds it */
 	LEASE_GRANTED,
+	LEASE_REBUILDING, /* `whole` was asked for, and the cache is being filled again: nothing was taken */
 	LEASE_ANSWERED, /* its holder got an answer and kept it (redis_store_keep_answer), but has not written the state
 	                   yet */
 };
@@ -59,7 +65,7 @@ enum lease {
 typedef void (*store_lease_fn)(void *ctx, enum err_code code, enum lease lease, const char *token, const char *value,
                                size_t len);
 enum err_code redis_store_lease(struct redis_store *store, const char *id, const char *op, const char *token,
-                                int64_t ttl_ms, store_lease_fn fn, void *ctx) WARN_UNUSED;
+                                int64_t ttl_ms, bool whole, store_lease_fn fn, void *ctx) WARN_UNUSED;
 
 /* Keeps an answer beside the lease until the state is written: whoever takes over from a worker that died in between
  * finds it and need not buy it again. Best effort; without a lease of this token nothing happens. */
@@ -74,6 +80,66 @@ typedef void (*store_put_fn)(void *ctx, enum err_code code, bool written);
 enum err_code redis_store_put(struct redis_store *store, const struct verification *verification, const char *value,
                               size_t len, const char *op, const char *token, const char *drop_question, store_put_fn fn,
                               void *ctx) WARN_UNUSED;
+
+/* ---- one person's journeys: `verifyd:s:<question>`, a hash of id -> created_ms ---- */
+
+/* Who is this person's current journey? The newest id of the pointer. Adds `id` (created_ms; the newest from then on)
+ * when the pointer holds none, or holds `over` (NULL: none) as the newest: that one is known to have ended. An id that
+ * is in the pointer already stays what it is. At most max_a_day ids with created_ms on one UTC day. An id that is added
+ * is noted as later than every other one, whatever the clocks say; entries of two days before created_ms are forgotten,
+ * but for the newest and id. holder: SUBJECT_OURS: id; SUBJECT_ANOTHERS, SUBJECT_TOO_MANY: the newest; else "". */
+enum subject_claim {
+	SUBJECT_OURS,       /* id is in the pointer, and may be initiated */
+	SUBJECT_ANOTHERS,   /* holder is another id: join it, or, when it has ended, claim again with it as `over` */
+	SUBJECT_TOO_MANY,   /* the day's number is reached */
+	SUBJECT_REBUILDING, /* the cache is being filled again: nobody knows now */
+};
+typedef void (*store_subject_fn)(void *ctx, enum err_code code, enum subject_claim claim, const char *holder);
+enum err_code redis_store_claim_subject(struct redis_store *store, const char *question, const char *id,
+                                        int64_t created_ms, const char *over, int max_a_day, store_subject_fn fn,
+                                        void *ctx) WARN_UNUSED;
+
+/* Puts an id that is known from `results` back into its pointer. Best effort. */
+void redis_store_note_subject(struct redis_store *store, const char *question, const char *id, int64_t created_ms);
+
+/* ---- which browser a journey belongs to: `verifyd:browser:{id}` ---- */
+
+enum { BROWSER_BYTES = 44 }; /* base64url of SHA-256 of the cookie, with its '\0' */
+
+enum browser {
+	BROWSER_OURS,    /* it is this one */
+	BROWSER_ANOTHER, /* it is another one */
+	BROWSER_UNKNOWN, /* none is known (only when ticket_ms was 0) */
+};
+/* ticket_ms > 0: binds the journey to this browser when it has none, has this one, or was bound with an older ticket.
+ * ticket_ms 0: only looks. */
+typedef void (*store_browser_fn)(void *ctx, enum err_code code, enum browser browser);
+enum err_code redis_store_browser(struct redis_store *store, const char *id, const char *browser, int64_t ticket_ms,
+                                  int64_t ttl_ms, store_browser_fn fn, void *ctx) WARN_UNUSED;
+
+/* ---- a vendor's reference -> id: `verifyd:ref:<vendor>:<reference>`, the reference in lower case ---- */
+
+/* Best effort. */
+void redis_store_name_reference(struct redis_store *store, const char *vendor, const char *reference, const char *id);
+/* value (the id, for the caller to check) NULL with ERR_OK: unknown, or the cache is being filled. */
+enum err_code redis_store_by_reference(struct redis_store *store, const char *vendor, const char *reference,
+                                       store_get_fn fn, void *ctx) WARN_UNUSED;
+
+/* ---- the epoch: which Redis was filled, `verifyd:epoch` ---- */
+
+/* Is the cache whole: does the epoch name this Redis (its replication id; "unknown" when it hides its INFO, said once)?
+ * When it names another one, it is removed. */
+typedef void (*store_whole_fn)(void *ctx, enum err_code code, bool whole);
+enum err_code redis_store_check_epoch(struct redis_store *store, store_whole_fn fn, void *ctx) WARN_UNUSED;
+/* Takes the right to fill it again, `verifyd:rebuild`, or prolongs it for the token that it was granted to last by this
+ * store; fn's bool: granted. Not granted to who had it: Redis lost it, was emptied or restarted, so what was filled may
+ * be lost: begin anew (the next claim takes it again). */
+enum err_code redis_store_claim_rebuild(struct redis_store *store, const char *token, int64_t ttl_ms, store_whole_fn fn,
+                                        void *ctx) WARN_UNUSED;
+/* It is filled: sets the epoch and gives the right back, if token still holds it and this is the Redis that it was
+ * granted for; fn's bool: set. fn may be NULL. */
+enum err_code redis_store_set_epoch(struct redis_store *store, const char *token, store_whole_fn fn,
+                                    void *ctx) WARN_UNUSED;
 
 /* Gives a lease back without a state. Best effort: a lease that stays runs out by itself. */
 void redis_store_release(struct redis_store *store, const char *id, const char *op, const char *token);

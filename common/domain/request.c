@@ -3,6 +3,7 @@
 #include "common/base/decimal.h"
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,10 +96,16 @@ static enum err_code person_from_json(const json_t *root, struct person *ret_per
 enum err_code request_open(const struct request *request, const struct seal_ring *ring, struct person *ret_person,
                            struct err *err)
 {
+	return person_open(ring, request->id, request->sealed, request->sealed_len, ret_person, err);
+}
+
+enum err_code person_open(const struct seal_ring *ring, const char *id, const char *sealed, size_t len,
+                          struct person *ret_person, struct err *err)
+{
 	struct buf plain;
 	buf_init(&plain, SEAL_MAX_PLAIN_BYTES);
 	json_t *root = NULL;
-	enum err_code code = seal_open(ring, request->id, request->sealed, request->sealed_len, &plain, err);
+	enum err_code code = seal_open(ring, id, sealed, len, &plain, err);
 	if (code == ERR_OK)
 		code = json_in_parse(plain.data, plain.len, &root, err);
 	if (code == ERR_OK)
@@ -164,6 +171,30 @@ enum err_code request_decode(const char *value, size_t len, struct request *ret_
 	return code;
 }
 
+static const char *const causes[CAUSE_COUNT] = {
+        "",
+#define CAUSE(symbol, name) name,
+#include "common/domain/causes.def"
+#undef CAUSE
+};
+
+const char *cause_name(enum cause cause)
+{
+	assert(cause < CAUSE_COUNT);
+	return causes[cause];
+}
+
+static enum err_code set_cause(struct request *request, const char *value, size_t len, struct err *err)
+{
+	for (unsigned i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++) {
+		if (strlen(causes[i]) == len && memcmp(causes[i], value, len) == 0) {
+			request->cause = (enum cause)i;
+			return ERR_OK;
+		}
+	}
+	return err_set(err, ERR_INVALID, "header %s: not one that this version knows", HEADER_CAUSE);
+}
+
 enum err_code request_set_header(struct request *request, const char *name, const char *value, size_t len,
                                  struct err *err)
 {
@@ -176,10 +207,13 @@ enum err_code request_set_header(struct request *request, const char *name, cons
 		request->traceparent[len] = '\0';
 		return ERR_OK;
 	}
+	if (strcmp(name, HEADER_CAUSE) == 0)
+		return set_cause(request, value, len, err);
 	const struct {
 		const char *name;
 		int64_t *number;
 	} wide[] = {
+	        {HEADER_POLL, &request->poll},
 	        {HEADER_DEADLINE, &request->deadline_ms},
 	        {HEADER_FIRST_FAILURE, &request->first_failure_ms},
 	};

@@ -12,6 +12,16 @@
 
 enum { CALLER_BYTES = 65, TRACEPARENT_BYTES = 56, REQUEST_SCHEMA = 1, REQUEST_MAX_BYTES = 32 * 1024 };
 
+/* Why a retrieval is asked for. */
+enum cause {
+	CAUSE_NONE, /* no retrieval */
+#define CAUSE(symbol, name) CAUSE_##symbol,
+#include "common/domain/causes.def"
+#undef CAUSE
+	CAUSE_COUNT
+};
+const char *cause_name(enum cause cause); /* "" for CAUSE_NONE */
+
 /* Header names; values are decimal text unless said otherwise. */
 #define HEADER_SCHEMA "verifyd-schema"
 #define HEADER_OP "verifyd-op"               /* text */
@@ -22,6 +32,8 @@ enum { CALLER_BYTES = 65, TRACEPARENT_BYTES = 56, REQUEST_SCHEMA = 1, REQUEST_MA
 #define HEADER_TARGET "verifyd-target"       /* topic without prefix, on delay topics */
 #define HEADER_FIRST_FAILURE "verifyd-first-failure" /* unix ms */
 #define HEADER_LAST_FAILURE "verifyd-last-failure"   /* unix ms */
+#define HEADER_CAUSE "verifyd-cause"         /* text: a name of causes.def; on retrievals */
+#define HEADER_POLL "verifyd-poll"           /* number of a rung of the poll ladder; on retrievals */
 #define HEADER_CLASS "verifyd-class"         /* text; on dead letters */
 #define HEADER_ERROR "verifyd-error"         /* text: a reason of reasons.def */
 #define HEADER_MESSAGE "verifyd-message"     /* text for people, no person's data */
@@ -32,13 +44,15 @@ struct request {
 	char id[ID_BYTES];
 	enum kind kind;
 	char caller[CALLER_BYTES];     /* the credential's name */
-	char question[QUESTION_BYTES]; /* names the pointer to drop when it expires */
+	char question[QUESTION_BYTES]; /* names the pointer by which equal questions find each other */
 	int64_t created_ms;
 	/* from headers */
 	int64_t deadline_ms;      /* unix ms; 0: none */
 	int attempts;             /* failed calls so far */
 	int replays;
 	int64_t first_failure_ms; /* 0: none yet */
+	enum cause cause;
+	int64_t poll; /* CAUSE_POLL: its number */
 	char traceparent[TRACEPARENT_BYTES]; /* "" when there is none */
 	/* the person's fields, sealed; owned, ended by request_fini */
 	char *sealed;
@@ -60,7 +74,12 @@ void person_fini(struct person *person);    /* overwrites; accepts a zeroed one 
 enum err_code request_seal(struct request *request, const struct seal_ring *ring, const struct person *person,
 			   struct err *err) WARN_UNUSED;
 
-/* Opens request->sealed. Returns: ERR_OK and *ret_person (ended by person_fini); what seal_open returns; ERR_INVALID. */
+/* Opens a sealed part of a request or of a state (struct verification_texts). Returns: ERR_OK and *ret_person (ended by
+ * person_fini); what seal_open returns; ERR_INVALID. Thread: any. */
+enum err_code person_open(const struct seal_ring *ring, const char *id, const char *sealed, size_t len,
+			  struct person *ret_person, struct err *err) WARN_UNUSED;
+
+/* Opens request->sealed. Returns: what person_open returns. */
 enum err_code request_open(const struct request *request, const struct seal_ring *ring, struct person *ret_person,
 			   struct err *err) WARN_UNUSED;
 

@@ -8,10 +8,11 @@ struct policy {
 	enum reason reason;
 	int burns;
 	int64_t base_ms, cap_ms;
+	bool acted;
 };
 
 static const struct policy policies[] = {
-#define FAILURE(symbol, reason, burns, base_ms, cap_ms) {REASON_##reason, burns, base_ms, cap_ms},
+#define FAILURE(symbol, reason, burns, base_ms, cap_ms, acted) {REASON_##reason, burns, base_ms, cap_ms, acted},
 #include "common/domain/retry_policy.def"
 #undef FAILURE
 };
@@ -46,6 +47,12 @@ enum reason failure_reason(enum failure failure)
 {
 	assert(failure < FAILURE_COUNT);
 	return policies[failure].reason;
+}
+
+bool failure_may_have_acted(enum failure failure)
+{
+	assert(failure < FAILURE_COUNT);
+	return policies[failure].acted;
 }
 
 const struct delay_tier *delay_tiers(void)

@@ -8,7 +8,7 @@
 enum { RETRY_IN_MEMORY_MS = 2000, RETRY_AFTER_MAX_MS = 3600 * 1000 };
 
 enum failure {
-#define FAILURE(symbol, reason, burns, base_ms, cap_ms) FAILURE_##symbol,
+#define FAILURE(symbol, reason, burns, base_ms, cap_ms, acted) FAILURE_##symbol,
 #include "common/domain/retry_policy.def"
 #undef FAILURE
 	FAILURE_COUNT
@@ -35,6 +35,8 @@ struct retry_decision {
 struct retry_decision retry_decide(const struct retry_input *input);
 
 enum reason failure_reason(enum failure failure);
+/* Whether the vendor may have acted on a call that ended so. */
+bool failure_may_have_acted(enum failure failure);
 
 /* The delay topics and how long each holds a record. */
 struct delay_tier {

@@ -1,6 +1,7 @@
 /* verification: the state machine as a table, and the names of its values. */
 #include "common/domain/verification.h"
 #include <assert.h>
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -24,6 +25,12 @@ static const struct {
 #undef REASON
 };
 
+static const char *const verdicts[] = {
+#define VERDICT(symbol, name) name,
+#include "common/domain/verdicts.def"
+#undef VERDICT
+};
+
 static const char *const risks[RISK_COUNT] = {"", "LOW", "MEDIUM", "HIGH", "UNKNOWN"};
 
 /* Where an event leads from a state, and what has to be done. An event without a row for a state
@@ -39,10 +46,26 @@ static const struct transition transitions[] = {
         {EVENT_NO_SCORE, STATE_QUEUED, STATE_COMPLETED, EFFECT_PUBLISH},
         {EVENT_EXPIRED, STATE_QUEUED, STATE_COMPLETED, EFFECT_PUBLISH | EFFECT_DROP_POINTER},
         {EVENT_DIED, STATE_QUEUED, STATE_DEAD, EFFECT_PUBLISH | EFFECT_DEAD_LETTER},
-        {EVENT_REVIVED, STATE_DEAD, STATE_QUEUED, EFFECT_CALL_VENDOR},
+        {EVENT_DIED, STATE_CHECKING, STATE_DEAD, EFFECT_PUBLISH | EFFECT_DEAD_LETTER},
+        {EVENT_REVIVED, STATE_DEAD, STATE_QUEUED, EFFECT_CALL_VENDOR}, /* to checking, when it died there */
         {EVENT_ERASED, STATE_QUEUED, STATE_ERASED, EFFECT_PUBLISH},
         {EVENT_ERASED, STATE_DEAD, STATE_ERASED, EFFECT_PUBLISH},
         {EVENT_ERASED, STATE_COMPLETED, STATE_ERASED, EFFECT_PUBLISH},
+        {EVENT_ERASED, STATE_AWAITING_USER, STATE_ERASED, EFFECT_PUBLISH},
+        {EVENT_ERASED, STATE_CHECKING, STATE_ERASED, EFFECT_PUBLISH},
+        {EVENT_SENDING, STATE_QUEUED, STATE_QUEUED, EFFECT_PUBLISH | EFFECT_CALL_VENDOR},
+        {EVENT_UNSENT, STATE_QUEUED, STATE_QUEUED, EFFECT_PUBLISH},
+        {EVENT_INITIATED, STATE_QUEUED, STATE_AWAITING_USER, EFFECT_WATCH | EFFECT_PUBLISH},
+        {EVENT_RESUMED, STATE_AWAITING_USER, STATE_AWAITING_USER, EFFECT_PUBLISH},
+        {EVENT_RESUMED, STATE_CHECKING, STATE_CHECKING, EFFECT_PUBLISH},
+        {EVENT_RETURNED, STATE_AWAITING_USER, STATE_CHECKING, EFFECT_CLIMB | EFFECT_PUBLISH},
+        {EVENT_RETURNED, STATE_CHECKING, STATE_CHECKING, EFFECT_PUBLISH},
+        {EVENT_CALLED_BACK, STATE_AWAITING_USER, STATE_CHECKING, EFFECT_CALL_VENDOR},
+        {EVENT_CALLED_BACK, STATE_CHECKING, STATE_CHECKING, EFFECT_CALL_VENDOR},
+        {EVENT_CALLED_BACK, STATE_DEAD, STATE_CHECKING, EFFECT_CALL_VENDOR}, /* only when it died checking */
+        {EVENT_OVERDUE, STATE_AWAITING_USER, STATE_CHECKING, EFFECT_CALL_VENDOR},
+        {EVENT_PENDING, STATE_CHECKING, STATE_CHECKING, EFFECT_PUBLISH},
+        {EVENT_JUDGED, STATE_CHECKING, STATE_COMPLETED, EFFECT_PUBLISH},
 };
 
 static const struct transition *find_transition(enum state from, enum event_type event)
@@ -68,6 +91,8 @@ void verification_queued(const struct request *request, struct verification *ret
 	};
 	memcpy(ret->id, request->id, sizeof ret->id);
 	memcpy(ret->caller, request->caller, sizeof ret->caller);
+	if (kind_is_journey(request->kind))
+		memcpy(ret->question, request->question, sizeof ret->question);
 }
 
 static int64_t given_or(int64_t given, int64_t there)
@@ -75,14 +100,116 @@ static int64_t given_or(int64_t given, int64_t there)
 	return given ? given : there;
 }
 
+bool verification_died_checking(const struct verification *verification)
+{
+	return verification->checking_ms != 0;
+}
+
+/* A journey's own members. */
+static void step_journey(const struct verification *now, const struct event *event, struct verification *next)
+{
+	switch (event->type) {
+	case EVENT_SENDING:
+		next->sends++;
+		break;
+	case EVENT_UNSENT:
+		next->sends -= next->sends > 0;
+		break;
+	case EVENT_INITIATED:
+		memcpy(next->reference, event->reference, sizeof next->reference);
+		next->initiated_ms = event->at_ms;
+		next->until_ms = event->until_ms;
+		break;
+	case EVENT_RESUMED:
+		next->resumed_ms = event->made_ms;
+		break;
+	case EVENT_RETURNED:
+		next->returned_ms = given_or(now->returned_ms, event->at_ms);
+		break;
+	case EVENT_CALLED_BACK:
+		next->called_back_ms = event->at_ms;
+		break;
+	case EVENT_PENDING:
+		next->polls += next->polls < INT_MAX;
+		next->poll += event->is_rung && next->poll < INT64_MAX;
+		break;
+	case EVENT_REVIVED:
+		if (verification_died_checking(now))
+			next->state = STATE_CHECKING;
+		else
+			next->sends = 0;
+		break;
+	case EVENT_JUDGED:
+		assert(event->verdict > VERDICT_NONE && event->verdict < VERDICT_COUNT);
+		next->verdict = event->verdict;
+		break;
+	case EVENT_EXPIRED:
+		next->verdict = VERDICT_EXPIRED;
+		break;
+	case EVENT_ERASED:
+		next->verdict = VERDICT_NONE;
+		break;
+	default:
+		break;
+	}
+	bool begins = next->state == STATE_CHECKING && now->state != STATE_CHECKING;
+	if (begins)
+		next->checking_ms = event->at_ms;
+	if (begins && event->type == EVENT_RETURNED)
+		next->poll += next->poll < INT64_MAX;
+}
+
+/* A score is completed with a risk, a journey with a verdict. */
+static void step_score(const struct event *event, struct verification *next)
+{
+	next->risk = next->state == STATE_COMPLETED ? RISK_UNKNOWN : RISK_NONE;
+	next->score = SCORE_NONE;
+	if (event->type == EVENT_SCORED) {
+		assert(event->score >= 0 && event->score <= SCORE_MAX);
+		next->risk = event->risk;
+		next->score = event->score;
+	}
+}
+
+/* Events that only one sort of question has. */
+static const enum {
+	OF_BOTH,
+	OF_SCORES,
+	OF_JOURNEYS
+} belongs[EVENT_COUNT] = {
+        [EVENT_SCORED] = OF_SCORES,     [EVENT_NO_SCORE] = OF_SCORES,      [EVENT_SENDING] = OF_JOURNEYS,
+        [EVENT_UNSENT] = OF_JOURNEYS,   [EVENT_INITIATED] = OF_JOURNEYS,   [EVENT_RESUMED] = OF_JOURNEYS,
+        [EVENT_RETURNED] = OF_JOURNEYS, [EVENT_CALLED_BACK] = OF_JOURNEYS, [EVENT_OVERDUE] = OF_JOURNEYS,
+        [EVENT_PENDING] = OF_JOURNEYS,  [EVENT_JUDGED] = OF_JOURNEYS,
+};
+
+/* Events that a state's row allows, and its kind or its history does not. */
+static bool is_out_of_place(const struct verification *now, const struct event *event)
+{
+	if (belongs[event->type] == (kind_is_journey(now->kind) ? OF_SCORES : OF_JOURNEYS))
+		return true;
+	switch (event->type) {
+	case EVENT_SENDING:
+		return now->sends >= SENDS_MAX;
+	case EVENT_INITIATED:
+		return now->reference[0] != '\0'; /* never replaced */
+	case EVENT_REVIVED:
+		return event->replays <= now->replays; /* seen before: the record was delivered twice */
+	case EVENT_CALLED_BACK:
+		return now->state == STATE_DEAD && !verification_died_checking(now);
+	case EVENT_RETURNED:
+		return now->state == STATE_CHECKING && now->returned_ms != 0;
+	default:
+		return false;
+	}
+}
+
 bool verification_step(const struct verification *now, const struct event *event, struct verification *ret_next,
                        unsigned *ret_effects)
 {
 	const struct transition *transition = find_transition(now->state, event->type);
-	if (!transition)
+	if (!transition || is_out_of_place(now, event))
 		return false;
-	if (event->type == EVENT_REVIVED && event->replays <= now->replays)
-		return false; /* this replay was seen before: the record was delivered twice */
 	struct verification next = *now;
 	next.state = transition->to;
 	next.rev = now->rev + 1;
@@ -93,15 +220,12 @@ bool verification_step(const struct verification *now, const struct event *event
 	next.taken_ms = given_or(event->taken_ms, now->taken_ms);
 	next.asked_ms = given_or(event->asked_ms, now->asked_ms);
 	next.answered_ms = given_or(event->answered_ms, now->answered_ms);
-	next.risk = next.state == STATE_COMPLETED ? RISK_UNKNOWN : RISK_NONE;
-	next.score = SCORE_NONE;
-	if (event->type == EVENT_SCORED) {
-		assert(event->score >= 0 && event->score <= SCORE_MAX);
-		next.risk = event->risk;
-		next.score = event->score;
-	}
+	if (kind_is_journey(now->kind))
+		step_journey(now, event, &next);
+	else
+		step_score(event, &next);
+	*ret_effects = transition->effects | (next.poll > now->poll ? EFFECT_CLIMB : 0u);
 	*ret_next = next;
-	*ret_effects = transition->effects;
 	return true;
 }
 
@@ -153,6 +277,20 @@ enum risk risk_by_name(const char *name)
 		if (strcasecmp(risks[i], name) == 0)
 			return (enum risk)i;
 	return RISK_COUNT;
+}
+
+const char *verdict_name(enum verdict verdict)
+{
+	assert(verdict < VERDICT_COUNT);
+	return verdicts[verdict];
+}
+
+enum verdict verdict_by_name(const char *name)
+{
+	unsigned i = 0;
+	while (i < VERDICT_COUNT && strcmp(verdicts[i], name) != 0)
+		i++;
+	return (enum verdict)i;
 }
 
 const char *reason_name(enum reason reason)

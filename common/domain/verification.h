@@ -1,14 +1,21 @@
 /* verification: what is known about one question: its state, and the pure function that moves it.
  *
- * No I/O, no clock: time and events come in as values, so every path is testable. States, reasons and risk levels are
- * .def tables. Written to Kafka `results` and to Redis as schemas/verification.v1.json. */
+ * No I/O, no clock: time and events come in as values, so every path is testable. States, reasons, verdicts and risk
+ * levels are .def tables. Written to Kafka `results` and to Redis as schemas/verification.v1.json. */
 #ifndef VERIFYD_VERIFICATION_H
 #define VERIFYD_VERIFICATION_H
 
 #include "common/domain/request.h"
 #include <stdbool.h>
 
-enum { VERIFICATION_SCHEMA = 1, VERIFICATION_MAX_BYTES = 32 * 1024, SCORE_MAX = 1000, SCORE_NONE = -1 };
+enum {
+	VERIFICATION_SCHEMA = 1,
+	VERIFICATION_MAX_BYTES = 32 * 1024,
+	SCORE_MAX = 1000,
+	SCORE_NONE = -1,
+	REFERENCE_BYTES = 65, /* a vendor's name for a verification, with its '\0' */
+	SENDS_MAX = 2,        /* sends without an answer after which an initiate is dead */
+};
 
 enum state {
 #define STATE(symbol, name, rank, is_final) STATE_##symbol,
@@ -24,6 +31,13 @@ enum reason {
 	REASON_COUNT
 };
 
+enum verdict {
+#define VERDICT(symbol, name) VERDICT_##symbol,
+#include "common/domain/verdicts.def"
+#undef VERDICT
+	VERDICT_COUNT
+};
+
 enum risk { RISK_NONE, RISK_LOW, RISK_MEDIUM, RISK_HIGH, RISK_UNKNOWN, RISK_COUNT };
 
 struct verification {
@@ -32,18 +46,40 @@ struct verification {
 	enum state state;
 	int64_t rev; /* 1 when queued; one more with every change, so a replay begins with 1 + 2 * replays */
 	char caller[CALLER_BYTES];
-	enum risk risk; /* RISK_NONE until completed */
+	enum risk risk; /* RISK_NONE until a score is completed */
 	int score;      /* 0..SCORE_MAX or SCORE_NONE */
+	enum verdict verdict; /* VERDICT_NONE until a journey is completed */
 	enum reason reason;
 	int attempts; /* failed vendor calls */
 	int replays;
+	/* journeys only */
+	char question[QUESTION_BYTES]; /* the pointer's name, one per person; "" for a score */
+	char reference[REFERENCE_BYTES]; /* the vendor's; "" until initiated. Once set it is never replaced */
+	bool adopted;   /* the reference came from a caller, not from an initiate of ours */
+	int sends;      /* initiates sent, counted before the first byte, but for those that are known to have done nothing */
+	int64_t poll;   /* number of the ladder's next rung; 0: no ladder has begun */
+	int polls;      /* retrievals that ended without a verdict */
 	/* unix ms; 0: has not happened */
 	int64_t created_ms;
 	int64_t taken_ms;    /* a worker read the request */
 	int64_t asked_ms;    /* the last vendor call began */
 	int64_t answered_ms; /* the last vendor call ended */
+	int64_t initiated_ms; /* the vendor gave its page */
+	int64_t until_ms;     /* when that page's token ends */
+	int64_t resumed_ms;   /* the last further journey of the person joined */
+	int64_t returned_ms;  /* the person came back */
+	int64_t called_back_ms; /* the vendor's last callback */
+	int64_t checking_ms;  /* since when the ladder runs */
 	int64_t updated_ms;
 };
+
+/* What else a journey's state holds: texts of any length, sealed with AAD = id, so beside the struct, which stays plain.
+ * Each is owned, and NULL when there is none. */
+struct verification_texts {
+	char *sealed; /* the person's fields of the last journey: person_open */
+	char *link;   /* the vendor's page with its token: seal_open */
+};
+void verification_texts_fini(struct verification_texts *texts); /* accepts a zeroed one */
 
 enum event_type {
 	EVENT_SCORED,  /* the vendor gave a usable score */
@@ -52,6 +88,15 @@ enum event_type {
 	EVENT_DIED,    /* the retry policy is exhausted, or the vendor refused the job */
 	EVENT_REVIVED, /* an operator replayed it */
 	EVENT_ERASED,
+	EVENT_SENDING,   /* an initiate is about to be sent */
+	EVENT_UNSENT,    /* the one that was sent is known to have done nothing */
+	EVENT_INITIATED, /* the vendor gave reference and page */
+	EVENT_RESUMED,   /* the person began another journey, which joins this one */
+	EVENT_RETURNED,  /* the person came back from the vendor's page */
+	EVENT_CALLED_BACK, /* the vendor says that there is news */
+	EVENT_OVERDUE,   /* the page's token ended long ago and nobody came back */
+	EVENT_PENDING,   /* a retrieval without verdict; reason says why when it is more than "not yet" */
+	EVENT_JUDGED,    /* the vendor's verdict */
 	EVENT_COUNT
 };
 
@@ -60,9 +105,14 @@ struct event {
 	int64_t at_ms; /* unix ms */
 	enum risk risk;
 	int score;
+	enum verdict verdict;
 	enum reason reason;
 	int attempts;
 	int replays;
+	char reference[REFERENCE_BYTES]; /* EVENT_INITIATED */
+	int64_t until_ms;                /* EVENT_INITIATED: when the page's token ends */
+	int64_t made_ms;                 /* EVENT_RESUMED: when that journey began */
+	bool is_rung; /* EVENT_PENDING: the ladder takes its next step */
 	int64_t taken_ms, asked_ms, answered_ms; /* 0 keeps what is there */
 };
 
@@ -72,6 +122,8 @@ enum effect {
 	EFFECT_DEAD_LETTER = 2,  /* the request to `dead` */
 	EFFECT_DROP_POINTER = 4, /* the next caller with this question asks anew */
 	EFFECT_CALL_VENDOR = 8,
+	EFFECT_CLIMB = 16,       /* the ladder's next rung, number `poll`, to a delay topic; before EFFECT_PUBLISH */
+	EFFECT_WATCH = 32,       /* the watchdog's record to a delay topic; before EFFECT_PUBLISH */
 };
 
 /* The state a request has before anything happened. */
@@ -86,19 +138,36 @@ bool verification_step(const struct verification *now, const struct event *event
  * Two completed (or erased) states are equal: whichever came first stands.
  * Returns: < 0 when a is lower, 0 when equal, > 0 when a is higher. */
 int verification_compare(const struct verification *a, const struct verification *b);
+
+/* Whether the person had handed something in when it died: then a person or a late answer may still decide it. */
+bool verification_died_checking(const struct verification *verification);
+
 int state_rank(enum state state);
 bool state_is_final(enum state state); /* nothing more will come by itself: completed, dead, erased */
 const char *state_name(enum state state);
 enum state state_by_name(const char *name); /* STATE_COUNT when unknown */
 const char *risk_name(enum risk risk);       /* "LOW"; "" for RISK_NONE */
 enum risk risk_by_name(const char *name);    /* any case; RISK_COUNT when unknown */
+const char *verdict_name(enum verdict verdict); /* "verified"; "" for VERDICT_NONE */
+enum verdict verdict_by_name(const char *name); /* VERDICT_NONE for ""; VERDICT_COUNT when unknown */
 const char *reason_name(enum reason reason); /* "expired"; "" for REASON_NONE */
 enum reason reason_by_name(const char *name); /* REASON_NONE for ""; REASON_COUNT when unknown */
 const char *reason_text(enum reason reason); /* a sentence for operators */
 
-/* Appends the JSON text. Returns: ERR_OK; ERR_LIMIT; ERR_NO_MEMORY. */
-enum err_code verification_encode(const struct verification *verification, struct buf *out) WARN_UNUSED;
-/* Members it does not know are ignored. Returns: ERR_OK; ERR_INVALID; ERR_LIMIT; ERR_NO_MEMORY. */
-enum err_code verification_decode(const char *value, size_t len, struct verification *ret, struct err *err) WARN_UNUSED;
+/* Appends the JSON text. texts: NULL for none. Returns: ERR_OK; ERR_LIMIT; ERR_NO_MEMORY. */
+enum err_code verification_encode(const struct verification *verification, const struct verification_texts *texts,
+				  struct buf *out) WARN_UNUSED;
+/* Members it does not know are ignored. ret_texts: NULL when nobody wants them, else ended by verification_texts_fini.
+ * Returns: ERR_OK; ERR_INVALID; ERR_LIMIT; ERR_NO_MEMORY. */
+enum err_code verification_decode(const char *value, size_t len, struct verification *ret,
+				  struct verification_texts *ret_texts, struct err *err) WARN_UNUSED;
+
+/* A retrieval's record: request.v1 with the person's fields of the state and, as member `state`, the state itself, so that
+ * it can be worked on while Redis is away. texts->sealed must be there. Returns: ERR_OK; ERR_INVALID; ERR_LIMIT;
+ * ERR_NO_MEMORY. */
+enum err_code retrieval_encode(const struct verification *verification, const struct verification_texts *texts,
+			       struct buf *out) WARN_UNUSED;
+/* The member `state` of a request's value. Returns: ERR_OK; ERR_NOT_FOUND (there is none); ERR_INVALID; ERR_LIMIT. */
+enum err_code retrieval_decode_state(const char *value, size_t len, struct verification *ret, struct err *err) WARN_UNUSED;
 
 #endif

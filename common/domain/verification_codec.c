@@ -4,49 +4,118 @@
 #include "common/domain/verification.h"
 #include <limits.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Members that are a time: written when they are not 0. */
-static const struct {
+/* Whole numbers that are written when they are not 0; int64_t or int. */
+#define WIDE(member)                                                                                                   \
+	{                                                                                                              \
+#member, offsetof(struct verification, member), true                                                   \
+	}
+#define NARROW(member)                                                                                                 \
+	{                                                                                                              \
+#member, offsetof(struct verification, member), false                                                  \
+	}
+static const struct number {
 	const char *name;
 	size_t offset;
-} times[] = {
-        {"created_ms", offsetof(struct verification, created_ms)},
-        {"taken_ms", offsetof(struct verification, taken_ms)},
-        {"asked_ms", offsetof(struct verification, asked_ms)},
-        {"answered_ms", offsetof(struct verification, answered_ms)},
-        {"updated_ms", offsetof(struct verification, updated_ms)},
+	bool wide;
+} numbers[] = {
+        NARROW(sends),     WIDE(poll),           NARROW(polls),      WIDE(created_ms), WIDE(taken_ms),
+        WIDE(asked_ms),    WIDE(answered_ms),    WIDE(initiated_ms), WIDE(until_ms),   WIDE(resumed_ms),
+        WIDE(returned_ms), WIDE(called_back_ms), WIDE(checking_ms),  WIDE(updated_ms),
 };
+#undef WIDE
+#undef NARROW
+enum { NUMBER_COUNT = sizeof numbers / sizeof *numbers };
 
-static const int64_t *time_of(const struct verification *verification, size_t i)
+static int64_t number_of(const struct verification *verification, const struct number *number)
 {
-	return (const int64_t *)(const void *)((const char *)verification + times[i].offset);
+	const char *at = (const char *)verification + number->offset;
+	return number->wide ? *(const int64_t *)(const void *)at : *(const int *)(const void *)at;
 }
 
-enum err_code verification_encode(const struct verification *verification, struct buf *out)
+static void set_number(struct verification *verification, const struct number *number, int64_t value)
+{
+	char *at = (char *)verification + number->offset;
+	if (number->wide)
+		*(int64_t *)(void *)at = value;
+	else
+		*(int *)(void *)at = (int)value;
+}
+
+void verification_texts_fini(struct verification_texts *texts)
+{
+	free(texts->sealed);
+	free(texts->link);
+	*texts = (struct verification_texts){NULL, NULL};
+}
+
+/* ---- writing ---- */
+
+static void write_text(struct json_out *json, const char *name, const char *text)
+{
+	if (text && *text)
+		json_out_str(json, name, text);
+}
+
+static void write_object(struct json_out *json, const char *name, const struct verification *verification,
+                         const struct verification_texts *texts)
+{
+	json_out_object(json, name);
+	json_out_str(json, "id", verification->id);
+	json_out_str(json, "kind", kind_info(verification->kind)->name);
+	json_out_str(json, "state", state_name(verification->state));
+	json_out_int(json, "rev", verification->rev);
+	json_out_str(json, "caller", verification->caller);
+	write_text(json, "risk", risk_name(verification->risk));
+	if (verification->score != SCORE_NONE)
+		json_out_int(json, "score", verification->score);
+	write_text(json, "verdict", verdict_name(verification->verdict));
+	write_text(json, "reason", reason_name(verification->reason));
+	json_out_int(json, "attempts", verification->attempts);
+	json_out_int(json, "replays", verification->replays);
+	write_text(json, "question", verification->question);
+	write_text(json, "reference", verification->reference);
+	if (verification->adopted)
+		json_out_bool(json, "adopted", true);
+	for (size_t i = 0; i < NUMBER_COUNT; i++)
+		if (number_of(verification, &numbers[i]))
+			json_out_int(json, numbers[i].name, number_of(verification, &numbers[i]));
+	write_text(json, "sealed", texts ? texts->sealed : NULL);
+	write_text(json, "link", texts ? texts->link : NULL);
+	json_out_object_end(json);
+}
+
+enum err_code verification_encode(const struct verification *verification, const struct verification_texts *texts,
+                                  struct buf *out)
 {
 	struct json_out json;
+	json_out_begin(&json, out);
+	write_object(&json, NULL, verification, texts);
+	return json_out_end(&json);
+}
+
+enum err_code retrieval_encode(const struct verification *verification, const struct verification_texts *texts,
+                               struct buf *out)
+{
+	struct json_out json;
+	if (!texts->sealed)
+		return ERR_INVALID;
 	json_out_begin(&json, out);
 	json_out_object(&json, NULL);
 	json_out_str(&json, "id", verification->id);
 	json_out_str(&json, "kind", kind_info(verification->kind)->name);
-	json_out_str(&json, "state", state_name(verification->state));
-	json_out_int(&json, "rev", verification->rev);
 	json_out_str(&json, "caller", verification->caller);
-	if (verification->risk != RISK_NONE)
-		json_out_str(&json, "risk", risk_name(verification->risk));
-	if (verification->score != SCORE_NONE)
-		json_out_int(&json, "score", verification->score);
-	if (verification->reason != REASON_NONE)
-		json_out_str(&json, "reason", reason_name(verification->reason));
-	json_out_int(&json, "attempts", verification->attempts);
-	json_out_int(&json, "replays", verification->replays);
-	for (size_t i = 0; i < sizeof times / sizeof *times; i++)
-		if (*time_of(verification, i))
-			json_out_int(&json, times[i].name, *time_of(verification, i));
+	json_out_str(&json, "question", verification->question);
+	json_out_int(&json, "created_ms", verification->created_ms);
+	json_out_str(&json, "sealed", texts->sealed);
+	write_object(&json, "state", verification, NULL);
 	json_out_object_end(&json);
 	return json_out_end(&json);
 }
+
+/* ---- reading ---- */
 
 static enum err_code optional(enum err_code code)
 {
@@ -62,34 +131,51 @@ static enum err_code read_number(const json_t *root, const char *name, int64_t m
 	return optional(code);
 }
 
-static enum err_code read_names(const json_t *root, struct verification *verification, struct err *err)
+static enum err_code read_required(const json_t *root, struct verification *verification, struct err *err)
 {
-	char kind[64], state[32], risk[16], reason[32];
+	char kind[64], state[32];
 	enum err_code code;
 	if ((code = json_in_str(root, "id", verification->id, sizeof verification->id, err)) != ERR_OK ||
 	    (code = json_in_str(root, "kind", kind, sizeof kind, err)) != ERR_OK ||
 	    (code = json_in_str(root, "state", state, sizeof state, err)) != ERR_OK ||
 	    (code = json_in_str(root, "caller", verification->caller, sizeof verification->caller, err)) != ERR_OK)
 		return code == ERR_NOT_FOUND ? err_set(err, ERR_INVALID, "a required member is missing") : code;
-	if ((code = optional(json_in_str(root, "risk", risk, sizeof risk, err))) != ERR_OK ||
-	    (code = optional(json_in_str(root, "reason", reason, sizeof reason, err))) != ERR_OK)
-		return code;
 	if (!id_is_valid(verification->id, strlen(verification->id)))
 		return err_set(err, ERR_INVALID, "id: not of the right shape");
 	if ((verification->kind = kind_by_name(kind)) == KIND_COUNT)
 		return err_set(err, ERR_INVALID, "kind: not known to this version");
 	if ((verification->state = state_by_name(state)) == STATE_COUNT)
 		return err_set(err, ERR_INVALID, "state: not known to this version");
+	return ERR_OK;
+}
+
+static enum err_code read_names(const json_t *root, struct verification *verification, struct err *err)
+{
+	char risk[16], reason[32], verdict[32];
+	enum err_code code;
+	if ((code = optional(json_in_str(root, "risk", risk, sizeof risk, err))) != ERR_OK ||
+	    (code = optional(json_in_str(root, "verdict", verdict, sizeof verdict, err))) != ERR_OK ||
+	    (code = optional(json_in_str(root, "question", verification->question, sizeof verification->question,
+	                                 err))) != ERR_OK ||
+	    (code = optional(json_in_str(root, "reference", verification->reference, sizeof verification->reference,
+	                                 err))) != ERR_OK ||
+	    (code = optional(json_in_str(root, "reason", reason, sizeof reason, err))) != ERR_OK)
+		return code;
 	if ((verification->risk = *risk ? risk_by_name(risk) : RISK_NONE) == RISK_COUNT)
 		return err_set(err, ERR_INVALID, "risk: not known to this version");
+	if ((verification->verdict = verdict_by_name(verdict)) == VERDICT_COUNT)
+		return err_set(err, ERR_INVALID, "verdict: not known to this version");
 	if ((verification->reason = reason_by_name(reason)) == REASON_COUNT)
 		return err_set(err, ERR_INVALID, "reason: not known to this version");
+	verification->adopted = json_is_true(json_object_get(root, "adopted"));
 	return ERR_OK;
 }
 
 static enum err_code read_all(const json_t *root, struct verification *verification, struct err *err)
 {
-	enum err_code code = read_names(root, verification, err);
+	enum err_code code = read_required(root, verification, err);
+	if (code == ERR_OK)
+		code = read_names(root, verification, err);
 	if (code == ERR_OK)
 		code = json_in_int(root, "rev", 1, INT64_MAX, &verification->rev, err);
 	if (code == ERR_OK)
@@ -98,25 +184,68 @@ static enum err_code read_all(const json_t *root, struct verification *verificat
 		code = read_number(root, "attempts", INT_MAX, &verification->attempts, err);
 	if (code == ERR_OK)
 		code = read_number(root, "replays", INT_MAX, &verification->replays, err);
-	for (size_t i = 0; i < sizeof times / sizeof *times && code == ERR_OK; i++) {
-		int64_t *slot = (int64_t *)(void *)((char *)verification + times[i].offset);
-		code = optional(json_in_int(root, times[i].name, 0, INT64_MAX, slot, err));
+	for (size_t i = 0; i < NUMBER_COUNT && code == ERR_OK; i++) {
+		int64_t value = 0;
+		code = optional(
+		        json_in_int(root, numbers[i].name, 0, numbers[i].wide ? INT64_MAX : INT_MAX, &value, err));
+		set_number(verification, &numbers[i], value);
 	}
 	return code == ERR_NOT_FOUND ? err_set(err, ERR_INVALID, "rev: missing") : code;
 }
 
-enum err_code verification_decode(const char *value, size_t len, struct verification *ret, struct err *err)
+static enum err_code read_text(const json_t *root, const char *name, char **ret_text)
 {
-	if (!value || len > VERIFICATION_MAX_BYTES)
+	const char *text = json_string_value(json_object_get(root, name));
+	*ret_text = text ? strdup(text) : NULL;
+	return text && !*ret_text ? ERR_NO_MEMORY : ERR_OK;
+}
+
+static enum err_code read_texts(const json_t *root, struct verification_texts *ret_texts, struct err *err)
+{
+	struct verification_texts texts = {NULL, NULL};
+	enum err_code code = read_text(root, "sealed", &texts.sealed);
+	if (code == ERR_OK)
+		code = read_text(root, "link", &texts.link);
+	if (code == ERR_OK) {
+		*ret_texts = texts;
+		return ERR_OK;
+	}
+	verification_texts_fini(&texts);
+	return err_set(err, code, "texts of a state");
+}
+
+/* member NULL: the value itself is the state. */
+static enum err_code decode(const char *value, size_t len, size_t max, const char *member, struct verification *ret,
+                            struct verification_texts *ret_texts, struct err *err)
+{
+	if (!value || len > max)
 		return err_set(err, value ? ERR_LIMIT : ERR_INVALID, "state of %zu bytes", len);
 	json_t *root = NULL;
 	enum err_code code = json_in_parse(value, len, &root, err);
 	if (code != ERR_OK)
 		return code;
 	struct verification verification = {.score = SCORE_NONE};
-	code = json_is_object(root) ? read_all(root, &verification, err) : err_set(err, ERR_INVALID, "not an object");
+	const json_t *state = member ? json_object_get(root, member) : root;
+	if (!state)
+		code = err_set(err, ERR_NOT_FOUND, "no member %s", member);
+	else
+		code = json_is_object(state) ? read_all(state, &verification, err)
+		                             : err_set(err, ERR_INVALID, "not an object");
+	if (code == ERR_OK && ret_texts)
+		code = read_texts(state, ret_texts, err);
 	json_decref(root);
 	if (code == ERR_OK)
 		*ret = verification;
 	return code;
+}
+
+enum err_code verification_decode(const char *value, size_t len, struct verification *ret,
+                                  struct verification_texts *ret_texts, struct err *err)
+{
+	return decode(value, len, VERIFICATION_MAX_BYTES, NULL, ret, ret_texts, err);
+}
+
+enum err_code retrieval_decode_state(const char *value, size_t len, struct verification *ret, struct err *err)
+{
+	return decode(value, len, REQUEST_MAX_BYTES, "state", ret, NULL, err);
 }

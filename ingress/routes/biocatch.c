@@ -1,8 +1,8 @@
 /* biocatch: GetScore for B2C. It always answers 200 with a riskLevel when the question was understood: a policy reads
  * "not LOW" as "ask for MFA", so UNKNOWN is the safe answer to everything that went wrong behind it. */
-#include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "ingress/answers.h"
+#include "ingress/b2c_body.h"
 #include "ingress/ingress.h"
 #include "ingress/intake_fields.h"
 #include "ingress/routes/routes.h"
@@ -58,33 +58,13 @@ static bool read_parameter(void *ctx, const char *name, const char *value)
 	return true; /* B2C policies send more claims than we need */
 }
 
-/* Returns: true; false when it answered. */
-static bool read_body(struct exchange *exchange, struct reading *reading)
+static const char *take_member(void *ctx, const char *name, const char *value)
 {
-	json_t *root = NULL, *value;
-	const char *name;
-	struct err err;
-	if (json_in_parse(exchange->body.data, exchange->body.len, &root, &err) != ERR_OK) {
-		answer_problem(exchange, PROBLEM_BAD_JSON, err.msg);
-		return false;
-	}
-	if (!json_is_object(root))
-		reading->broken = "the body is not an object";
-	json_object_foreach(root, name, value)
-	{
-		if (json_is_null(value))
-			continue; /* a claim without a value */
-		if (!json_is_string(value)) {
-			reading->broken = "a field is not a string";
-			break;
-		}
-		if (strlen(json_string_value(value)) != json_string_length(value))
-			reading->broken = "a field holds a NUL";
-		if (reading->broken || !read_parameter(reading, name, json_string_value(value)))
-			break;
-	}
-	json_decref(root);
-	return true;
+	struct reading *reading = ctx;
+	if (!value)
+		return "a field is not a string";
+	(void)read_parameter(reading, name, value);
+	return reading->broken;
 }
 
 static void write_answer(struct exchange *exchange, const struct verification *state, const char *unknown_because)
@@ -153,7 +133,7 @@ void biocatch_score(struct exchange *exchange, enum method method)
 	struct reading reading = {.broken = NULL};
 	bool read = true;
 	if (method == METHOD_POST)
-		read = read_body(exchange, &reading);
+		read = b2c_body_read(exchange, take_member, &reading);
 	else if (!exchange_each_parameter(exchange, read_parameter, &reading) && !reading.broken)
 		reading.broken = "too many parameters, or a NUL in one";
 	if (read && reading.broken)

@@ -1,13 +1,24 @@
 /* routes: the table. */
 #include "ingress/routes/routes.h"
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+enum {
+	API = ROUTE_IGNORE_CASE,
+	JUMIO = ROUTE_IGNORE_CASE | ROUTE_JOURNEYS,
+	POLLED = JUMIO | ROUTE_OPEN | ROUTE_CORS,
+	OIDC = JUMIO | ROUTE_OPEN,
+	CALLED_BACK = ROUTE_PREFIX | ROUTE_JOURNEYS | ROUTE_OPEN | ROUTE_ANY_TYPE,
+	PAGE = ROUTE_PREFIX | ROUTE_JOURNEYS | ROUTE_OPEN,
+};
+
+#define ROUTE(name, path, flags, methods, dialect, handle) {name, path, flags, methods, DIALECT_##dialect, handle},
+#define GET                                                METHOD_GET
+#define POST                                               METHOD_POST
+
 static const struct route table[ROUTE_COUNT] = {
-        {"GetScore", "/api/BioCatch/GetScore", false, METHOD_GET | METHOD_POST, DIALECT_B2C, true, biocatch_score},
-        {"GetScore", "/api/v6/score", false, METHOD_GET | METHOD_POST, DIALECT_B2C, true, biocatch_score},
-        {"CreateVerification", "/v1/verifications", false, METHOD_POST, DIALECT_PROBLEM, false, verifications_create},
-        {"ReadVerification", "/v1/verifications/", true, METHOD_GET, DIALECT_PROBLEM, false, verifications_read},
+#include "ingress/routes/routes.def"
 };
 
 const struct route *routes_all(void)
@@ -18,14 +29,15 @@ const struct route *routes_all(void)
 static bool fits(const struct route *route, const char *path)
 {
 	size_t len = strlen(route->path);
-	int differs = route->ignore_case ? strncasecmp(path, route->path, len) : strncmp(path, route->path, len);
-	return differs == 0 && (route->prefix ? path[len] != '\0' : path[len] == '\0');
+	bool any_case = route->flags & ROUTE_IGNORE_CASE;
+	int differs = any_case ? strncasecmp(path, route->path, len) : strncmp(path, route->path, len);
+	return differs == 0 && (path[len] != '\0') == ((route->flags & ROUTE_PREFIX) != 0);
 }
 
-const struct route *route_find(const char *path, const char **ret_tail)
+const struct route *route_find(const char *path, bool journeys, const char **ret_tail)
 {
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
-		if (!fits(&table[i], path))
+		if (!fits(&table[i], path) || ((table[i].flags & ROUTE_JOURNEYS) && !journeys))
 			continue;
 		*ret_tail = path + strlen(table[i].path);
 		return &table[i];
@@ -36,6 +48,8 @@ const struct route *route_find(const char *path, const char **ret_tail)
 
 enum dialect route_dialect(const char *path)
 {
+	if (strncmp(path, "/start/", 7) == 0 || strncmp(path, "/return/", 8) == 0)
+		return DIALECT_PAGE;
 	return strncasecmp(path, "/api/", 5) == 0 ? DIALECT_B2C : DIALECT_PROBLEM;
 }
 
@@ -51,4 +65,14 @@ bool route_fold_path(const char *path, char out[EXCHANGE_PATH_BYTES])
 	}
 	out[n] = '\0';
 	return true;
+}
+
+void route_allow(const struct route *route, char ret_allow[ALLOW_BYTES])
+{
+	static const char *const names[] = {"GET", "POST", "OPTIONS"}; /* by bit */
+	size_t len = 0;
+	ret_allow[0] = '\0';
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (route->methods & (1u << i))
+			len += (size_t)snprintf(ret_allow + len, ALLOW_BYTES - len, "%s%s", len ? ", " : "", names[i]);
 }

@@ -4,7 +4,7 @@
 #include "common/base/json_out.h"
 #include "ingress/answers.h"
 #include "ingress/ingress.h"
-#include "ingress/intake_fields.h"
+#include "ingress/journey_fields.h"
 #include "ingress/routes/routes.h"
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +30,8 @@ static void write_state(struct json_out *json, const struct verification *state)
 		json_out_str(json, "risk", risk_name(state->risk));
 	if (state->score != SCORE_NONE)
 		json_out_int(json, "score", state->score);
+	if (state->verdict != VERDICT_NONE)
+		json_out_str(json, "verdict", verdict_name(state->verdict));
 	if (state->reason != REASON_NONE)
 		json_out_str(json, "reason", reason_name(state->reason));
 	json_out_int(json, "attempts", state->attempts);
@@ -37,8 +39,8 @@ static void write_state(struct json_out *json, const struct verification *state)
 	write_time(json, "updated", state->updated_ms);
 }
 
-/* state NULL: the cache is away, so nothing is known of the id just now. */
-static void write_view(struct exchange *exchange, const struct verification *state, int status)
+/* state NULL: the cache is away, so nothing is known of the id just now. start_url NULL: none is told. */
+static void write_view(struct exchange *exchange, const struct verification *state, const char *start_url, int status)
 {
 	struct json_out json;
 	json_out_begin(&json, &exchange->answer);
@@ -49,36 +51,46 @@ static void write_view(struct exchange *exchange, const struct verification *sta
 		json_out_str(&json, "id", exchange->ask.request.id);
 		json_out_str(&json, "state", "pending");
 	}
+	json_out_str(&json, "start_url", start_url);
 	json_out_object_end(&json);
 	if (json_out_end(&json) != ERR_OK) {
 		answer_problem(exchange, PROBLEM_INTERNAL, NULL);
 		return;
 	}
-	if (exchange->prefer_wait_s >= 0) {
-		char applied[EXCHANGE_HEADER_BYTES];
-		snprintf(applied, sizeof applied, "wait=%d", exchange->prefer_wait_s);
-		exchange_add_header(exchange, "Preference-Applied", applied);
-	}
+	answer_applied_wait(exchange);
 	answer_json(exchange, status);
+}
+
+/* Where the person begins, while there is something to begin. Only who created the journey is told: the ticket binds a
+ * browser. */
+static bool has_start(const struct verification *state)
+{
+	return kind_is_journey(state->kind) && (state->state == STATE_QUEUED || state->state == STATE_AWAITING_USER);
 }
 
 static void render_created(struct exchange *exchange)
 {
 	const struct ask *ask = &exchange->ask;
-	char location[EXCHANGE_HEADER_BYTES];
+	char location[EXCHANGE_HEADER_BYTES], start[JOURNEY_LINK_BYTES] = "";
 	if (answer_outcome_problem(exchange))
 		return;
+	if (has_start(&ask->state) &&
+	    journey_start_link(exchange->ingress->journeys, ask->request.id, clock_unix_ms(), start) != ERR_OK) {
+		answer_problem(exchange, PROBLEM_INTERNAL, NULL);
+		return;
+	}
 	bool is_final = ask->outcome == OUTCOME_STATE && state_is_final(ask->state.state);
 	snprintf(location, sizeof location, "/v1/verifications/%s", ask->request.id);
 	exchange_add_header(exchange, "Location", location);
-	write_view(exchange, &ask->state, is_final ? 201 : 202);
+	write_view(exchange, &ask->state, *start ? start : NULL, is_final ? 201 : 202);
+	explicit_bzero(start, sizeof start);
 }
 
 static void render_read(struct exchange *exchange)
 {
 	const struct ask *ask = &exchange->ask;
 	if (!answer_outcome_problem(exchange))
-		write_view(exchange, ask->outcome == OUTCOME_CACHE_AWAY ? NULL : &ask->state, 200);
+		write_view(exchange, ask->outcome == OUTCOME_CACHE_AWAY ? NULL : &ask->state, NULL, 200);
 }
 
 /* ---- reading the body ---- */
@@ -113,22 +125,25 @@ static bool read_member(struct draft *draft, const char *name, const json_t *val
 }
 
 /* Returns: PROBLEM_COUNT when the kind is known; else the problem, and *detail says more. */
-static enum problem read_kind(const json_t *root, struct draft *draft, char detail[DETAIL_BYTES])
+static enum problem read_kind(const json_t *root, bool journeys, struct draft *draft, char detail[DETAIL_BYTES])
 {
 	char name[KIND_BYTES];
 	enum err_code code = json_in_str(root, "kind", name, sizeof name, NULL);
 	bool missing = code == ERR_NOT_FOUND;
-	if (code == ERR_OK && (draft->kind = kind_by_name(name)) != KIND_COUNT)
+	enum kind kind = code == ERR_OK ? kind_by_name(name) : KIND_COUNT;
+	if (kind != KIND_COUNT && (journeys || !kind_is_journey(kind))) {
+		draft->kind = kind;
 		return PROBLEM_COUNT;
-	snprintf(detail, DETAIL_BYTES, "kind: %s", missing ? "it is required" : "not one that is known");
+	}
+	snprintf(detail, DETAIL_BYTES, "kind: %s", missing ? "it is required" : "not one that is served");
 	return missing ? PROBLEM_MISSING_FIELD : PROBLEM_BAD_FIELD;
 }
 
-static enum problem read_members(json_t *root, struct draft *draft, char detail[DETAIL_BYTES])
+static enum problem read_members(json_t *root, bool journeys, struct draft *draft, char detail[DETAIL_BYTES])
 {
 	const char *name;
 	json_t *value;
-	enum problem problem = read_kind(root, draft, detail);
+	enum problem problem = read_kind(root, journeys, draft, detail);
 	if (problem != PROBLEM_COUNT)
 		return problem;
 	enum err_code code = json_in_int(root, "deadline_ms", 1, DEADLINE_MAX_MS, &draft->deadline_ms, NULL);
@@ -155,7 +170,8 @@ static bool read_body(struct exchange *exchange, struct draft *draft)
 		answer_problem(exchange, PROBLEM_BAD_JSON, err.msg);
 		return false;
 	}
-	enum problem problem = json_is_object(root) ? read_members(root, draft, detail) : PROBLEM_BAD_FIELD;
+	bool journeys = exchange->ingress->journeys != NULL;
+	enum problem problem = json_is_object(root) ? read_members(root, journeys, draft, detail) : PROBLEM_BAD_FIELD;
 	json_decref(root);
 	if (problem != PROBLEM_COUNT)
 		answer_problem(exchange, problem, detail);
@@ -169,20 +185,46 @@ static int64_t wait_until(const struct exchange *exchange)
 	return exchange->prefer_wait_s > 0 ? exchange->accepted_ms + (int64_t)exchange->prefer_wait_s * 1000 : 0;
 }
 
-static void create(struct exchange *exchange, const struct draft *draft)
+/* A journey needs an address to come back to; B2C's has one in its policy. */
+static enum problem check_journey(const struct journeys *journeys, const struct draft *draft, char detail[DETAIL_BYTES])
 {
+	enum request_field field = REQUEST_FIELD_RETURN_URL;
+	if (!(draft->given & (1u << field))) {
+		snprintf(detail, DETAIL_BYTES, "%s is required for %s", request_field_info(field)->name,
+		         kind_info(draft->kind)->name);
+		return PROBLEM_MISSING_FIELD;
+	}
+	const char *broken = journey_check(journeys, draft, &field);
+	if (broken)
+		snprintf(detail, DETAIL_BYTES, "%s: %s", request_field_info(field)->name, broken);
+	return broken ? PROBLEM_BAD_FIELD : PROBLEM_COUNT;
+}
+
+static void create(struct exchange *exchange, struct draft *draft)
+{
+	const struct ingress *ingress = exchange->ingress;
+	bool journey = kind_is_journey(draft->kind);
 	const char *missing = NULL;
-	char detail[DETAIL_BYTES];
-	enum err_code code = draft_to_ask(draft, exchange->ingress->id_key, exchange->caller, &exchange->ask, &missing);
+	char detail[DETAIL_BYTES] = "";
+	enum problem problem = journey ? check_journey(ingress->journeys, draft, detail) : PROBLEM_COUNT;
+	enum err_code code = ERR_OK;
+	if (problem == PROBLEM_COUNT && journey)
+		code = journey_to_ask(ingress->journeys, draft, ingress->id_key, exchange->caller, &exchange->ask,
+		                      &missing);
+	else if (problem == PROBLEM_COUNT)
+		code = draft_to_ask(draft, ingress->id_key, exchange->caller, &exchange->ask, &missing);
 	if (code == ERR_NOT_FOUND) {
 		snprintf(detail, sizeof detail, "%s is required for %s", missing, kind_info(draft->kind)->name);
-		answer_problem(exchange, PROBLEM_MISSING_FIELD, detail);
+		problem = PROBLEM_MISSING_FIELD;
 	} else if (code != ERR_OK) {
-		answer_problem(exchange, PROBLEM_INTERNAL, NULL);
-	} else {
-		exchange->ask.wait_until_ms = wait_until(exchange);
-		exchange_ask(exchange, render_created);
+		problem = PROBLEM_INTERNAL;
 	}
+	if (problem != PROBLEM_COUNT) {
+		answer_problem(exchange, problem, *detail ? detail : NULL);
+		return;
+	}
+	exchange->ask.wait_until_ms = wait_until(exchange);
+	exchange_ask(exchange, render_created);
 }
 
 void verifications_create(struct exchange *exchange, enum method method)

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("lib")  # before it is imported: its checks show their values, too
+
+# pylint: disable=wrong-import-position
+from lib.journey import Journey
 from lib.kafka import Broker
 from lib.process import BIN
 from lib.stack import Stack
@@ -81,20 +85,47 @@ class Running:
         self.vendor, self.redis, self.topics = stack.vendor, stack.redis, stack.topics
         self.person = stack.person
 
+    def journey(self, marks="", **more):
+        """A new person's sign-up; nothing has been asked yet."""
+        return Journey(self.stack, self.ingress, marks, **more)
+
 
 def running(folder, broker, **settings):
-    with Stack(folder, broker.servers, **settings) as stack:
+    with Stack(folder, broker.servers, prefix=getattr(broker, "prefix", None), **settings) as stack:
         yield Running(stack)
         stack.judge()
 
 
 @pytest.fixture(scope="session")
-def service(session_folder, broker):
+def service_on_kafka(session_folder, broker):
     """The default settings."""
     yield from running(session_folder / "service", broker)
 
 
 @pytest.fixture(scope="session")
-def strict(session_folder, broker):
+def strict_on_kafka(session_folder, broker):
     """One failed vendor call is the last one: for what a failure looks like, without its retries."""
     yield from running(session_folder / "strict", broker, RETRY_MAX_ATTEMPTS=1, BIOCATCH_TIMEOUT_MS=2000)
+
+
+@pytest.fixture(scope="session")
+def hurried_on_kafka(session_folder, broker):
+    """Looks soon after people who do not come back, and lets a person try twice a day."""
+    yield from running(session_folder / "hurried", broker, JUMIO_WATCHDOG_AFTER="6s", JUMIO_MAX_ATTEMPTS=2)
+
+
+# Under these names tests ask for them; a file may place them on another broker.
+
+@pytest.fixture(scope="session")
+def service(service_on_kafka):
+    return service_on_kafka
+
+
+@pytest.fixture(scope="session")
+def strict(strict_on_kafka):
+    return strict_on_kafka
+
+
+@pytest.fixture(scope="session")
+def hurried(hurried_on_kafka):
+    return hurried_on_kafka

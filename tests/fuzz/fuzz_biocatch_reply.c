@@ -36,8 +36,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	                                       .body = (const char *)data + 1,
 	                                       .body_len = size - 1,
 	                                       .retry_after_ms = data[0]};
-	memset(&answer, 0xa5, sizeof answer);
-	vendor->read(self, &request, &person, &response, &answer);
+	const struct verification state = {.kind = KIND_BIOCATCH_SCORE};
+	const struct vendor_job job = {
+	        .operation = OPERATION_BIOCATCH_SCORE, .request = &request, .person = &person, .state = &state};
+	vendor_answer_init(&answer);
+	vendor->read(self, &job, &response, &answer);
 	FUZZ_RULE(answer.failed == true || answer.failed == false);
 	if (answer.failed) {
 		FUZZ_RULE(answer.failure < FAILURE_COUNT);

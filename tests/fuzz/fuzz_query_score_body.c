@@ -1,5 +1,6 @@
-/* fuzz_query_score_body: what callers put into GetScore's query and body and into /v1's. The first byte chooses; the
- * HTTP server's part of an exchange is played here. Every input is answered or asked, never both, and well formed. */
+/* fuzz_query_score_body: what callers put into GetScore's query and body, into /v1's, and into those of the /api/Jumio
+ * calls. The first byte chooses; the HTTP server's part of an exchange is played here. Every input is answered or
+ * asked, never both, and well formed. */
 #include "common/base/json_in.h"
 #include "ingress/ingress.h"
 #include "ingress/routes/routes.h"
@@ -27,13 +28,6 @@ const char *exchange_header(const struct exchange *exchange, const char *name)
 	return NULL;
 }
 
-void exchange_add_header(struct exchange *exchange, const char *name, const char *value)
-{
-	(void)name;
-	FUZZ_RULE(exchange->header_count < EXCHANGE_MAX_HEADERS && !strpbrk(value, "\r\n"));
-	exchange->header_count++;
-}
-
 void exchange_ask(struct exchange *exchange, void (*render)(struct exchange *exchange))
 {
 	exchange->render = render;
@@ -53,42 +47,77 @@ static void check_ask(struct exchange *exchange)
 {
 	const struct ask *ask = &exchange->ask;
 	const struct kind_info *kind = kind_info(ask->request.kind);
-	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++) {
+	for (unsigned i = 0; i < REQUEST_FIELD_COUNT && ask->type != ASK_READ; i++) {
 		const char *text = ask->person.field[i];
 		FUZZ_RULE(!text || (*text && strlen(text) <= request_field_info((enum request_field)i)->max_bytes));
-		FUZZ_RULE(text || !(kind->must & (1u << i)));
+		FUZZ_RULE(text || !(kind->must & (1u << i)) || ask->type == ASK_ADOPT);
 	}
 	FUZZ_RULE(id_is_valid(ask->request.id, strlen(ask->request.id)));
-	FUZZ_RULE(strlen(ask->request.question) == QUESTION_BYTES - 1);
+	FUZZ_RULE(ask->type == ASK_READ || strlen(ask->request.question) == QUESTION_BYTES - 1);
+	FUZZ_RULE((ask->type == ASK_JOURNEY) ==
+	          (kind_is_journey(ask->request.kind) && ask->person.field[REQUEST_FIELD_BACK_URL]));
 	verification_queued(&ask->request, &exchange->ask.state);
 	exchange->render(exchange);
 	check_answer(exchange);
 }
 
+static const struct {
+	void (*handle)(struct exchange *exchange, enum method method);
+	enum method method;
+	enum dialect dialect;
+} handlers[] = {
+        {biocatch_score, METHOD_GET, DIALECT_B2C},
+        {biocatch_score, METHOD_POST, DIALECT_B2C},
+        {verifications_create, METHOD_POST, DIALECT_PROBLEM},
+        {jumio_initialize_transaction, METHOD_POST, DIALECT_B2C},
+        {jumio_initialize_verification, METHOD_POST, DIALECT_B2C},
+        {jumio_verify_status, METHOD_POST, DIALECT_B2C},
+        {jumio_validate_token, METHOD_POST, DIALECT_B2C},
+};
+enum { HANDLERS = sizeof handlers / sizeof *handlers };
+
+#define ID_KEY "0123456789abcdef0123456789abcdef"
+
+static void open_ingress(struct ingress *ingress)
+{
+	static struct journeys journeys = {
+	        .public_url = "https://idv.example",
+	        .b2c_base_url = "https://t.b2clogin.com/t",
+	        .callback_secret = "secret",
+	        .ticket_life_ms = 60000,
+	        .adopt_until_ms = INT64_MAX,
+	        .max_a_day = 3,
+	};
+	const struct tokens_options tokens = {
+	        .signing_keys = ID_KEY "0123456789abcdef0123456789abcdef",
+	        .encryption_keys = ID_KEY "fedcba9876543210fedcba9876543210",
+	        .issuer = "https://idv.example",
+	        .audience = "fuzz",
+	};
+	FUZZ_RULE(id_key_new(ID_KEY, &ingress->id_key, NULL) == ERR_OK &&
+	          tickets_new(ID_KEY, &journeys.tickets, NULL) == ERR_OK &&
+	          tokens_new(&tokens, NULL, &journeys.tokens) == ERR_OK);
+	ingress->journeys = &journeys;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct ingress ingress = {.sync_budget_ms = 8500, .request_deadline_ms = 20000};
-	struct exchange exchange = {
-	        .ingress = &ingress, .caller = "fuzz", .request_id = "0", .prefer_wait_s = -1, .tail = ""};
+	struct exchange exchange = {.caller = "fuzz", .request_id = "0"};
 	if (size == 0 || size > 64 * 1024)
 		return 0;
 	if (!ingress.id_key)
-		FUZZ_RULE(id_key_new("0123456789abcdef0123456789abcdef", &ingress.id_key, NULL) == ERR_OK);
-	buf_init(&exchange.body, 64 * 1024);
-	buf_init(&exchange.answer, ANSWER_MAX_BYTES);
+		open_ingress(&ingress);
+	exchange_init(&exchange, &ingress, 64 * 1024);
 	FUZZ_RULE(buf_append(&exchange.body, data + 1, size - 1) == ERR_OK);
-	exchange.dialect = data[0] % 3 == 2 ? DIALECT_PROBLEM : DIALECT_B2C;
-	if (data[0] % 3 == 2)
-		verifications_create(&exchange, METHOD_POST);
-	else
-		biocatch_score(&exchange, data[0] % 3 ? METHOD_POST : METHOD_GET);
+	unsigned chosen = data[0] % HANDLERS;
+	exchange.dialect = handlers[chosen].dialect;
+	handlers[chosen].handle(&exchange, handlers[chosen].method);
 	FUZZ_RULE(exchange.asking == (exchange.status == 0));
 	if (exchange.asking)
 		check_ask(&exchange);
 	else
 		check_answer(&exchange);
-	ask_fini(&exchange.ask);
-	buf_fini(&exchange.body);
-	buf_fini(&exchange.answer);
+	exchange_fini(&exchange);
 	return 0;
 }

@@ -1,7 +1,7 @@
 """vendorsim keeps its promises: every marker, every control call, over real sockets.
 
-Tests and benchmarks judge verifyd by vendorsim's counters, so vendorsim is judged first. VERIFYD_BIN_DIR names the
-folder of the program (build/dev/bin).
+Tests and benchmarks judge verifyd by vendorsim's counters, so vendorsim is judged first. VERIFYD_BIN_DIR (or VERIFYD_BIN)
+names the folder of the program (build/dev/bin).
 """
 
 import concurrent.futures
@@ -18,7 +18,7 @@ import urllib.parse
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN_DIR = pathlib.Path(os.environ.get("VERIFYD_BIN_DIR", ROOT / "build/dev/bin"))
+BIN_DIR = pathlib.Path(os.environ.get("VERIFYD_BIN_DIR") or os.environ.get("VERIFYD_BIN") or ROOT / "build/dev/bin")
 SCORE = "/biocatch/api/v6/score"
 TIMEOUT_S = 10
 

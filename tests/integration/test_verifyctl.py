@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import secrets
+import shutil
 import socket
 import stat
 import subprocess
@@ -451,7 +452,9 @@ def test_without_redis_a_replay_goes_by_kafkas_results(without_redis, kafka, cac
 # keys
 
 
-KEY_FILES = {"id-key": "ID_KEY", "seal-keys": "SEAL_KEYS", "api-keys": "AUTH_API_KEYS"}
+KEY_FILES = {"id-key": "ID_KEY_FILE", "seal-keys": "SEAL_KEYS_FILE", "api-keys": "AUTH_API_KEYS_FILE", "signing-cert.pem": "SIGNING_CERT_FILE",
+             "token-signing-key": "TOKEN_SIGNING_KEY_FILE", "token-encryption-key": "TOKEN_ENCRYPTION_KEY_FILE",
+             "callback-secret": "CALLBACK_SECRET_FILE"}
 
 
 def sourced(folder):
@@ -471,11 +474,34 @@ def test_keys_are_good_private_and_named_for_a_shell(tmp_path, name):
     assert len(base64.b64decode(text["id-key"], validate=True)) == 48
     assert text["seal-keys"].startswith("k1:") and len(base64.b64decode(text["seal-keys"][3:], validate=True)) == 32
     assert re.fullmatch(r"demo=[A-Za-z0-9_-]{43}", text["api-keys"])
-    assert sourced(folder) == {f"VERIFYD_{variable}_FILE": str(folder / file) for file, variable in KEY_FILES.items()}
+    assert re.fullmatch(r"[A-Za-z0-9_-]{86}", text["token-signing-key"]) and re.fullmatch(r"[A-Za-z0-9_-]{86}", text["token-encryption-key"])
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", text["callback-secret"])
+    assert len(set(text.values())) == len(KEY_FILES)
+    assert sourced(folder) == {f"VERIFYD_{variable}": str(folder / file) for file, variable in KEY_FILES.items()}
     assert all(file in told for file in KEY_FILES) and not any(secret[5:] in told for secret in text.values())
     other = tmp_path / "other"
     ctl("keys", "new", "--out", other)
     assert all((other / file).read_text() != (folder / file).read_text() for file in KEY_FILES)
+
+
+def openssl(*arguments):
+    return subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_the_certificate_signs_for_two_years_and_fits_its_key(tmp_path):
+    ctl("keys", "new", "--out", tmp_path)
+    pem = tmp_path / "signing-cert.pem"
+    assert openssl("x509", "-in", pem, "-noout", "-pubkey") == openssl("pkey", "-in", pem, "-pubout")
+    shown = openssl("x509", "-in", pem, "-noout", "-text", "-nameopt", "RFC2253")
+    assert "CN=verifyd id_token_hint" in shown and "Public-Key: (2048 bit)" in shown and "sha256WithRSAEncryption" in shown
+    openssl("verify", "-CAfile", pem, pem)
+    openssl("x509", "-in", pem, "-noout", "-checkend", 729 * 24 * 3600)
+    with pytest.raises(subprocess.CalledProcessError):
+        openssl("x509", "-in", pem, "-noout", "-checkend", 731 * 24 * 3600)
+    ctl("keys", "new", "--out", tmp_path / "other")
+    serials = {openssl("x509", "-in", folder / "signing-cert.pem", "-noout", "-serial") for folder in (tmp_path, tmp_path / "other")}
+    assert len(serials) == 2
 
 
 def test_key_files_are_never_overwritten_and_those_in_the_way_are_named(tmp_path):

@@ -1,12 +1,14 @@
 /* sim: routes a request to a vendor's stand-in or to the control interface, and records it in between.
  * A further vendor is one more row of `vendors`. */
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_b2c.h"
 #include "tests/sim/sim_biocatch.h"
 #include "tests/sim/sim_control.h"
+#include "tests/sim/sim_jumio.h"
 #include <stdlib.h>
 #include <string.h>
 
-static const struct sim_vendor *const vendors[] = {&sim_vendor_biocatch};
+static const struct sim_vendor *const vendors[] = {&sim_vendor_biocatch, &sim_vendor_jumio};
 enum { VENDOR_COUNT = sizeof(vendors) / sizeof(vendors[0]) };
 
 struct sim {
@@ -28,6 +30,14 @@ enum err_code sim_new(struct sim **ret_sim, struct err *err)
 	}
 	*ret_sim = sim;
 	return ERR_OK;
+}
+
+void sim_stop(struct sim *sim)
+{
+	for (size_t i = 0; i < VENDOR_COUNT; i++) {
+		if (vendors[i]->stop)
+			vendors[i]->stop(sim->states[i]);
+	}
 }
 
 void sim_free(struct sim *sim)
@@ -68,7 +78,14 @@ void sim_reply_init(struct sim_reply *reply)
 	*reply = (struct sim_reply){.act = SIM_ANSWER, .status = 200, .content_type = "application/json"};
 	reply->retry_after_s = -1;
 	reply->dropped = -1;
+	buf_init(&reply->location, SIM_LOCATION_BYTES);
 	buf_init(&reply->body, SIM_REPLY_BODY_BYTES);
+}
+
+void sim_reply_fini(struct sim_reply *reply)
+{
+	buf_fini(&reply->location);
+	buf_fini(&reply->body);
 }
 
 void sim_reply_fault(struct sim_reply *reply, unsigned status, const char *text)
@@ -85,11 +102,17 @@ void sim_reply_fault(struct sim_reply *reply, unsigned status, const char *text)
 		buf_clear(&reply->body); /* no memory: the status alone has to do */
 }
 
+void sim_reply_wrong_method(struct sim_reply *reply, const char *allow)
+{
+	sim_reply_fault(reply, 405, "another method is needed");
+	reply->allow = allow;
+}
+
 static void vendor_handle(struct sim *sim, size_t row, const struct sim_request *request, struct sim_reply *reply)
 {
 	struct sim_question question = {0};
 	int64_t call = 0;
-	vendors[row]->read(request, &question);
+	vendors[row]->read(sim->states[row], request, &question);
 	if (request->is_cut) {
 		question.fault = "the body is too long";
 		question.fault_status = 413;
@@ -112,7 +135,7 @@ static void vendor_handle(struct sim *sim, size_t row, const struct sim_request 
 		reply->allow = question.allow;
 		return;
 	}
-	if (vendors[row]->answer(sim->states[row], &question, call, reply) != ERR_OK)
+	if (vendors[row]->answer(sim->states[row], request, &question, call, reply) != ERR_OK)
 		sim_reply_fault(reply, 500, "vendorsim could not make this answer");
 }
 
@@ -125,7 +148,10 @@ bool sim_handle(struct sim *sim, const struct sim_request *request, struct sim_r
 			return true;
 		}
 	}
-	sim_control_handle(sim, request, reply);
+	if (strncmp(request->path, SIM_B2C_PREFIX, strlen(SIM_B2C_PREFIX)) == 0)
+		sim_b2c_handle(request, reply);
+	else
+		sim_control_handle(sim, request, reply);
 	return false;
 }
 

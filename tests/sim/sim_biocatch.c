@@ -4,6 +4,7 @@
 #include "tests/sim/sim_biocatch.h"
 #include "common/base/clock.h"
 #include "common/base/json_in.h"
+#include "tests/sim/sim_break.h"
 #include "tests/sim/sim_knob.h"
 #include "tests/sim/sim_query.h"
 #include <pthread.h>
@@ -24,7 +25,7 @@ static const struct sim_knob knobs[KNOB_COUNT] = {
 #undef KNOB
 };
 
-enum { DEFAULT_SCORE = 87, FAILED_STATUS = 500, NUMBER_OF_WUPS = 14, FIELD_BYTES = 256 };
+enum { DEFAULT_SCORE = 87, NUMBER_OF_WUPS = 14, FIELD_BYTES = 256 };
 
 struct biocatch {
 	pthread_mutex_t lock; /* defaults */
@@ -124,8 +125,9 @@ static void read_post(const struct sim_request *request, struct sim_question *qu
 	}
 }
 
-static void biocatch_read(const struct sim_request *request, struct sim_question *ret_question)
+static void biocatch_read(void *state, const struct sim_request *request, struct sim_question *ret_question)
 {
+	(void)state;
 	if (strcmp(request->path, "/biocatch/api/v6/score") != 0)
 		refuse(ret_question, 404, "no such path");
 	if (strcmp(request->method, "GET") == 0) {
@@ -167,50 +169,33 @@ static enum err_code write_score(const struct sim_question *question, const stru
 
 /* After the first N calls, ~fail-first=N switches off what the session's markers break; a vendor that is down stays so.
  */
-static bool is_healed(const struct sim_setting *set, int64_t call)
+static enum err_code score_or_break(const struct sim_question *question, int64_t call, const struct sim_setting *set,
+                                    struct sim_reply *reply)
 {
-	return set[KNOB_FAIL_FIRST].set && call > set[KNOB_FAIL_FIRST].num;
+	const struct sim_break how = {
+	        .status = &set[KNOB_STATUS],
+	        .retry_after = &set[KNOB_RETRY_AFTER],
+	        .html = &set[KNOB_HTML],
+	        .truncated = &set[KNOB_TRUNCATED],
+	        .reset = &set[KNOB_RESET],
+	        .fail_first = &set[KNOB_FAIL_FIRST],
+	};
+	enum sim_break_body body = SIM_BODY_DONE;
+	enum err_code code = sim_break_apply(&how, call, reply, &body);
+	if (code == ERR_OK && body == SIM_BODY_GOOD)
+		code = write_score(question, set, &reply->body);
+	else if (code == ERR_OK && body == SIM_BODY_FAULT)
+		sim_reply_fault(reply, reply->status, "simulated failure");
+	return code;
 }
 
-static unsigned status_of(const struct sim_setting *set)
-{
-	bool breaks_otherwise = set[KNOB_RESET].set || set[KNOB_HTML].set || set[KNOB_TRUNCATED].set;
-	if (set[KNOB_STATUS].set)
-		return (unsigned)set[KNOB_STATUS].num;
-	return set[KNOB_FAIL_FIRST].set && !breaks_otherwise ? FAILED_STATUS : 200;
-}
-
-static enum err_code break_as_told(const struct sim_question *question, const struct sim_setting *set,
-                                   struct sim_reply *reply)
-{
-	static const char page[] = "<html><body><h1>Service unavailable</h1></body></html>\n";
-	unsigned status = status_of(set);
-	if (set[KNOB_RESET].set) {
-		reply->act = SIM_RESET;
-		return ERR_OK;
-	}
-	if (set[KNOB_TRUNCATED].set)
-		reply->act = SIM_TRUNCATE;
-	if (status != 200 && set[KNOB_RETRY_AFTER].set)
-		reply->retry_after_s = set[KNOB_RETRY_AFTER].num;
-	if (set[KNOB_HTML].set) {
-		reply->status = status;
-		reply->content_type = "text/html";
-		return buf_append_str(&reply->body, page);
-	}
-	if (status != 200) {
-		sim_reply_fault(reply, status, "simulated failure");
-		return ERR_OK;
-	}
-	return write_score(question, set, &reply->body);
-}
-
-static enum err_code biocatch_answer(void *arg, const struct sim_question *question, int64_t call,
-                                     struct sim_reply *reply)
+static enum err_code biocatch_answer(void *arg, const struct sim_request *request, const struct sim_question *question,
+                                     int64_t call, struct sim_reply *reply)
 {
 	struct biocatch *state = arg;
 	struct sim_setting set[KNOB_COUNT];
 	struct err err = {0};
+	(void)request;
 	pthread_mutex_lock(&state->lock);
 	memcpy(set, state->defaults, sizeof(set));
 	pthread_mutex_unlock(&state->lock);
@@ -223,7 +208,7 @@ static enum err_code biocatch_answer(void *arg, const struct sim_question *quest
 		reply->act = SIM_RESET;
 		return ERR_OK;
 	}
-	return is_healed(set, call) ? write_score(question, set, &reply->body) : break_as_told(question, set, reply);
+	return score_or_break(question, call, set, reply);
 }
 
 static enum err_code biocatch_configure(void *arg, const json_t *defaults, struct err *err)
@@ -261,4 +246,6 @@ const struct sim_vendor sim_vendor_biocatch = {
         .configure = biocatch_configure,
         .show = biocatch_show,
         .reset = biocatch_reset,
+        .control = NULL,
+        .stop = NULL,
 };

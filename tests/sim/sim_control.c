@@ -58,12 +58,6 @@ static const struct {
         {"/control/reset", "POST", control_reset},
 };
 
-static void refuse_method(const char *allow, struct sim_reply *reply)
-{
-	sim_reply_fault(reply, 405, "another method is needed");
-	reply->allow = allow;
-}
-
 static void control_vendor(const struct sim_vendor *vendor, void *state, const struct sim_request *request,
                            struct sim_reply *reply)
 {
@@ -95,16 +89,19 @@ void sim_control_handle(struct sim *sim, const struct sim_request *request, stru
 		if (strcmp(request->method, routes[i].method) == 0)
 			routes[i].handle(sim, request, reply);
 		else
-			refuse_method(routes[i].method, reply);
+			sim_reply_wrong_method(reply, routes[i].method);
 		return;
 	}
-	const struct sim_vendor *vendor = NULL;
-	if (strncmp(request->path, prefix, prefix_len) == 0)
-		vendor = sim_vendor_find(sim, request->path + prefix_len, strlen(request->path) - prefix_len, &state);
-	if (!vendor)
-		sim_reply_fault(reply, 404, "no such path");
-	else if (strcmp(request->method, "POST") != 0)
-		refuse_method("POST", reply);
-	else
+	const char *name = strncmp(request->path, prefix, prefix_len) == 0 ? request->path + prefix_len : "";
+	size_t len = strcspn(name, "/");
+	const struct sim_vendor *vendor = sim_vendor_find(sim, name, len, &state);
+	bool is_found = vendor != NULL;
+	if (is_found && name[len] == '/')
+		is_found = vendor->control && vendor->control(state, name + len + 1, request, reply);
+	else if (is_found && strcmp(request->method, "POST") != 0)
+		sim_reply_wrong_method(reply, "POST");
+	else if (is_found)
 		control_vendor(vendor, state, request, reply);
+	if (!is_found)
+		sim_reply_fault(reply, 404, "no such path");
 }

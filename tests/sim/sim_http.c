@@ -64,20 +64,30 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 	count_out(call);
 	free(call->uri);
 	buf_fini(&call->body);
-	buf_fini(&call->reply.body);
+	sim_reply_fini(&call->reply);
 	free(call);
 	*con_cls = NULL;
+}
+
+/* Returns: the header's value, "" when it is absent. */
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+	const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+	return value ? value : "";
 }
 
 static void decide(struct call *call, struct MHD_Connection *connection, const char *path, const char *method)
 {
 	const char *query = strchr(call->uri, '?');
-	const char *type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
 	const struct sim_request request = {
 	        .method = method,
 	        .path = path,
 	        .query = query ? query + 1 : "",
-	        .content_type = type ? type : "",
+	        .content_type = header(connection, MHD_HTTP_HEADER_CONTENT_TYPE),
+	        .accept = header(connection, MHD_HTTP_HEADER_ACCEPT),
+	        .authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION),
+	        .user_agent = header(connection, MHD_HTTP_HEADER_USER_AGENT),
+	        .host = header(connection, MHD_HTTP_HEADER_HOST),
 	        .body = call->body.data,
 	        .body_len = call->body.len,
 	        .is_cut = call->is_cut,
@@ -86,9 +96,21 @@ static void decide(struct call *call, struct MHD_Connection *connection, const c
 	call->is_decided = true;
 }
 
+static void wake(void *connection)
+{
+	MHD_resume_connection(connection);
+}
+
 /* Returns: true when the connection now sleeps and the handler is called again at its time. */
 static bool sleep_if_told(struct call *call, struct MHD_Connection *connection)
 {
+	struct sim_errand *errand = call->reply.errand;
+	if (errand) {
+		call->reply.errand = NULL;
+		MHD_suspend_connection(connection);
+		errand->run(errand, wake, connection);
+		return true;
+	}
 	if (call->reply.delay_ms <= 0)
 		return false;
 	int64_t due_ms = clock_mono_ms() + call->reply.delay_ms + 1; /* the clock drops a part of a millisecond */
@@ -96,11 +118,6 @@ static bool sleep_if_told(struct call *call, struct MHD_Connection *connection)
 	if (sim_delay_add(call->http->delay, due_ms, connection) != ERR_OK)
 		MHD_resume_connection(connection); /* stopping, or no memory: the answer comes early */
 	return true;
-}
-
-static void on_due(void *item)
-{
-	MHD_resume_connection(item);
 }
 
 /* A close would send FIN first, which reads as an empty answer; dissolving the association sends RST at once. */
@@ -160,10 +177,20 @@ static bool add_number(struct MHD_Response *response, const char *name, int64_t 
 	return MHD_add_response_header(response, name, text) == MHD_YES;
 }
 
+/* value: NULL leaves it out. */
+static bool add_text(struct MHD_Response *response, const char *name, const char *value)
+{
+	return !value || MHD_add_response_header(response, name, value) == MHD_YES;
+}
+
 static bool add_headers(struct MHD_Response *response, const struct sim_reply *reply)
 {
-	return MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type) == MHD_YES &&
-	       (!reply->allow || MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, reply->allow) == MHD_YES) &&
+	return add_text(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type) &&
+	       add_text(response, MHD_HTTP_HEADER_ALLOW, reply->allow) &&
+	       add_text(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, reply->challenge) &&
+	       add_text(response, MHD_HTTP_HEADER_LOCATION, reply->location.len > 0 ? reply->location.data : NULL) &&
+	       add_text(response, MHD_HTTP_HEADER_CACHE_CONTROL, reply->is_private ? "no-store" : NULL) &&
+	       add_text(response, "Referrer-Policy", reply->is_private ? "no-referrer" : NULL) &&
 	       add_number(response, MHD_HTTP_HEADER_RETRY_AFTER, reply->retry_after_s) &&
 	       add_number(response, "Vendorsim-Dropped", reply->dropped);
 }
@@ -244,7 +271,7 @@ enum err_code sim_http_start(struct sim *sim, int listen_fd, unsigned connection
 	if (!http)
 		return err_set(err, ERR_NO_MEMORY, "no memory for the HTTP server");
 	http->sim = sim;
-	enum err_code code = sim_delay_new(on_due, &http->delay, err);
+	enum err_code code = sim_delay_new(wake, &http->delay, err);
 	if (code != ERR_OK) {
 		free(http);
 		return code;
@@ -269,6 +296,7 @@ void sim_http_stop(struct sim_http *http)
 	if (!http)
 		return;
 	sim_delay_stop(http->delay); /* resumes all: libmicrohttpd forbids to stop with suspended connections */
+	sim_stop(http->sim);         /* those that wait for an errand too */
 	MHD_stop_daemon(http->daemon);
 	sim_delay_free(http->delay);
 	free(http);

@@ -4,6 +4,7 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_http.h"
 #include "tests/sim/sim_listen.h"
+#include <curl/curl.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -18,7 +19,8 @@ static const char help[] = "vendorsim: stands in for the vendors in demos, tests
                            "usage: vendorsim [--listen HOST:PORT]\n"
                            "  --listen HOST:PORT  where to listen (127.0.0.1:8090); port 0: any free one\n"
                            "  --help, --version\n"
-                           "BioCatch is under /biocatch, the control interface under /control. No authentication.\n";
+                           "Jumio is under /jumio (credentials: sim-token, sim-secret), BioCatch under /biocatch,\n"
+                           "the control interface under /control. Nothing here is for production.\n";
 
 /* Returns: true to go on; false to exit with *ret_status. */
 static bool read_options(int argc, char **argv, const char **ret_listen, int *ret_status)
@@ -118,7 +120,12 @@ int main(int argc, char **argv)
 		log_error("start_failed", LOG_STR("error", strerror(errno)));
 		return EXIT_FAILED;
 	}
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) { /* before threads too */
+		log_error("start_failed", LOG_STR("error", "libcurl does not start"));
+		return EXIT_FAILED;
+	}
 	enum err_code code = run(listen_text, &held, &err);
+	curl_global_cleanup();
 	if (code == ERR_OK)
 		return EXIT_OK;
 	log_error("start_failed", LOG_STR("error", err.msg));

@@ -1,4 +1,5 @@
-/* answers: errors in both dialects are valid JSON with exactly the documented members, statuses and headers. */
+/* answers: errors in both dialects are valid JSON with exactly the documented members, statuses and headers; a browser
+ * gets a page instead. */
 #include "common/base/json_in.h"
 #include "ingress/answers.h"
 #include <setjmp.h>
@@ -24,6 +25,9 @@ static const struct {
         {PROBLEM_MISSING_FIELD, "missing_field", 400},
         {PROBLEM_BAD_FIELD, "bad_field", 400},
         {PROBLEM_MALFORMED_REQUEST, "malformed_request", 400},
+        {PROBLEM_FORBIDDEN, "forbidden", 403},
+        {PROBLEM_TOO_MANY_ATTEMPTS, "too_many_attempts", 429},
+        {PROBLEM_NOT_STARTED, "not_started", 409},
         {PROBLEM_QUEUE_AWAY, "queue_away", 503},
         {PROBLEM_OVERLOADED, "overloaded", 503},
         {PROBLEM_INTERNAL, "internal", 500},
@@ -33,7 +37,7 @@ _Static_assert(sizeof documented / sizeof *documented == PROBLEM_COUNT, "write t
 static struct exchange exchange_of(enum dialect dialect)
 {
 	struct exchange exchange = {.dialect = dialect, .request_id = "0123456789abcdef"};
-	buf_init(&exchange.answer, ANSWER_MAX_BYTES);
+	exchange_init(&exchange, NULL, 1024);
 	return exchange;
 }
 
@@ -78,7 +82,7 @@ static void b2c_gets_409_with_exactly_the_members_of_its_contract(void **state)
 		assert_null(strstr(exchange.answer.data, "internals"));
 		assert_null(header_of(&exchange, "WWW-Authenticate")); /* B2C shows no dialog, and 409 asks for none */
 		json_decref(root);
-		buf_fini(&exchange.answer);
+		exchange_fini(&exchange);
 	}
 }
 
@@ -100,7 +104,7 @@ static void everybody_else_gets_a_problem_of_rfc_9457(void **state)
 		expect_text(root, "detail", "a \"rule\"\n");
 		expect_text(root, "requestId", "0123456789abcdef");
 		json_decref(root);
-		buf_fini(&exchange.answer);
+		exchange_fini(&exchange);
 	}
 }
 
@@ -112,14 +116,14 @@ static void without_a_detail_the_title_stands_there(void **state)
 	json_t *root = answer_of(&exchange);
 	expect_text(root, "detail", json_string_value(json_object_get(root, "title")));
 	json_decref(root);
-	buf_fini(&exchange.answer);
+	exchange_fini(&exchange);
 }
 
 static void who_may_try_again_later_is_told_when(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < PROBLEM_COUNT; i++)
-		for (int dialect = DIALECT_PROBLEM; dialect <= DIALECT_B2C; dialect++) {
+		for (int dialect = DIALECT_PROBLEM; dialect <= DIALECT_PAGE; dialect++) {
 			struct exchange exchange = exchange_of((enum dialect)dialect);
 			answer_problem(&exchange, documented[i].problem, NULL);
 			const char *after = header_of(&exchange, "Retry-After");
@@ -128,8 +132,51 @@ static void who_may_try_again_later_is_told_when(void **state)
 				assert_string_equal(after, "2");
 			bool challenged = header_of(&exchange, "WWW-Authenticate") != NULL;
 			assert_int_equal(challenged, documented[i].status == 401 && dialect == DIALECT_PROBLEM);
-			buf_fini(&exchange.answer);
+			exchange_fini(&exchange);
 		}
+}
+
+static void a_browser_gets_a_page_that_tells_nothing_but_what_to_do(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < PROBLEM_COUNT; i++) {
+		struct exchange exchange = exchange_of(DIALECT_PAGE);
+		exchange.cache_control = "public";
+		answer_problem(&exchange, documented[i].problem, "internals");
+		assert_int_equal(exchange.status, documented[i].status);
+		assert_string_equal(exchange.content_type, "text/html; charset=utf-8");
+		assert_null(exchange.cache_control);
+		assert_non_null(strstr(exchange.answer.data, "<h1>"));
+		assert_null(strstr(exchange.answer.data, "internals"));
+		assert_null(strstr(exchange.answer.data, documented[i].code));
+		assert_string_equal(header_of(&exchange, "Content-Security-Policy"), PAGE_CSP);
+		assert_string_equal(header_of(&exchange, "Referrer-Policy"), "no-referrer");
+		exchange_fini(&exchange);
+	}
+}
+
+static void an_answer_without_a_body_has_no_type_either(void **state)
+{
+	struct exchange exchange = exchange_of(DIALECT_PAGE);
+	(void)state;
+	answer_problem(&exchange, PROBLEM_INTERNAL, NULL);
+	answer_empty(&exchange, 204);
+	assert_int_equal(exchange.status, 204);
+	assert_int_equal(exchange.answer.len, 0);
+	assert_null(exchange.content_type);
+	exchange_fini(&exchange);
+}
+
+static void how_long_a_caller_would_wait_is_confirmed_when_it_said_so(void **state)
+{
+	struct exchange exchange = exchange_of(DIALECT_PROBLEM);
+	(void)state;
+	answer_applied_wait(&exchange);
+	assert_null(header_of(&exchange, "Preference-Applied"));
+	exchange.prefer_wait_s = 7;
+	answer_applied_wait(&exchange);
+	assert_string_equal(header_of(&exchange, "Preference-Applied"), "wait=7");
+	exchange_fini(&exchange);
 }
 
 static void a_problem_replaces_what_was_half_written(void **state)
@@ -139,7 +186,7 @@ static void a_problem_replaces_what_was_half_written(void **state)
 	assert_int_equal(buf_append_str(&exchange.answer, "{\"score\":"), ERR_OK);
 	answer_problem(&exchange, PROBLEM_INTERNAL, NULL);
 	json_decref(answer_of(&exchange));
-	buf_fini(&exchange.answer);
+	exchange_fini(&exchange);
 }
 
 static void an_answer_that_does_not_fit_is_empty_rather_than_torn(void **state)
@@ -150,7 +197,7 @@ static void an_answer_that_does_not_fit_is_empty_rather_than_torn(void **state)
 	answer_problem(&exchange, PROBLEM_INTERNAL, NULL);
 	assert_int_equal(exchange.answer.len, 0);
 	assert_int_equal(exchange.status, 500);
-	buf_fini(&exchange.answer);
+	exchange_fini(&exchange);
 }
 
 static void every_outcome_but_a_state_is_a_problem(void **state)
@@ -159,8 +206,9 @@ static void every_outcome_but_a_state_is_a_problem(void **state)
 		enum outcome outcome;
 		int status; /* 0: no problem */
 	} rows[] = {
-	        {OUTCOME_STATE, 0},        {OUTCOME_CACHE_AWAY, 0},   {OUTCOME_NOT_FOUND, 404},
-	        {OUTCOME_QUEUE_AWAY, 503}, {OUTCOME_OVERLOADED, 503}, {OUTCOME_FAILED, 500},
+	        {OUTCOME_STATE, 0},        {OUTCOME_CACHE_AWAY, 0},      {OUTCOME_NOT_FOUND, 404},
+	        {OUTCOME_QUEUE_AWAY, 503}, {OUTCOME_OVERLOADED, 503},    {OUTCOME_FAILED, 500},
+	        {OUTCOME_TOO_MANY, 429},   {OUTCOME_OTHER_BROWSER, 403},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -168,7 +216,7 @@ static void every_outcome_but_a_state_is_a_problem(void **state)
 		exchange.ask.outcome = rows[i].outcome;
 		assert_int_equal(answer_outcome_problem(&exchange), rows[i].status != 0);
 		assert_int_equal(exchange.status, rows[i].status);
-		buf_fini(&exchange.answer);
+		exchange_fini(&exchange);
 	}
 }
 
@@ -179,7 +227,7 @@ static void json_is_answered_as_json(void **state)
 	answer_json(&exchange, 202);
 	assert_int_equal(exchange.status, 202);
 	assert_string_equal(exchange.content_type, "application/json");
-	buf_fini(&exchange.answer);
+	exchange_fini(&exchange);
 }
 
 int main(void)
@@ -189,6 +237,9 @@ int main(void)
 	        cmocka_unit_test(everybody_else_gets_a_problem_of_rfc_9457),
 	        cmocka_unit_test(without_a_detail_the_title_stands_there),
 	        cmocka_unit_test(who_may_try_again_later_is_told_when),
+	        cmocka_unit_test(a_browser_gets_a_page_that_tells_nothing_but_what_to_do),
+	        cmocka_unit_test(an_answer_without_a_body_has_no_type_either),
+	        cmocka_unit_test(how_long_a_caller_would_wait_is_confirmed_when_it_said_so),
 	        cmocka_unit_test(a_problem_replaces_what_was_half_written),
 	        cmocka_unit_test(an_answer_that_does_not_fit_is_empty_rather_than_torn),
 	        cmocka_unit_test(every_outcome_but_a_state_is_a_problem),

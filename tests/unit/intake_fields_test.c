@@ -21,13 +21,14 @@ static int free_key(void **state)
 	return 0;
 }
 
-static struct draft draft_of(const char *subject, const char *session)
+/* Fills *draft in place: it points into itself. */
+static struct draft *draft_of(struct draft *draft, const char *subject, const char *session)
 {
-	struct draft draft = {.kind = KIND_BIOCATCH_SCORE};
+	*draft = (struct draft){.kind = KIND_BIOCATCH_SCORE};
 	if (subject)
-		assert_null(draft_set(&draft, REQUEST_FIELD_SUBJECT, subject));
+		assert_null(draft_set(draft, REQUEST_FIELD_SUBJECT, subject));
 	if (session)
-		assert_null(draft_set(&draft, REQUEST_FIELD_SESSION, session));
+		assert_null(draft_set(draft, REQUEST_FIELD_SESSION, session));
 	return draft;
 }
 
@@ -56,7 +57,9 @@ static bool same_question(const struct id_key *key, const struct draft *a, const
 
 static void the_same_fields_are_the_same_question(void **state)
 {
-	struct draft a = draft_of("p", "s"), b = draft_of("p", "s");
+	struct draft a, b;
+	draft_of(&a, "p", "s");
+	draft_of(&b, "p", "s");
 	assert_true(same_question(*state, &a, "one", &b, "one"));
 	assert_null(draft_set(&a, REQUEST_FIELD_BRAND, ""));
 	assert_true(same_question(*state, &a, "one", &b, "one"));
@@ -64,15 +67,20 @@ static void the_same_fields_are_the_same_question(void **state)
 
 static void another_caller_asks_another_question(void **state)
 {
-	struct draft draft = draft_of("p", "s");
+	struct draft draft;
+	draft_of(&draft, "p", "s");
 	assert_false(same_question(*state, &draft, "one", &draft, "two"));
 	assert_false(same_question(*state, &draft, "one", &draft, "One"));
 }
 
 static void text_that_moves_from_field_to_field_is_another_question(void **state)
 {
-	struct draft a = draft_of("ab", "c"), b = draft_of("a", "bc"), c = draft_of("c", "ab");
-	struct draft brand = draft_of("p", "s"), activity = draft_of("p", "s");
+	struct draft a, b, c, brand, activity;
+	draft_of(&a, "ab", "c");
+	draft_of(&b, "a", "bc");
+	draft_of(&c, "c", "ab");
+	draft_of(&brand, "p", "s");
+	draft_of(&activity, "p", "s");
 	assert_false(same_question(*state, &a, "one", &b, "one"));
 	assert_false(same_question(*state, &a, "one", &c, "one"));
 	assert_null(draft_set(&brand, REQUEST_FIELD_BRAND, "x"));
@@ -85,8 +93,10 @@ static void every_field_of_the_question_counts_and_the_others_do_not(void **stat
 	const struct kind_info *kind = kind_info(KIND_BIOCATCH_SCORE);
 	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++) {
 		bool is_must = kind->must & (1u << i);
-		struct draft a = draft_of("p", "s"), b = draft_of(is_must && i == REQUEST_FIELD_SUBJECT ? "q" : "p",
-		                                                  is_must && i == REQUEST_FIELD_SESSION ? "t" : "s");
+		struct draft a, b;
+		draft_of(&a, "p", "s");
+		draft_of(&b, is_must && i == REQUEST_FIELD_SUBJECT ? "q" : "p",
+		         is_must && i == REQUEST_FIELD_SESSION ? "t" : "s");
 		if (!is_must)
 			assert_null(draft_set(&b, (enum request_field)i, "given"));
 		assert_int_equal(same_question(*state, &a, "one", &b, "one"), !(kind->question & (1u << i)));
@@ -95,9 +105,10 @@ static void every_field_of_the_question_counts_and_the_others_do_not(void **stat
 
 static void the_id_key_is_part_of_every_name(void **state)
 {
-	struct draft draft = draft_of("p", "s");
+	struct draft draft;
 	char here[QUESTION_BYTES], there[QUESTION_BYTES], id[ID_BYTES];
 	struct id_key *other = NULL;
+	draft_of(&draft, "p", "s");
 	assert_int_equal(id_key_new(ID_KEY "x", &other, NULL), ERR_OK);
 	question_of(*state, &draft, "one", here, id);
 	question_of(other, &draft, "one", there, id);
@@ -107,7 +118,7 @@ static void the_id_key_is_part_of_every_name(void **state)
 
 static void every_field_takes_its_limit_and_not_a_byte_more(void **state)
 {
-	char text[300];
+	char text[2100];
 	(void)state;
 	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++) {
 		size_t max = request_field_info((enum request_field)i)->max_bytes;
@@ -125,9 +136,10 @@ static void every_field_takes_its_limit_and_not_a_byte_more(void **state)
 
 static void control_characters_stray_bytes_and_second_values_are_refused(void **state)
 {
-	struct draft draft = draft_of("p", NULL);
+	struct draft draft;
 	char text[] = "a?b";
 	(void)state;
+	draft_of(&draft, "p", NULL);
 	for (int c = 1; c < 256; c++) {
 		struct draft fresh = {.kind = KIND_BIOCATCH_SCORE};
 		bool refused = c < 0x20 || c >= 0x7f; /* a byte from 0x80 on is no UTF-8 by itself */
@@ -143,9 +155,10 @@ static void control_characters_stray_bytes_and_second_values_are_refused(void **
 
 static void an_empty_value_is_none(void **state)
 {
-	struct draft draft = draft_of("", "s");
+	struct draft draft;
 	struct ask ask = {.outcome = OUTCOME_STATE};
 	const char *missing = NULL;
+	draft_of(&draft, "", "s");
 	assert_int_equal(draft_to_ask(&draft, *state, "one", &ask, &missing), ERR_NOT_FOUND);
 	assert_string_equal(missing, "subject");
 	ask_fini(&ask);
@@ -158,9 +171,10 @@ static void an_empty_value_is_none(void **state)
 
 static void what_is_missing_is_named_to_who_wants_to_know(void **state)
 {
-	struct draft draft = draft_of("p", NULL);
+	struct draft draft;
 	struct ask ask = {.outcome = OUTCOME_STATE};
 	const char *missing = NULL;
+	draft_of(&draft, "p", NULL);
 	assert_int_equal(draft_to_ask(&draft, *state, "one", &ask, &missing), ERR_NOT_FOUND);
 	assert_string_equal(missing, "session");
 	assert_int_equal(draft_to_ask(&draft, *state, "one", &ask, NULL), ERR_NOT_FOUND);
@@ -169,10 +183,11 @@ static void what_is_missing_is_named_to_who_wants_to_know(void **state)
 
 static void the_ask_holds_copies_of_what_was_given(void **state)
 {
-	struct draft draft = draft_of("p-1", "s-1");
+	struct draft draft;
 	struct ask ask = {.outcome = OUTCOME_STATE};
 	static const struct draft zero;
 	const char *missing = NULL;
+	draft_of(&draft, "p-1", "s-1");
 	draft.deadline_ms = 20000;
 	assert_int_equal(draft_to_ask(&draft, *state, "one", &ask, &missing), ERR_OK);
 	draft_wipe(&draft);
@@ -187,12 +202,96 @@ static void the_ask_holds_copies_of_what_was_given(void **state)
 
 static void without_a_deadline_there_is_none(void **state)
 {
-	struct draft draft = draft_of("p", "s");
+	struct draft draft;
 	struct ask ask = {.outcome = OUTCOME_STATE};
 	const char *missing = NULL;
+	draft_of(&draft, "p", "s");
 	assert_int_equal(draft_to_ask(&draft, *state, "one", &ask, &missing), ERR_OK);
 	assert_int_equal(ask.request.deadline_ms, 0);
 	ask_fini(&ask);
+}
+
+static void all_fields_together_take_their_limit_and_not_a_byte_more(void **state)
+{
+	struct draft draft = {.kind = KIND_BIOCATCH_SCORE};
+	char text[2100];
+	size_t used = 0;
+	unsigned i = 0;
+	(void)state;
+	for (; i < REQUEST_FIELD_COUNT; i++) {
+		size_t max = request_field_info((enum request_field)i)->max_bytes;
+		memset(text, 'x', max);
+		text[max] = '\0';
+		used += max + 1;
+		const char *broken = draft_set(&draft, (enum request_field)i, text);
+		assert_int_equal(broken != NULL, used > DRAFT_BYTES);
+		if (broken)
+			used -= max + 1;
+		assert_int_equal(draft.used, used);
+	}
+	assert_true(used <= DRAFT_BYTES);
+}
+
+/* ---- journeys ---- */
+
+static void journey_of(struct draft *draft, const char *subject, const char *correlation)
+{
+	*draft = (struct draft){.kind = KIND_JUMIO_IDENTITY};
+	assert_null(draft_set(draft, REQUEST_FIELD_SUBJECT, subject));
+	assert_null(draft_set(draft, REQUEST_FIELD_CORRELATION, correlation));
+}
+
+static void ask_for(const struct id_key *key, const char *subject, const char *correlation, const char *caller,
+                    struct request *ret_request)
+{
+	struct draft draft;
+	struct ask ask = {.outcome = OUTCOME_STATE};
+	journey_of(&draft, subject, correlation);
+	assert_int_equal(draft_to_ask(&draft, key, caller, &ask, NULL), ERR_OK);
+	assert_int_equal(ask.type, ASK_JOURNEY);
+	*ret_request = ask.request;
+	ask_fini(&ask);
+}
+
+static void a_journey_has_the_same_id_whenever_it_is_asked_for(void **state)
+{
+	struct request first, again, next, other, foreign;
+	ask_for(*state, "p", "c", "one", &first);
+	ask_for(*state, "p", "c", "one", &again);
+	ask_for(*state, "p", "d", "one", &next);
+	ask_for(*state, "q", "c", "one", &other);
+	ask_for(*state, "p", "c", "two", &foreign);
+	assert_string_equal(first.id, again.id);
+	assert_string_not_equal(first.id, next.id);
+	assert_string_not_equal(first.id, other.id);
+	assert_string_not_equal(first.id, foreign.id);
+	assert_string_equal(first.question, again.question); /* the pointer is the person's */
+	assert_string_equal(first.question, next.question);
+	assert_string_not_equal(first.question, other.question);
+	assert_string_not_equal(first.question, foreign.question);
+}
+
+static void a_state_is_known_to_be_its_persons_and_nobody_elses(void **state)
+{
+	struct verification verification = {.kind = KIND_JUMIO_IDENTITY, .caller = "one"};
+	struct request request;
+	char question[QUESTION_BYTES];
+	ask_for(*state, "p", "c", "one", &request);
+	verification_queued(&request, &verification);
+	assert_true(subject_is(*state, &verification, "p"));
+	assert_false(subject_is(*state, &verification, "q"));
+	assert_false(subject_is(*state, &verification, "P"));
+	assert_false(subject_is(*state, &verification, ""));
+	assert_int_equal(subject_question(*state, "one", KIND_JUMIO_IDENTITY, "p", question), ERR_OK);
+	assert_string_equal(question, request.question);
+	strcpy(verification.caller, "two");
+	assert_false(subject_is(*state, &verification, "p"));
+	strcpy(verification.caller, "one");
+	verification.question[0] = '\0';
+	assert_false(subject_is(*state, &verification, "p"));
+	verification_queued(&request, &verification);
+	verification.kind = KIND_BIOCATCH_SCORE;
+	assert_false(subject_is(*state, &verification, "p"));
 }
 
 int main(void)
@@ -209,6 +308,9 @@ int main(void)
 	        cmocka_unit_test(what_is_missing_is_named_to_who_wants_to_know),
 	        cmocka_unit_test(the_ask_holds_copies_of_what_was_given),
 	        cmocka_unit_test(without_a_deadline_there_is_none),
+	        cmocka_unit_test(all_fields_together_take_their_limit_and_not_a_byte_more),
+	        cmocka_unit_test(a_journey_has_the_same_id_whenever_it_is_asked_for),
+	        cmocka_unit_test(a_state_is_known_to_be_its_persons_and_nobody_elses),
 	};
 	return cmocka_run_group_tests(tests, make_key, free_key);
 }

@@ -148,12 +148,12 @@ static void every_topic_the_domain_knows_is_in_the_table(void **state)
 	for (size_t i = 0; i < count; i++) {
 		for (int tier = 0; tier < DELAY_TIER_COUNT; tier++)
 			delays += strcmp(topics[i].name, delay_tiers()[tier].topic) == 0 && topics[i].append_time;
-		for (int kind = 0; kind < KIND_COUNT; kind++)
-			requests += strcmp(topics[i].name, kind_info((enum kind)kind)->topic) == 0;
+		for (int operation = 0; operation < OPERATION_COUNT; operation++)
+			requests += strcmp(topics[i].name, operation_info((enum operation)operation)->topic) == 0;
 		assert_int_equal(topics[i].compact, strcmp(topics[i].name, "results") == 0);
 	}
 	assert_int_equal(delays, DELAY_TIER_COUNT);
-	assert_true(requests >= KIND_COUNT);
+	assert_int_equal(requests, OPERATION_COUNT);
 	assert_int_equal(count, requests + delays + 2);
 }
 
@@ -215,16 +215,16 @@ static void a_scan_sees_every_record_of_every_partition_once(void **state)
 		                                   RD_KAFKA_V_HEADER("verifyd-class", "refused", -1), RD_KAFKA_V_END),
 		                 RD_KAFKA_RESP_ERR_NO_ERROR);
 	assert_int_equal(rd_kafka_flush(broker.host, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
-	assert_int_equal(kafka_scan(broker.client, "dead", -1, 10000, on_record, &all, NULL), ERR_OK);
+	assert_int_equal(kafka_scan(broker.client, "dead", -1, 10000, on_record, &all, NULL, NULL), ERR_OK);
 	assert_int_equal(all.records, 60);
-	assert_int_equal(kafka_scan(broker.client, "dead", 1, 10000, on_record, &one, NULL), ERR_OK);
+	assert_int_equal(kafka_scan(broker.client, "dead", 1, 10000, on_record, &one, NULL, NULL), ERR_OK);
 	assert_int_equal(one.records, 20);
 	assert_int_equal(one.next[1], 20);
-	assert_int_equal(kafka_scan(broker.client, "dead", -1, 10000, on_record, &early, NULL), ERR_OK);
+	assert_int_equal(kafka_scan(broker.client, "dead", -1, 10000, on_record, &early, NULL, NULL), ERR_OK);
 	assert_int_equal(early.records, 3);
-	assert_int_equal(kafka_scan(broker.client, "results", -1, 10000, on_record, &none, NULL), ERR_OK);
-	assert_int_equal(kafka_scan(broker.client, "gone", -1, 10000, on_record, &none, NULL), ERR_NOT_FOUND);
-	assert_int_equal(kafka_scan(broker.client, "dead", 4, 10000, on_record, &none, NULL), ERR_NOT_FOUND);
+	assert_int_equal(kafka_scan(broker.client, "results", -1, 10000, on_record, &none, NULL, NULL), ERR_OK);
+	assert_int_equal(kafka_scan(broker.client, "gone", -1, 10000, on_record, &none, NULL, NULL), ERR_NOT_FOUND);
+	assert_int_equal(kafka_scan(broker.client, "dead", 4, 10000, on_record, &none, NULL, NULL), ERR_NOT_FOUND);
 	assert_int_equal(none.records, 0);
 	assert_int_equal(kafka_partition_count(broker.client, "dead", 5000), 4);
 	assert_int_equal(kafka_partition_count(broker.client, "gone", 5000), -1);
@@ -273,7 +273,7 @@ static void a_broker_that_is_away_is_unavailable(void **state)
 	assert_non_null(report);
 	assert_int_equal(kafka_admin_create(client, &options, report, NULL), ERR_UNAVAILABLE);
 	assert_int_equal(kafka_admin_check(client, &options, report, NULL), ERR_UNAVAILABLE);
-	assert_int_equal(kafka_scan(client, "dead", -1, 300, on_record, &none, NULL), ERR_UNAVAILABLE);
+	assert_int_equal(kafka_scan(client, "dead", -1, 300, on_record, &none, NULL, NULL), ERR_UNAVAILABLE);
 	assert_int_equal(kafka_partition_count(client, "dead", 300), -1);
 	assert_int_equal(fclose(report), 0);
 	kafka_client_free(client);

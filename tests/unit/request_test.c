@@ -143,6 +143,33 @@ static void what_was_encoded_decodes_to_the_same(void **state)
 	seal_ring_free(ring);
 }
 
+/* A B2C journey's longest fields still fit into a record, sealed; the vendor's limits are stricter. */
+static void the_longest_person_fits_into_a_record(void **state)
+{
+	struct seal_ring *ring = ring_of(KEY_A);
+	struct request request = {
+	        .id = ID, .kind = KIND_JUMIO_IDENTITY, .caller = "demo", .question = "q", .created_ms = 7};
+	struct person person = {.memory = NULL}, back = {.memory = NULL};
+	static char texts[REQUEST_FIELD_COUNT][4096];
+	struct buf value;
+	(void)state;
+	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++) {
+		memset(texts[i], 'a', request_field_info((enum request_field)i)->max_bytes);
+		person.field[i] = texts[i];
+	}
+	assert_int_equal(request_seal(&request, ring, &person, NULL), ERR_OK);
+	buf_init(&value, REQUEST_MAX_BYTES);
+	assert_int_equal(request_encode(&request, &value), ERR_OK);
+	assert_int_equal(person_open(ring, ID, request.sealed, request.sealed_len, &back, NULL), ERR_OK);
+	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++)
+		assert_string_equal(back.field[i], texts[i]);
+	assert_int_equal(person_open(ring, OTHER_ID, request.sealed, request.sealed_len, &person, NULL), ERR_CRYPTO);
+	person_fini(&back);
+	request_fini(&request);
+	buf_fini(&value);
+	seal_ring_free(ring);
+}
+
 static void members_of_a_newer_writer_are_ignored(void **state)
 {
 	struct request request;
@@ -233,20 +260,44 @@ static void headers_are_read_into_their_places(void **state)
 	assert_int_equal(set(&request, HEADER_REPLAYS, "002"), ERR_OK);
 	assert_int_equal(set(&request, HEADER_FIRST_FAILURE, "0"), ERR_OK);
 	assert_int_equal(set(&request, HEADER_TRACEPARENT, trace), ERR_OK);
+	assert_int_equal(set(&request, HEADER_POLL, "7"), ERR_OK);
 	assert_int_equal(set(&request, HEADER_OP, "anything"), ERR_OK);
 	assert_int_equal(set(&request, "verifyd-of-tomorrow", "\x01\xff"), ERR_OK);
 	assert_int_equal(request.deadline_ms, 1700000000123);
 	assert_int_equal(request.attempts, 3);
 	assert_int_equal(request.replays, 2);
+	assert_int_equal(request.poll, 7);
+	assert_int_equal(request.cause, CAUSE_NONE);
 	assert_int_equal(request.first_failure_ms, 0);
 	assert_string_equal(request.traceparent, trace);
 	assert_int_equal(request_set_header(&request, HEADER_ATTEMPT, "45", 1, NULL), ERR_OK);
 	assert_int_equal(request.attempts, 4); /* the length counts, not a '\0' */
 }
 
+static void every_cause_is_found_by_its_whole_name_and_nothing_else_is(void **state)
+{
+	static const char *const strangers[] = {"", "Poll", "poll ", "polls", "pol", "7"};
+	(void)state;
+	assert_string_equal(cause_name(CAUSE_NONE), "");
+	for (unsigned i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++) {
+		struct request request = {.sealed = NULL};
+		assert_true(*cause_name((enum cause)i));
+		assert_int_equal(set(&request, HEADER_CAUSE, cause_name((enum cause)i)), ERR_OK);
+		assert_int_equal(request.cause, i);
+		for (size_t j = 0; j < sizeof strangers / sizeof *strangers; j++)
+			assert_int_equal(set(&request, HEADER_CAUSE, strangers[j]), ERR_INVALID);
+		assert_int_equal(request.cause, i);
+	}
+	struct request request = {.sealed = NULL};
+	assert_int_equal(request_set_header(&request, HEADER_CAUSE, NULL, 0, NULL), ERR_INVALID);
+	assert_int_equal(request_set_header(&request, HEADER_CAUSE, "polls", 4, NULL), ERR_OK); /* the length counts */
+	assert_int_equal(request.cause, CAUSE_POLL);
+}
+
 static void rubbish_in_a_header_is_refused_and_changes_nothing(void **state)
 {
-	static const char *const numbers[] = {HEADER_DEADLINE, HEADER_ATTEMPT, HEADER_REPLAYS, HEADER_FIRST_FAILURE};
+	static const char *const numbers[] = {HEADER_DEADLINE, HEADER_ATTEMPT, HEADER_REPLAYS, HEADER_FIRST_FAILURE,
+	                                      HEADER_POLL};
 	static const char *const values[] = {
 	        "",
 	        " 1",
@@ -262,7 +313,7 @@ static void rubbish_in_a_header_is_refused_and_changes_nothing(void **state)
 	        "1234567890123456789",
 	        "99999999999999999999",
 	};
-	struct request request = {.deadline_ms = 5, .attempts = 5, .replays = 5, .first_failure_ms = 5};
+	struct request request = {.deadline_ms = 5, .attempts = 5, .replays = 5, .first_failure_ms = 5, .poll = 5};
 	(void)state;
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		for (size_t j = 0; j < sizeof values / sizeof *values; j++)
@@ -271,7 +322,8 @@ static void rubbish_in_a_header_is_refused_and_changes_nothing(void **state)
 	assert_int_equal(request_set_header(&request, HEADER_ATTEMPT, "1\0002", 3, NULL), ERR_INVALID);
 	assert_int_equal(set(&request, HEADER_TRACEPARENT, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01x"),
 	                 ERR_INVALID);
-	assert_int_equal(request.deadline_ms + request.attempts + request.replays + request.first_failure_ms, 20);
+	assert_int_equal(
+	        request.deadline_ms + request.attempts + request.replays + request.first_failure_ms + request.poll, 25);
 	assert_string_equal(request.traceparent, "");
 	assert_int_equal(set(&request, HEADER_ATTEMPT, "2147483647"), ERR_OK);
 	assert_int_equal(request.attempts, INT_MAX);
@@ -294,10 +346,12 @@ int main(void)
 	        cmocka_unit_test(a_field_beyond_its_limit_is_not_sealed),
 	        cmocka_unit_test(a_sealed_text_without_a_field_is_refused),
 	        cmocka_unit_test(what_was_encoded_decodes_to_the_same),
+	        cmocka_unit_test(the_longest_person_fits_into_a_record),
 	        cmocka_unit_test(members_of_a_newer_writer_are_ignored),
 	        cmocka_unit_test(a_malformed_record_is_refused_and_leaves_the_output_alone),
 	        cmocka_unit_test(a_record_or_member_that_is_too_long_is_refused),
 	        cmocka_unit_test(headers_are_read_into_their_places),
+	        cmocka_unit_test(every_cause_is_found_by_its_whole_name_and_nothing_else_is),
 	        cmocka_unit_test(rubbish_in_a_header_is_refused_and_changes_nothing),
 	        cmocka_unit_test(a_header_without_a_value_is_no_crash),
 	};

@@ -51,6 +51,18 @@ static void every_failure_has_the_reason_burn_and_wait_of_the_table(void **state
 	}
 }
 
+/* Only what provably never reached the vendor, or was turned away, may be sent again as if it had not been sent. */
+static void only_a_call_that_was_turned_away_or_never_arrived_has_surely_done_nothing(void **state)
+{
+	static const bool surely_nothing[FAILURE_COUNT] = {
+	        [FAILURE_CONNECT] = true,     [FAILURE_TLS] = true,     [FAILURE_THROTTLED] = true,
+	        [FAILURE_CREDENTIALS] = true, [FAILURE_REFUSED] = true,
+	};
+	(void)state;
+	for (unsigned i = 0; i < FAILURE_COUNT; i++)
+		assert_int_equal(failure_may_have_acted((enum failure)i), !surely_nothing[i]);
+}
+
 static void the_wait_is_jittered_from_nothing_to_a_ceiling_that_doubles_up_to_its_cap(void **state)
 {
 	(void)state;
@@ -162,6 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(every_failure_has_the_reason_burn_and_wait_of_the_table),
+	        cmocka_unit_test(only_a_call_that_was_turned_away_or_never_arrived_has_surely_done_nothing),
 	        cmocka_unit_test(the_wait_is_jittered_from_nothing_to_a_ceiling_that_doubles_up_to_its_cap),
 	        cmocka_unit_test(a_job_dies_with_its_last_attempt_and_not_before),
 	        cmocka_unit_test(what_is_not_the_jobs_fault_never_kills_it),

@@ -15,7 +15,7 @@ static const char *name_of(const char *path, const char **ret_tail)
 	const char *at;
 	if (!route_fold_path(path, folded))
 		return "(too long)";
-	const struct route *route = route_find(folded, &at);
+	const struct route *route = route_find(folded, true, &at);
 	if (ret_tail)
 		*ret_tail = strcpy(tail, at);
 	return route ? route->name : "(none)";
@@ -35,6 +35,26 @@ static void every_path_leads_where_the_contract_says(void **state)
 	        {"/v1/verifications", "CreateVerification"},
 	        {"/v1/verifications/vX", "ReadVerification"},
 	        {"/v1/verifications/a/b", "ReadVerification"},
+	        {"/api/Jumio/InitializeTransaction", "InitializeTransaction"},
+	        {"//api/jumio/initializetransaction", "InitializeTransaction"},
+	        {"/api/Jumio/InitializeVerification", "InitializeVerification"},
+	        {"/api/Jumio/VerifyTransactionStatus", "VerifyTransactionStatus"},
+	        {"/API/JUMIO/ValidateVerificationToken", "ValidateVerificationToken"},
+	        {"/api/Oidc/.well-known/openid-configuration", "OidcDiscovery"},
+	        {"/api//oidc/.WELL-KNOWN/keys", "OidcKeys"},
+	        {"/api/Oidc/keys", "OidcKeys"},
+	        {"/v1/callbacks/jumio/s", "Callback"},
+	        {"/start/t", "Start"},
+	        {"/start/t/more", "Start"},
+	        {"/return/t", "Return"},
+	        {"/start", "(none)"},
+	        {"/start/", "(none)"},
+	        {"/Start/t", "(none)"},
+	        {"/api/start/t", "(none)"},
+	        {"/api/Jumio", "(none)"},
+	        {"/api/Oidc/.well-known", "(none)"},
+	        {"/v1/callbacks/jumio/", "(none)"},
+	        {"/v1/callbacks/other/s", "(none)"},
 	        {"", "(none)"},
 	        {"/", "(none)"},
 	        {"//", "(none)"},
@@ -71,7 +91,47 @@ static void the_tail_is_what_follows_the_prefix(void **state)
 	assert_string_equal(tail, "");
 }
 
-static void errors_under_api_are_told_in_b2cs_dialect_and_all_others_as_problems(void **state)
+static void where_no_journeys_are_served_their_routes_are_not_there(void **state)
+{
+	static const char *const here[] = {"/api/BioCatch/GetScore", "/api/v6/score", "/v1/verifications",
+	                                   "/v1/verifications/v"};
+	const struct route *all = routes_all();
+	const char *tail;
+	size_t served = 0;
+	(void)state;
+	for (size_t i = 0; i < sizeof here / sizeof *here; i++)
+		assert_non_null(route_find(here[i], false, &tail));
+	for (size_t i = 0; i < ROUTE_COUNT; i++) {
+		char path[EXCHANGE_PATH_BYTES];
+		strcpy(path, all[i].path);
+		strcat(path, all[i].flags & ROUTE_PREFIX ? "x" : "");
+		served += route_find(path, false, &tail) != NULL;
+		assert_non_null(route_find(path, true, &tail));
+	}
+	assert_int_equal(served, sizeof here / sizeof *here);
+}
+
+static void only_what_browsers_and_the_vendor_open_asks_for_no_credential(void **state)
+{
+	static const char *const open[] = {
+	        "VerifyTransactionStatus", "OidcDiscovery", "OidcKeys", "OidcKeys", "Callback", "Start", "Return"};
+	const struct route *all = routes_all();
+	size_t n = 0;
+	(void)state;
+	for (size_t i = 0; i < ROUTE_COUNT; i++) {
+		bool polled = strcmp(all[i].name, "VerifyTransactionStatus") == 0;
+		if (all[i].flags & ROUTE_OPEN) {
+			assert_true(n < sizeof open / sizeof *open);
+			assert_string_equal(all[i].name, open[n++]);
+		}
+		assert_int_equal((all[i].flags & ROUTE_CORS) != 0, polled);
+		assert_int_equal((all[i].methods & METHOD_OPTIONS) != 0, polled);
+		assert_int_equal((all[i].flags & ROUTE_ANY_TYPE) != 0, strcmp(all[i].name, "Callback") == 0);
+	}
+	assert_int_equal(n, sizeof open / sizeof *open);
+}
+
+static void errors_under_api_are_told_in_b2cs_dialect_to_a_person_as_pages_and_else_as_problems(void **state)
 {
 	(void)state;
 	assert_int_equal(route_dialect("/api/x"), DIALECT_B2C);
@@ -80,6 +140,9 @@ static void errors_under_api_are_told_in_b2cs_dialect_and_all_others_as_problems
 	assert_int_equal(route_dialect("/apix/"), DIALECT_PROBLEM);
 	assert_int_equal(route_dialect("/v1/api/"), DIALECT_PROBLEM);
 	assert_int_equal(route_dialect(""), DIALECT_PROBLEM);
+	assert_int_equal(route_dialect("/start/"), DIALECT_PAGE);
+	assert_int_equal(route_dialect("/return/x"), DIALECT_PAGE);
+	assert_int_equal(route_dialect("/started/x"), DIALECT_PROBLEM);
 }
 
 static void the_table_is_whole_and_agrees_with_itself(void **state)
@@ -91,11 +154,11 @@ static void the_table_is_whole_and_agrees_with_itself(void **state)
 		assert_true(*all[i].name && all[i].path[0] == '/');
 		assert_non_null(all[i].handle);
 		assert_int_not_equal(all[i].methods, 0);
-		assert_int_equal(all[i].methods & ~(unsigned)(METHOD_GET | METHOD_POST), 0);
+		assert_int_equal(all[i].methods & ~(unsigned)(METHOD_GET | METHOD_POST | METHOD_OPTIONS), 0);
 		assert_int_equal(all[i].dialect, route_dialect(all[i].path));
-		assert_int_equal(all[i].ignore_case, all[i].dialect == DIALECT_B2C);
-		if (!all[i].prefix)
-			assert_ptr_equal(route_find(all[i].path, &tail), &all[i]);
+		assert_int_equal((all[i].flags & ROUTE_IGNORE_CASE) != 0, all[i].dialect == DIALECT_B2C);
+		if (!(all[i].flags & ROUTE_PREFIX))
+			assert_ptr_equal(route_find(all[i].path, true, &tail), &all[i]);
 	}
 }
 
@@ -104,16 +167,28 @@ static void methods_are_those_of_the_contract(void **state)
 	static const struct {
 		const char *path;
 		unsigned methods;
+		const char *allow;
 	} rows[] = {
-	        {"/api/BioCatch/GetScore", METHOD_GET | METHOD_POST},
-	        {"/api/v6/score", METHOD_GET | METHOD_POST},
-	        {"/v1/verifications", METHOD_POST},
-	        {"/v1/verifications/v", METHOD_GET},
+	        {"/api/BioCatch/GetScore", METHOD_GET | METHOD_POST, "GET, POST"},
+	        {"/api/v6/score", METHOD_GET | METHOD_POST, "GET, POST"},
+	        {"/api/Jumio/InitializeTransaction", METHOD_POST, "POST"},
+	        {"/api/Jumio/VerifyTransactionStatus", METHOD_POST | METHOD_OPTIONS, "POST, OPTIONS"},
+	        {"/api/Oidc/keys", METHOD_GET, "GET"},
+	        {"/v1/verifications", METHOD_POST, "POST"},
+	        {"/v1/verifications/v", METHOD_GET, "GET"},
+	        {"/v1/callbacks/jumio/s", METHOD_POST, "POST"},
+	        {"/start/t", METHOD_GET, "GET"},
+	        {"/return/t", METHOD_GET, "GET"},
 	};
 	const char *tail;
+	char allow[ALLOW_BYTES];
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		assert_int_equal(route_find(rows[i].path, &tail)->methods, rows[i].methods);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct route *route = route_find(rows[i].path, true, &tail);
+		assert_int_equal(route->methods, rows[i].methods);
+		route_allow(route, allow);
+		assert_string_equal(allow, rows[i].allow);
+	}
 }
 
 static void folding_keeps_what_fits_and_refuses_what_does_not(void **state)
@@ -140,7 +215,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(every_path_leads_where_the_contract_says),
 	        cmocka_unit_test(the_tail_is_what_follows_the_prefix),
-	        cmocka_unit_test(errors_under_api_are_told_in_b2cs_dialect_and_all_others_as_problems),
+	        cmocka_unit_test(where_no_journeys_are_served_their_routes_are_not_there),
+	        cmocka_unit_test(only_what_browsers_and_the_vendor_open_asks_for_no_credential),
+	        cmocka_unit_test(errors_under_api_are_told_in_b2cs_dialect_to_a_person_as_pages_and_else_as_problems),
 	        cmocka_unit_test(the_table_is_whole_and_agrees_with_itself),
 	        cmocka_unit_test(methods_are_those_of_the_contract),
 	        cmocka_unit_test(folding_keeps_what_fits_and_refuses_what_does_not),

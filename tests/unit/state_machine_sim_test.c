@@ -194,7 +194,10 @@ static void any_walk_of_events_climbs_one_revision_a_step_and_never_leaves_compl
 	(void)state;
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
 		struct sim sim = {.random = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15)};
-		struct verification now = {.id = "vAAAAAAAAAAAAAAAAAAAAAA", .rev = 1, .score = SCORE_NONE};
+		struct verification now = {.id = "vAAAAAAAAAAAAAAAAAAAAAA",
+		                           .kind = seed % 2 ? KIND_JUMIO_IDENTITY : KIND_BIOCATCH_SCORE,
+		                           .rev = 1,
+		                           .score = SCORE_NONE};
 		for (int i = 0; i < 40; i++) {
 			const struct verification before = now;
 			unsigned effects = 0;
@@ -202,6 +205,8 @@ static void any_walk_of_events_climbs_one_revision_a_step_and_never_leaves_compl
 			                            .at_ms = roll(&sim, 1000),
 			                            .risk = RISK_HIGH,
 			                            .score = (int)roll(&sim, SCORE_MAX + 1),
+			                            .verdict = VERDICT_DENIED,
+			                            .is_rung = roll(&sim, 2) != 0,
 			                            .attempts = (int)roll(&sim, 9),
 			                            .replays = (int)roll(&sim, 9)};
 			bool moved = verification_step(&now, &event, &now, &effects);
@@ -209,6 +214,8 @@ static void any_walk_of_events_climbs_one_revision_a_step_and_never_leaves_compl
 			check(&sim, !moved || verification_compare(&now, &before) > 0, "a step is not a step up");
 			check(&sim, !moved || effects != 0, "a step without an effect");
 			check(&sim, now.replays >= before.replays, "replays fell");
+			check(&sim, now.poll >= before.poll, "the number of a rung fell");
+			check(&sim, now.sends >= 0 && now.sends <= SENDS_MAX, "more sends than allowed");
 			check(&sim, before.state != STATE_COMPLETED || !moved || now.state == STATE_ERASED,
 			      "completed changed");
 		}

@@ -150,6 +150,60 @@ static void every_vendor_has_all_its_functions_and_a_kind(void **state)
 	}
 }
 
+static bool retrieves(const struct vendor *vendor)
+{
+	bool found = false;
+
+	for (int i = 0; i < OPERATION_COUNT; i++) {
+		const struct operation_info *info = operation_info((enum operation)i);
+		found = found ||
+		        (info->flow == FLOW_RETRIEVE && strcmp(kind_info(info->kind)->vendor, vendor->name) == 0);
+	}
+	return found;
+}
+
+static void vendor_has_a_schedule_when_it_has_retrievals_and_only_then(void **state)
+{
+	(void)state;
+	for (const struct vendor *const *at = vendors_all; *at; at++) {
+		assert_int_equal((*at)->next_poll_ms != NULL, retrieves(*at));
+		assert_int_equal((*at)->watchdog_ms != NULL, retrieves(*at));
+		assert_int_equal((*at)->max_a_day != NULL, retrieves(*at));
+	}
+}
+
+static void answer_is_a_failure_until_something_is_set(void **state)
+{
+	struct vendor_answer answer;
+
+	(void)state;
+	memset(&answer, 0xa5, sizeof(answer));
+	vendor_answer_init(&answer);
+	assert_true(answer.failed);
+	assert_int_equal(answer.failure, FAILURE_GARBAGE);
+	assert_int_equal(answer.next_step, 0);
+	assert_int_equal(answer.event.verdict, VERDICT_NONE);
+	assert_int_equal(answer.retry_after_ms, 0);
+	assert_string_equal(answer.link.data, "");
+	vendor_answer_fini(&answer);
+}
+
+static void link_holds_the_longest_url_and_no_longer_one(void **state)
+{
+	char url[HTTP_MAX_URL_BYTES + 1];
+	struct vendor_answer answer;
+
+	(void)state;
+	memset(url, 'u', sizeof(url));
+	vendor_answer_init(&answer);
+	assert_int_equal(buf_append(&answer.link, url, sizeof(url)), ERR_LIMIT);
+	assert_int_equal(answer.link.len, 0);
+	assert_int_equal(buf_append(&answer.link, url, sizeof(url) - 1), ERR_OK);
+	vendor_answer_fini(&answer);
+	assert_int_equal(answer.link.len, 0);
+	vendor_answer_fini(&answer); /* twice is allowed */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +216,9 @@ int main(void)
 	        cmocka_unit_test(statuses_map_to_the_failure_that_the_retry_policy_expects),
 	        cmocka_unit_test(vendor_is_found_by_its_whole_name_only),
 	        cmocka_unit_test(every_vendor_has_all_its_functions_and_a_kind),
+	        cmocka_unit_test(vendor_has_a_schedule_when_it_has_retrievals_and_only_then),
+	        cmocka_unit_test(answer_is_a_failure_until_something_is_set),
+	        cmocka_unit_test(link_holds_the_longest_url_and_no_longer_one),
 	};
 	return cmocka_run_group_tests_name("vendor", tests, NULL, NULL);
 }

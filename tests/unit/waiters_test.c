@@ -30,11 +30,18 @@ static void add(struct waiters *waiters, struct ask *ask, int number, int64_t un
 	waiters_add(waiters, ask, START);
 }
 
+static bool fits_all(const void *ctx, struct ask *ask)
+{
+	(void)ctx;
+	(void)ask;
+	return true;
+}
+
 static struct ask *take(struct waiters *waiters, int number)
 {
 	char id[ID_BYTES];
 	(void)snprintf(id, sizeof id, "v%022d", number);
-	return waiters_take(waiters, id);
+	return waiters_take(waiters, id, fits_all, NULL);
 }
 
 static void every_waiter_of_an_id_is_found_and_nobody_else(void **state)
@@ -123,6 +130,36 @@ static void a_time_that_is_over_already_is_due_with_the_next_slot(void **state)
 	assert_ptr_equal(waiters_take_due(waiters, START + 500 + WAITERS_SLOT_MS), &ask);
 }
 
+static bool fits_content(const void *ctx, struct ask *ask)
+{
+	return ask_is_content(ask, ctx);
+}
+
+static void who_is_not_content_waits_on_among_those_of_the_same_id(void **state)
+{
+	struct waiters *waiters = *state;
+	struct ask asks[6];
+	const struct verification awaiting = {.state = STATE_AWAITING_USER}, completed = {.state = STATE_COMPLETED};
+	static const enum wait_for wants[] = {WAIT_FINAL,   WAIT_LEFT_QUEUED, WAIT_SETTLED,
+	                                      WAIT_SETTLED, WAIT_LEFT_QUEUED, WAIT_LEFT_QUEUED};
+	for (int i = 0; i < 6; i++) {
+		add(waiters, &asks[i], i == 5 ? 8 : 7, START + 50);
+		asks[i].wait_for = wants[i];
+	}
+	const char *id = asks[0].request.id;
+	for (int i = 0; i < 2; i++) {
+		struct ask *ask = waiters_take(waiters, id, fits_content, &awaiting);
+		assert_true(ask == &asks[1] || ask == &asks[4]);
+		assert_false(ask->waiting);
+	}
+	assert_null(waiters_take(waiters, id, fits_content, &awaiting));
+	assert_int_equal(waiters_count(waiters), 4);
+	for (int i = 0; i < 3; i++)
+		assert_non_null(waiters_take(waiters, id, fits_content, &completed));
+	assert_null(waiters_take(waiters, id, fits_content, &completed));
+	assert_ptr_equal(waiters_take_due(waiters, START + 100), &asks[5]); /* of another id: nobody took it */
+}
+
 static void who_was_taken_by_id_is_not_due_any_more_and_the_other_way_round(void **state)
 {
 	struct waiters *waiters = *state;
@@ -201,6 +238,7 @@ int main(void)
 	        WITH_TABLE(a_time_beyond_the_wheel_is_kept_for_as_many_rounds_as_it_takes),
 	        WITH_TABLE(a_jump_of_time_finds_everybody_who_is_due_and_no_one_else),
 	        WITH_TABLE(a_time_that_is_over_already_is_due_with_the_next_slot),
+	        WITH_TABLE(who_is_not_content_waits_on_among_those_of_the_same_id),
 	        WITH_TABLE(who_was_taken_by_id_is_not_due_any_more_and_the_other_way_round),
 	        WITH_TABLE(removing_twice_or_what_never_waited_is_harmless),
 	        WITH_TABLE(each_sees_everybody_once_and_take_any_empties_the_table),

@@ -1,7 +1,8 @@
 /* case_runner: runs a vendor's cases, `vendor_case_runner NAME FOLDER`. Every *.json in the folder is an object:
- *   {"about": TEXT, "settings"?: {NAME: TEXT}, "person"?: {FIELD: TEXT}, "cases": [CASE, ...]}
- * A case adds to the file's settings and person (null takes one away) and holds what is expected; see the members of
- * `case_members`. It knows no vendor: a new one adds its folder of cases and changes nothing here. */
+ *   {"about": TEXT, "settings"?: {NAME: TEXT}, "person"?: {FIELD: TEXT}, "state"?: {...}, "operation"?: NAME, "step"?:
+ * N, "cases": [CASE, ...]} A case adds to the file's settings, person and state (null takes one away), may name another
+ * operation and step, and holds what is expected; see the members of `case_members`. It knows no vendor: a new one adds
+ * its folder of cases and changes nothing here. */
 #include "workers/vendors/vendor.h"
 #include <dirent.h>
 #include <jansson.h>
@@ -9,20 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* name: what the case shows. kind: as in /v1 (the vendor's first one when absent).
- * complaints: the settings that configure must complain of, in order; nothing else is then run.
- * build_error: the text of err_text that build must fail with. request: method, url, headers (all of them; ${version}),
- * and body (exact) or json (equal as JSON). response: status, type, body (exact) or json, retry_after_ms. answer:
- * failure (as in retry_policy.def) or event (SCORED, NO_SCORE), risk, score, reason; retry_after_ms. */
-static const char *const case_members[] = {"name",        "settings", "person",   "kind",   "complaints",
-                                           "build_error", "request",  "response", "answer", NULL};
-static const char *const file_members[] = {"about", "settings", "person", "cases", NULL};
+/* name: what the case shows. kind: as in /v1 (the vendor's first one when absent). operation: as in verifyd-op (the
+ * kind's first one when absent). step: 0 when absent. state: reference, adopted. complaints: the settings that
+ * configure must complain of, in order; nothing else is then run. build_error: the text of err_text that build must
+ * fail with. request: method, url, headers (all of them; ${version}), and body (exact) or json (equal as JSON).
+ * response: status, type, body (exact) or json, retry_after_ms. answer: failure (as in retry_policy.def), next_step, or
+ * event (as in enum event_type) with what belongs to it: risk, score, verdict, reason, reference, link, until_ms; what
+ * is not named must not be there. The time is NOW_MS. */
+static const char *const case_members[] = {"name",     "settings", "person",     "kind",        "operation",
+                                           "step",     "state",    "complaints", "build_error", "request",
+                                           "response", "answer",   NULL};
+static const char *const file_members[] = {"about", "settings", "person", "operation", "step", "state", "cases", NULL};
+static const char *const state_members[] = {"reference", "adopted", NULL};
 static const char *const request_members[] = {"method", "url", "headers", "body", "json", NULL};
 static const char *const response_members[] = {"status", "type", "body", "json", "retry_after_ms", NULL};
-static const char *const answer_members[] = {"failure", "event", "risk", "score", "reason", "retry_after_ms", NULL};
+static const char *const answer_members[] = {"failure", "next_step", "event", "risk",     "score",          "verdict",
+                                             "reason",  "reference", "link",  "until_ms", "retry_after_ms", NULL};
 
 static const char *const failure_names[] = {
-#define FAILURE(symbol, reason, burns, base_ms, cap_ms) #symbol,
+#define FAILURE(symbol, reason, burns, base_ms, cap_ms, acted) #symbol,
 #include "common/domain/retry_policy.def"
 #undef FAILURE
 };
@@ -35,6 +41,7 @@ static const char *const common_settings[][2] = {
 };
 
 enum { MAX_SETTINGS = 64, COMPLAINTS_BYTES = 8192 };
+static const int64_t NOW_MS = 1790000000000; /* unix ms */
 
 struct run {
 	const struct vendor *vendor;
@@ -228,18 +235,17 @@ static void check_request(struct run *run, const json_t *wanted, const struct ht
 	json_decref(body);
 }
 
-static void build_and_check(struct run *run, const json_t *one, const void *self, const struct request *request,
-                            const struct person *person)
+static void build_and_check(struct run *run, const json_t *one, const void *self, const struct vendor_job *job)
 {
 	struct http_request http;
 	struct err err = {ERR_OK, ""};
 	const char *error = text_of(one, "build_error", NULL);
 
 	http_request_init(&http);
-	enum err_code code = run->vendor->build(self, request, person, &http, &err);
+	enum err_code code = run->vendor->build(self, job, &http, &err);
 	expect_text(run, "build", error ? error : err_text(ERR_OK), err_text(code));
 	if (code == ERR_OK)
-		expect_number(run, "timeout_ms", run->vendor->timeout_ms(self, request->kind), http.timeout_ms);
+		expect_number(run, "timeout_ms", run->vendor->timeout_ms(self, job->operation), http.timeout_ms);
 	if (code == ERR_OK && json_object_get(one, "request"))
 		check_request(run, json_object_get(one, "request"), &http);
 	http_request_fini(&http);
@@ -249,26 +255,48 @@ static void build_and_check(struct run *run, const json_t *one, const void *self
 
 static void check_event(struct run *run, const json_t *wanted, const struct event *event)
 {
-	static const char *const names[EVENT_COUNT] = {[EVENT_SCORED] = "SCORED", [EVENT_NO_SCORE] = "NO_SCORE"};
+	static const char *const names[EVENT_COUNT] = {
+	        [EVENT_SCORED] = "SCORED",   [EVENT_NO_SCORE] = "NO_SCORE", [EVENT_INITIATED] = "INITIATED",
+	        [EVENT_PENDING] = "PENDING", [EVENT_JUDGED] = "JUDGED",     [EVENT_DIED] = "DIED",
+	};
+	bool about_score = event->type == EVENT_SCORED || event->type == EVENT_NO_SCORE;
 	const json_t *score = json_object_get(wanted, "score");
 	const char *name = event->type < EVENT_COUNT ? names[event->type] : NULL;
 
 	expect_text(run, "event", text_of(wanted, "event", "no event"), name ? name : "another event");
-	expect_text(run, "risk", text_of(wanted, "risk", "UNKNOWN"), risk_name(event->risk));
-	expect_number(run, "score", score ? json_integer_value(score) : SCORE_NONE, event->score);
+	expect_text(run, "risk", text_of(wanted, "risk", about_score ? "UNKNOWN" : ""), risk_name(event->risk));
+	expect_number(run, "score", score ? json_integer_value(score) : about_score ? SCORE_NONE : 0, event->score);
+	expect_text(run, "verdict", text_of(wanted, "verdict", ""), verdict_name(event->verdict));
 	expect_text(run, "reason", text_of(wanted, "reason", ""), reason_name(event->reason));
+	expect_text(run, "reference", text_of(wanted, "reference", ""), event->reference);
+	expect_number(run, "until_ms", json_integer_value(json_object_get(wanted, "until_ms")), event->until_ms);
 }
 
-static void read_and_check(struct run *run, const json_t *one, const void *self, const struct request *request,
-                           const struct person *person)
+static void check_answer(struct run *run, const json_t *wanted, const struct vendor_answer *answer)
+{
+	const char *failure =
+	        answer->failed && answer->failure < FAILURE_COUNT ? failure_names[answer->failure] : "none";
+	int64_t step = json_integer_value(json_object_get(wanted, "next_step"));
+
+	only_members(run, wanted, answer_members);
+	expect_text(run, "failure", text_of(wanted, "failure", "none"), failure);
+	expect_number(run, "next_step", step, answer->next_step);
+	if (!answer->failed && step == 0)
+		check_event(run, wanted, &answer->event);
+	expect_text(run, "link", text_of(wanted, "link", ""), answer->link.data);
+	expect_number(run, "retry_after_ms", json_integer_value(json_object_get(wanted, "retry_after_ms")),
+	              answer->retry_after_ms);
+}
+
+static void read_and_check(struct run *run, const json_t *one, const void *self, const struct vendor_job *job)
 {
 	const json_t *given = json_object_get(one, "response");
-	const json_t *wanted = json_object_get(one, "answer");
 	const json_t *tree = json_object_get(given, "json");
 	const json_t *exact = json_object_get(given, "body");
-	char *body = tree ? need(json_dumps(tree, JSON_COMPACT)) : need(strdup(exact ? json_string_value(exact) : ""));
+	char *body = tree ? need(json_dumps(tree, JSON_COMPACT | JSON_ENCODE_ANY))
+	                  : need(strdup(exact ? json_string_value(exact) : ""));
 	struct vendor_answer answer;
-	struct http_response response = {
+	const struct http_response response = {
 	        .status = (int)json_integer_value(json_object_get(given, "status")),
 	        .content_type = text_of(given, "type", "application/json"),
 	        .body = body,
@@ -277,15 +305,10 @@ static void read_and_check(struct run *run, const json_t *one, const void *self,
 	};
 
 	only_members(run, given, response_members);
-	only_members(run, wanted, answer_members);
-	memset(&answer, 0xa5, sizeof(answer)); /* read must fill all that counts */
-	run->vendor->read(self, request, person, &response, &answer);
-	const char *failure = answer.failed && answer.failure < FAILURE_COUNT ? failure_names[answer.failure] : "none";
-	expect_text(run, "failure", text_of(wanted, "failure", "none"), failure);
-	if (!answer.failed)
-		check_event(run, wanted, &answer.event);
-	expect_number(run, "retry_after_ms", json_integer_value(json_object_get(wanted, "retry_after_ms")),
-	              answer.retry_after_ms);
+	vendor_answer_init(&answer);
+	run->vendor->read(self, job, &response, &answer);
+	check_answer(run, json_object_get(one, "answer"), &answer);
+	vendor_answer_fini(&answer);
 	free(body);
 }
 
@@ -321,19 +344,64 @@ static void fill_person(struct run *run, const json_t *fields, struct person *pe
 	}
 }
 
-static void run_configured(struct run *run, const json_t *one, const json_t *fields, const void *self)
+/* The case's member, or else the file's. */
+static const json_t *member_of(const json_t *file, const json_t *one, const char *name)
+{
+	const json_t *own = json_object_get(one, name);
+
+	return own ? own : json_object_get(file, name);
+}
+
+/* Returns: OPERATION_COUNT after it said that there is none of that name. */
+static enum operation operation_of(struct run *run, enum kind kind, const json_t *name)
+{
+	if (!name)
+		return kind_first_operation(kind);
+	for (int i = 0; i < OPERATION_COUNT; i++) {
+		const struct operation_info *info = operation_info((enum operation)i);
+		if (info->kind == kind && json_is_string(name) && strcmp(info->name, json_string_value(name)) == 0)
+			return (enum operation)i;
+	}
+	mismatch(run, "operation", "one of this kind's", "none");
+	return OPERATION_COUNT;
+}
+
+static void fill_state(struct run *run, const json_t *file, const json_t *one, struct verification *state)
+{
+	json_t *members = merged(file, one, "state");
+
+	only_members(run, members, state_members);
+	(void)snprintf(state->reference, sizeof(state->reference), "%s", text_of(members, "reference", ""));
+	state->adopted = json_is_true(json_object_get(members, "adopted"));
+	json_decref(members);
+}
+
+static void run_configured(struct run *run, const json_t *file, const json_t *one, const json_t *fields,
+                           const void *self)
 {
 	struct person person = {0};
 	struct request request = {.id = "vAAAAAAAAAAAAAAAAAAAAAA", .kind = kind_of_case(run, one)};
+	struct verification state = {.kind = request.kind};
 
 	if (request.kind >= KIND_COUNT) {
 		mismatch(run, "kind", "one of this vendor's", "none");
 		return;
 	}
 	fill_person(run, fields, &person);
-	build_and_check(run, one, self, &request, &person);
+	fill_state(run, file, one, &state);
+	const struct vendor_job job = {
+	        .operation = operation_of(run, request.kind, member_of(file, one, "operation")),
+	        .request = &request,
+	        .person = &person,
+	        .state = &state,
+	        .step = (int)json_integer_value(member_of(file, one, "step")),
+	        .now_ms = NOW_MS,
+	};
+	if (job.operation == OPERATION_COUNT)
+		return;
+	build_and_check(run, one, self, &job);
 	if (json_object_get(one, "response"))
-		read_and_check(run, one, self, &request, &person);
+		read_and_check(run, one, self, &job);
 }
 
 static void run_case(struct run *run, const json_t *file, const json_t *one)
@@ -354,7 +422,7 @@ static void run_case(struct run *run, const json_t *file, const json_t *one)
 	void *self = config ? configure(run, one, config) : NULL;
 	config_free(config); /* the vendor must not need it any more */
 	if (self)
-		run_configured(run, one, fields, self);
+		run_configured(run, file, one, fields, self);
 	run->vendor->free(self);
 	json_decref(settings);
 	json_decref(fields);

@@ -2,6 +2,17 @@
 #include "workers/vendors/vendor.h"
 #include <string.h>
 
+void vendor_answer_init(struct vendor_answer *answer)
+{
+	*answer = (struct vendor_answer){.failed = true, .failure = FAILURE_GARBAGE};
+	buf_init(&answer->link, HTTP_MAX_URL_BYTES);
+}
+
+void vendor_answer_fini(struct vendor_answer *answer)
+{
+	buf_fini_secret(&answer->link);
+}
+
 void http_request_init(struct http_request *http)
 {
 	*http = (struct http_request){.method = "GET"};

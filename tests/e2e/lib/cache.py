@@ -1,4 +1,5 @@
 """A redis-server of a test's own, and a look inside it that judges what is kept there by schemas/."""
+import random
 import re
 import socket
 
@@ -7,13 +8,20 @@ import redis
 from lib import schemas
 from lib.process import Process, until
 
-KNOWN_KEYS = re.compile(r"verifyd:(v:\{v[\w-]{22}\}|lease:\{v[\w-]{22}\}:score|q:[\w-]{43}|epoch|projector[\w:.-]*)")
+KNOWN_KEYS = re.compile(r"verifyd:(v:\{v[\w-]{22}\}|lease:\{v[\w-]{22}\}:(score|initiate)|[qs]:[\w-]{43}|browser:\{v[\w-]{22}\}"
+                        r"|ref:jumio:[\w-]{1,64}|epoch|rebuild|projector[\w:.-]*)")
+FOR_EVER = {"verifyd:epoch"}  # the only key without an end
+PORTS = (10240, 32767)  # below those that Linux gives to outgoing connections: nothing takes them between choice and use
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", random.randint(*PORTS)))
+                return probe.getsockname()[1]
+            except OSError:
+                continue
 
 
 class RedisServer:
@@ -52,12 +60,12 @@ class RedisServer:
         found = {}
         for key in link.scan_iter(count=1000):
             assert KNOWN_KEYS.fullmatch(key), f"a key nobody knows: {key}"
+            assert key in FOR_EVER or key.startswith("verifyd:projector") or link.ttl(key) != -1, f"{key} would stay for ever"
             if key.startswith("verifyd:v:"):
                 value = link.get(key)
                 if value is not None:
                     state = schemas.check_verification(value)
                     assert key == f"verifyd:v:{{{state['id']}}}"
-                    assert link.ttl(key) != -1, f"{key} would stay for ever"
                     found[state["id"]] = state
         return found
 

@@ -1,4 +1,5 @@
 """Real Kafka for the tests: one broker a session, and readers that judge every record by schemas/."""
+import secrets
 import sys
 import time
 from dataclasses import dataclass
@@ -8,10 +9,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient
 
 from lib import schemas
-from lib.process import Process, until
+from lib.process import BIN, Process, until
 
 BROKER_PY = Path(__file__).resolve().parents[2] / "kafka" / "broker.py"
 REQUESTS = "requests.biocatch.score"
+INITIATES, RETRIEVALS = "requests.jumio.initiate", "requests.jumio.retrieve"
+ALL_REQUESTS = (REQUESTS, INITIATES, RETRIEVALS)
 DELAYS = ("delay.5s", "delay.30s", "delay.120s", "delay.600s")
 READ_TIMEOUT_S = 30
 
@@ -48,6 +51,22 @@ class Broker:
     def java_pid(self):
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return int(children[0])
+
+    def stop(self):
+        return self.process.stop()
+
+
+class DevBroker:
+    """verifyd-devbroker, which makes the topics of one prefix and forgets everything at its end."""
+
+    def __init__(self, folder):
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.prefix = f"d{secrets.token_hex(4)}."
+        self.ready = folder / "devbroker.ready"
+        self.process = Process("devbroker", [BIN / "verifyd-devbroker", "--ready-file", self.ready, "--partitions", "3"], folder,
+                               {"VERIFYD_TOPIC_PREFIX": self.prefix})
+        self.servers = until(lambda: self.ready.exists() and self.ready.read_text().strip(), 30, "the dev broker")
 
     def stop(self):
         return self.process.stop()
@@ -120,8 +139,8 @@ class Topics:
         return Record(topic, message.partition(), message.offset(), message.timestamp()[1],
                       key.decode("utf-8", "replace") if key is not None else None, message.value(), headers)
 
-    def requests(self):
-        return self.read(REQUESTS, judged=False)
+    def requests(self, topic=REQUESTS):
+        return self.read(topic, judged=False)
 
     def results(self):
         return self.read("results")

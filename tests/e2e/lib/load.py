@@ -21,6 +21,25 @@ def in_parallel(function, items, threads=16):
         return list(pool.map(function, items))
 
 
+def outcomes(function, items, threads=32):
+    """{item: what function(item) returned or raised}, all at the same time: for ways that mostly wait."""
+    def one(item):
+        try:
+            return function(item)
+        except (Exception, AssertionError) as error:  # pylint: disable=broad-except
+            return error
+
+    items = list(items)
+    return dict(zip(items, in_parallel(one, items, threads)))
+
+
+def taken(found):
+    """One of the values of `outcomes`: returned, or raised here."""
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
 class Load:
     """A context: calls begin when it is entered and end when it is left; then `calls` is complete."""
 

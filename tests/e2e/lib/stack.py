@@ -8,15 +8,18 @@ import secrets
 from pathlib import Path
 
 from lib import process
-from lib.cache import RedisServer
+from lib.cache import RedisServer, free_port
 from lib.http import Caller
-from lib.kafka import DELAYS, REQUESTS, Topics, judge
+from lib.kafka import ALL_REQUESTS, DELAYS, Topics, judge
 from lib.process import BIN, Process
 from lib.vendor import Vendor
 
 PARTITIONS = 4
 KEYS = {name: f"{name}-{secrets.token_hex(16)}" for name in ("b2c", "other")}
 BASIC = {"basil": secrets.token_hex(16)}
+ISSUER, AUDIENCE = "https://idv.contoso.example/", "https://contoso.b2clogin.example/"
+B2C_URL = "http://127.0.0.1:1/tenant"  # nobody listens there: the tests stop at redirects to it
+LADDER_S = "1,2,3,4,5,6,8,10,15,20,25,30,40,50,60"  # when the worker looks, in a hurry
 
 
 class Stack:
@@ -30,6 +33,8 @@ class Stack:
         self.vendor = vendor
         self.make_topics = topics
         self.settings = settings
+        self.public_address = f"127.0.0.1:{free_port()}"  # of the first ingress that runs; what people and vendors are told
+        self.public_url = f"http://{self.public_address}"
         self.programs = []
         self.people = set()  # values that must not be found anywhere
         self.poison = False  # records that break their schema were planted
@@ -68,10 +73,24 @@ class Stack:
             "VERIFYD_AUTH_API_KEYS": ",".join(f"{name}={key}" for name, key in KEYS.items()),
             "VERIFYD_AUTH_BASIC_USERS": ",".join(f"{user}:{password}" for user, password in BASIC.items()),
             "VERIFYD_BIOCATCH_BASE_URL": self.vendor.base_url, "VERIFYD_BIOCATCH_CUSTOMER_ID": "contoso",
-        }
+        } | self.journeys()
         for name, value in (self.settings | overrides).items():
             wanted["VERIFYD_" + name] = value
         return {name: value for name, value in wanted.items() if value is not None}
+
+    def journeys(self):
+        """What the sign-ups with Jumio need."""
+        return {
+            "VERIFYD_PUBLIC_URL": self.public_url, "VERIFYD_B2C_BASE_REDIRECT_URL": B2C_URL, "VERIFYD_TOKEN_ISSUER": ISSUER,
+            "VERIFYD_TOKEN_AUDIENCE": AUDIENCE, "VERIFYD_CALLBACK_ALLOW_FROM": "127.0.0.1",
+            "VERIFYD_JUMIO_BASE_URL": self.vendor.jumio_url, "VERIFYD_JUMIO_AUTH_USERNAME": "sim-token",
+            "VERIFYD_JUMIO_AUTH_PASSWORD": "sim-secret", "VERIFYD_JUMIO_USER_AGENT": "Contoso Verify/1.0",
+            "VERIFYD_JUMIO_POLL_S": LADDER_S, "VERIFYD_JUMIO_TOKEN_LIFETIME_MIN": "5",
+        }
+
+    def secret(self, name):
+        """The content of a key file that `keys new` made, by its setting."""
+        return Path(self.environment()[f"VERIFYD_{name}_FILE"]).read_text().strip()
 
     # programs
 
@@ -90,10 +109,13 @@ class Stack:
         return one
 
     def ingress(self, wait=True, **overrides):
-        return Ingress(self.spawn("verifyd-ingress", **overrides), wait)
+        """The first one that runs has the public address, the others any."""
+        running = [p for p in self.programs if p.name.startswith("verifyd-ingress") and p.running()]
+        public = {} if running else {"HTTP_LISTEN": self.public_address}
+        return Ingress(self.spawn("verifyd-ingress", **(public | overrides)), wait)
 
-    def worker(self, wait=True, **overrides):
-        return Worker(self.spawn("verifyd-worker", "--vendor", "biocatch", **overrides), wait)
+    def worker(self, wait=True, vendors="biocatch,jumio", **overrides):
+        return Worker(self.spawn("verifyd-worker", "--vendor", vendors, **overrides), wait)
 
     def stop_all(self):
         """Returns what went wrong."""
@@ -113,7 +135,7 @@ class Stack:
 
     def judge(self):
         """Every record and every state against its schema, every log against the people it must not name."""
-        for topic in (REQUESTS, *DELAYS):
+        for topic in (*ALL_REQUESTS, *DELAYS):
             for record in self.topics.read(topic, judged=False):
                 if not self.poison:
                     judge(record)

@@ -11,6 +11,7 @@ class Vendor:
         self.process = Process(name, [BIN / "vendorsim", "--listen", "127.0.0.1:0"], folder)
         self.address = self.process.address()
         self.base_url = f"http://{self.address}/biocatch"
+        self.jumio_url = f"http://{self.address}/jumio"
 
     def control(self, method, path, body=None):
         data = json.dumps(body).encode() if body is not None else (b"" if method == "POST" else None)
@@ -33,6 +34,37 @@ class Vendor:
 
     def set(self, **defaults):
         self.control("POST", "biocatch", defaults)
+
+    # Jumio: `user` is the userReference, which is the ObjectId
+
+    def set_jumio(self, **defaults):
+        self.control("POST", "jumio", defaults)
+
+    def transactions(self, user=None):
+        """What Jumio knows, oldest first."""
+        found = self.control("GET", "jumio/transactions")
+        return [one for one in found if user is None or one["user"] == user]
+
+    def transaction(self, user):
+        """The only one of this person."""
+        (one,) = self.transactions(user)
+        return one
+
+    def initiates(self, user):
+        """Raw initiates of this person, also those that were refused or reset."""
+        return [call for call in self.requests(user) if call["path"].endswith("/initiate")]
+
+    def retrievals(self, user):
+        return [call for call in self.requests(user) if "/scans/" in call["path"]]
+
+    def finish(self, reference, outcome=None):
+        """The person finishes; nobody's browser comes back. Returns where it would be sent."""
+        body = {"reference": reference} | ({"outcome": outcome} if outcome else {})
+        return self.control("POST", "jumio/finish", body)["location"]
+
+    def call_back(self, reference):
+        """Sends a callback. Returns the status of the answer."""
+        return self.control("POST", "jumio/callback", {"reference": reference})["status"]
 
     def reset(self):
         self.control("POST", "reset")

@@ -69,9 +69,9 @@ static enum err_code configure(const struct config *config, FILE *complaints, vo
 	return ERR_OK;
 }
 
-static int timeout_ms(const void *self, enum kind kind)
+static int timeout_ms(const void *self, enum operation operation)
 {
-	(void)kind;
+	(void)operation;
 	return ((const struct biocatch *)self)->timeout_ms;
 }
 
@@ -129,10 +129,11 @@ static enum err_code write_headers(struct http_request *http, bool post)
 	return code;
 }
 
-static enum err_code build(const void *ctx, const struct request *request, const struct person *person,
-                           struct http_request *ret_http, struct err *err)
+static enum err_code build(const void *ctx, const struct vendor_job *job, struct http_request *ret_http,
+                           struct err *err)
 {
 	const struct biocatch *self = ctx;
+	const struct person *person = job->person;
 	const struct field fields[FIELD_ROWS] = {
 	        {"customerID", self->customer_id},
 	        {"action", "getScore"},
@@ -145,8 +146,8 @@ static enum err_code build(const void *ctx, const struct request *request, const
 	bool post = strcmp(self->method, "POST") == 0;
 	struct http_request http;
 
-	if (request->kind != KIND_BIOCATCH_SCORE)
-		return err_set(err, ERR_INVALID, "not a kind of biocatch");
+	if (job->operation != OPERATION_BIOCATCH_SCORE)
+		return err_set(err, ERR_INVALID, "not an operation of biocatch");
 	if (!given_or(person, REQUEST_FIELD_SUBJECT, NULL) || !given_or(person, REQUEST_FIELD_SESSION, NULL))
 		return err_set(err, ERR_INVALID, "a score needs subject and session");
 	http_request_init(&http);
@@ -253,22 +254,20 @@ static void judge(const struct biocatch *self, const json_t *reply, struct event
 	*event = (struct event){.type = EVENT_SCORED, .risk = risk, .score = (int)score, .reason = REASON_NONE};
 }
 
-static void read_reply(const void *ctx, const struct request *request, const struct person *person,
-                       const struct http_response *response, struct vendor_answer *ret_answer)
+static void read_reply(const void *ctx, const struct vendor_job *job, const struct http_response *response,
+                       struct vendor_answer *answer)
 {
-	struct vendor_answer answer = {.failed = true, .retry_after_ms = response->retry_after_ms};
-	const char *session = given_or(person, REQUEST_FIELD_SESSION, "");
+	const char *session = given_or(job->person, REQUEST_FIELD_SESSION, "");
 	json_t *reply = NULL;
 
-	(void)request;
-	answer.failure = response->status == 200 ? FAILURE_GARBAGE : failure_of_status(response->status);
+	answer->retry_after_ms = response->retry_after_ms;
+	answer->failure = response->status == 200 ? FAILURE_GARBAGE : failure_of_status(response->status);
 	if (response->status == 200 && json_in_parse(response->body, response->body_len, &reply, NULL) == ERR_OK &&
 	    json_is_object(reply) && names_our_session(reply, session)) {
-		answer.failed = false;
-		judge(ctx, reply, &answer.event);
+		answer->failed = false;
+		judge(ctx, reply, &answer->event);
 	}
 	json_decref(reply);
-	*ret_answer = answer;
 }
 
 const struct vendor vendor_biocatch = {

@@ -1,0 +1,126 @@
+/* redis_store_journeys: a person's journeys, the browser that each belongs to, and the vendor's names for them. */
+#include "common/adapters/redis_store_internal.h"
+#include <ctype.h>
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DAY_MS = 24 * 3600 * 1000 };
+
+/* Beyond the day that is counted, only the newest matters; names outlive the default retention of `results` by a day.
+ */
+static const int64_t forget_after_ms = 2 * (int64_t)DAY_MS, names_ttl_ms = 31 * (int64_t)DAY_MS;
+
+/* As the scripts say. */
+_Static_assert(SUBJECT_OURS == 0 && SUBJECT_ANOTHERS == 1 && SUBJECT_TOO_MANY == 2 && SUBJECT_REBUILDING == 3,
+               "subject_script");
+_Static_assert(BROWSER_OURS == 0 && BROWSER_ANOTHER == 1 && BROWSER_UNKNOWN == 2, "browser_script");
+
+static void number_text(char out[NUMBER_BYTES], int64_t number)
+{
+	snprintf(out, NUMBER_BYTES, "%" PRId64, number);
+}
+
+static void key_of_subject(char out[KEY_BYTES], const char *question)
+{
+	snprintf(out, KEY_BYTES, "verifyd:s:%s", question);
+}
+
+/* A vendor's reference is a GUID, which is the same in either case. */
+static void key_of_reference(char out[KEY_BYTES], const char *vendor, const char *reference)
+{
+	int at = snprintf(out, KEY_BYTES, "verifyd:ref:%s:", vendor);
+	for (; *reference && at < KEY_BYTES - 1; reference++)
+		out[at++] = (char)tolower((unsigned char)*reference);
+	out[at] = '\0';
+}
+
+/* ---- journeys ---- */
+
+static void on_subject(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	bool good = !store_reply_failed(call->store, reply) && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2;
+	enum subject_claim claim = good ? (enum subject_claim)reply->element[0]->integer : SUBJECT_REBUILDING;
+	const char *holder = good && reply->element[1]->type == REDIS_REPLY_STRING ? reply->element[1]->str : "";
+	if (claim == SUBJECT_ANOTHERS && !id_is_valid(holder, strlen(holder)))
+		good = false;
+	call->fn.subject(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, claim, holder);
+	free(call);
+}
+
+enum err_code redis_store_claim_subject(struct redis_store *store, const char *question, const char *id,
+                                        int64_t created_ms, const char *over, int max_a_day, store_subject_fn fn,
+                                        void *ctx)
+{
+	char key[KEY_BYTES], created[NUMBER_BYTES], most[NUMBER_BYTES], forget[NUMBER_BYTES], ttl[NUMBER_BYTES];
+	key_of_subject(key, question);
+	number_text(created, created_ms);
+	number_text(most, max_a_day);
+	number_text(forget, forget_after_ms);
+	number_text(ttl, names_ttl_ms);
+	struct store_call *call = store_call_new(store, ctx, 0);
+	if (call)
+		call->fn.subject = fn;
+	return store_send_script(
+	        call, on_subject, SCRIPT_SUBJECT, 2,
+	        (const char *[]){key, KEY_EPOCH, id, created, over ? over : "", most, forget, ttl, NULL});
+}
+
+void redis_store_note_subject(struct redis_store *store, const char *question, const char *id, int64_t created_ms)
+{
+	char key[KEY_BYTES], created[NUMBER_BYTES], ttl[NUMBER_BYTES];
+	key_of_subject(key, question);
+	number_text(created, created_ms);
+	number_text(ttl, names_ttl_ms);
+	store_send_idly(store, "subject", 7,
+	                (const char *[]){"EVALSHA", store->sha[SCRIPT_NOTE], "1", key, id, created, ttl});
+}
+
+/* ---- browsers ---- */
+
+static void on_browser(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	bool good = !store_reply_failed(call->store, reply) && reply->type == REDIS_REPLY_INTEGER;
+	call->fn.browser(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE,
+	                 good ? (enum browser)reply->integer : BROWSER_UNKNOWN);
+	free(call);
+}
+
+enum err_code redis_store_browser(struct redis_store *store, const char *id, const char *browser, int64_t ticket_ms,
+                                  int64_t ttl_ms, store_browser_fn fn, void *ctx)
+{
+	char key[KEY_BYTES], ticket[NUMBER_BYTES], ttl[NUMBER_BYTES];
+	snprintf(key, sizeof key, "verifyd:browser:{%s}", id);
+	number_text(ticket, ticket_ms);
+	number_text(ttl, ttl_ms);
+	struct store_call *call = store_call_new(store, ctx, 0);
+	if (call)
+		call->fn.browser = fn;
+	return store_send_script(call, on_browser, SCRIPT_BROWSER, 1,
+	                         (const char *[]){key, browser, ticket, ttl, NULL});
+}
+
+/* ---- references ---- */
+
+void redis_store_name_reference(struct redis_store *store, const char *vendor, const char *reference, const char *id)
+{
+	char key[KEY_BYTES], ttl[NUMBER_BYTES];
+	key_of_reference(key, vendor, reference);
+	number_text(ttl, names_ttl_ms);
+	store_send_idly(store, "reference", 5, (const char *[]){"SET", key, id, "PX", ttl});
+}
+
+enum err_code redis_store_by_reference(struct redis_store *store, const char *vendor, const char *reference,
+                                       store_get_fn fn, void *ctx)
+{
+	char key[KEY_BYTES];
+	key_of_reference(key, vendor, reference);
+	struct store_call *call = store_call_new(store, ctx, 0);
+	if (call)
+		call->fn.get = fn;
+	return store_send(call, store_on_text, 2, (const char *[]){"GET", key}, NULL);
+}

@@ -1,0 +1,265 @@
+/* desk_record: records on their way to Kafka, the first states that follow them to Redis, and those that Redis did not
+ * take.
+ *
+ * The waiter stands in the table before its record is produced, so that no answer can be missed. */
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "ingress/desk_internal.h"
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { UNSAVED_MAX = 10000, UNSAVED_MAX_BYTES = 16 * 1024 * 1024, NUMBER_BYTES = 24 };
+
+/* A record on its way to Kafka, then a first state on its way to Redis. Outlives an ask whose time is up. */
+struct sending {
+	struct kafka_delivery delivery;
+	struct desk *desk;
+	struct ask *ask; /* NULL once it has left */
+	enum desk_then then;
+	bool is_question; /* begins a verification, or joins one */
+	/* THEN_SAVE */
+	struct verification first;
+	char *sealed; /* owned; NULL: none */
+};
+
+/* ---- first states that Redis did not take ---- */
+
+static void unsaved_free(struct desk *desk, struct unsaved *unsaved)
+{
+	desk->unsaved_bytes -= unsaved->sealed ? strlen(unsaved->sealed) : 0;
+	desk->unsaved_count--;
+	free(unsaved->sealed);
+	free(unsaved);
+}
+
+/* Takes the sealed text over. What cannot be kept becomes known when its result comes. */
+static void keep_unsaved(struct desk *desk, struct sending *sending)
+{
+	size_t bytes = sending->sealed ? strlen(sending->sealed) : 0;
+	bool room = desk->unsaved_count < UNSAVED_MAX && desk->unsaved_bytes + bytes <= UNSAVED_MAX_BYTES;
+	struct unsaved *unsaved = room ? malloc(sizeof *unsaved) : NULL;
+	if (!unsaved)
+		return;
+	*unsaved = (struct unsaved){sending->first, sending->sealed, desk->unsaved};
+	sending->sealed = NULL;
+	desk->unsaved = unsaved;
+	desk->unsaved_count++;
+	desk->unsaved_bytes += bytes;
+	metric_set(desk->metric.unsaved, (int64_t)desk->unsaved_count);
+}
+
+static enum err_code put_first(struct desk *desk, const struct verification *state, char *sealed, store_done_fn fn,
+                               void *ctx)
+{
+	struct buf value;
+	const struct verification_texts texts = {.sealed = sealed};
+	if (!desk->store)
+		return ERR_UNAVAILABLE;
+	buf_init(&value, VERIFICATION_MAX_BYTES);
+	enum err_code code = verification_encode(state, &texts, &value);
+	if (code == ERR_OK)
+		code = redis_store_put_first(desk->store, state->id, value.data, value.len, fn, ctx);
+	buf_fini(&value);
+	return code;
+}
+
+void desk_save_unsaved(struct desk *desk)
+{
+	while (desk->unsaved) {
+		struct unsaved *unsaved = desk->unsaved;
+		if (put_first(desk, &unsaved->state, unsaved->sealed, NULL, NULL) != ERR_OK)
+			break;
+		desk->unsaved = unsaved->next;
+		unsaved_free(desk, unsaved);
+	}
+	metric_set(desk->metric.unsaved, (int64_t)desk->unsaved_count);
+}
+
+void desk_drop_unsaved(struct desk *desk)
+{
+	while (desk->unsaved) {
+		struct unsaved *unsaved = desk->unsaved;
+		desk->unsaved = unsaved->next;
+		unsaved_free(desk, unsaved);
+	}
+}
+
+/* ---- acks ---- */
+
+static void sending_free(struct sending *sending)
+{
+	if (sending->ask)
+		sending->ask->sending = NULL;
+	free(sending->sealed);
+	free(sending);
+}
+
+void desk_detach(struct ask *ask)
+{
+	if (ask->sending)
+		ask->sending->ask = NULL;
+	ask->sending = NULL;
+}
+
+static void on_saved(void *ctx, enum err_code code)
+{
+	struct sending *sending = ctx;
+	struct ask *ask = sending->ask;
+	if (code != ERR_OK)
+		keep_unsaved(sending->desk, sending);
+	sending_free(sending);
+	if (ask && code != ERR_OK)
+		desk_finish(ask, OUTCOME_CACHE_AWAY); /* no answer could wake it */
+	else if (ask && !ask->waiting)
+		desk_finish(ask, OUTCOME_STATE);
+}
+
+static void on_refused(struct sending *sending, enum outcome outcome)
+{
+	struct ask *ask = sending->ask;
+	if (sending->is_question)
+		metric_add(sending->desk->metric.refused, 1);
+	sending_free(sending);
+	if (ask)
+		desk_finish(ask, outcome);
+}
+
+static void on_delivered(struct kafka_delivery *delivery, enum err_code result, int32_t partition, int64_t offset)
+{
+	struct sending *sending = (struct sending *)(void *)((char *)delivery - offsetof(struct sending, delivery));
+	struct desk *desk = sending->desk;
+	struct ask *ask = sending->ask;
+	enum desk_then then = sending->then;
+	(void)partition;
+	(void)offset;
+	if (result != ERR_OK) {
+		on_refused(sending, OUTCOME_QUEUE_AWAY);
+		return;
+	}
+	if (sending->is_question)
+		metric_add(desk->metric.produced, 1);
+	if (ask)
+		ask->acked = true;
+	if (then == THEN_SAVE) {
+		if (put_first(desk, &sending->first, sending->sealed, on_saved, sending) != ERR_OK)
+			on_saved(sending, ERR_UNAVAILABLE);
+		return;
+	}
+	sending_free(sending);
+	if (ask && then == THEN_WAIT)
+		desk_wait_or_finish(ask);
+	else if (ask)
+		desk_finish(ask, OUTCOME_STATE);
+}
+
+/* ---- producing ---- */
+
+static enum err_code send_record(const struct ask *ask, struct sending *sending, enum operation operation,
+                                 enum cause cause, const struct buf *value)
+{
+	const struct request *request = &ask->request;
+	const struct operation_info *info = operation_info(operation);
+	char deadline[NUMBER_BYTES], schema[NUMBER_BYTES];
+	snprintf(deadline, sizeof deadline, "%" PRId64, request->deadline_ms);
+	snprintf(schema, sizeof schema, "%d", REQUEST_SCHEMA);
+	const struct kafka_header headers[] = {
+	        {HEADER_SCHEMA, schema},
+	        {HEADER_OP, info->name},
+	        {HEADER_ATTEMPT, "0"},
+	        {HEADER_CAUSE, cause != CAUSE_NONE ? cause_name(cause) : NULL},
+	        {HEADER_DEADLINE, cause == CAUSE_NONE && request->deadline_ms ? deadline : NULL},
+	        {HEADER_TRACEPARENT, request->traceparent[0] ? request->traceparent : NULL},
+	};
+	const struct kafka_message message = {
+	        .topic = info->topic,
+	        .key = request->id,
+	        .value = value->data,
+	        .value_len = value->len,
+	        .headers = headers,
+	        .header_count = sizeof headers / sizeof *headers,
+	        .delivery = &sending->delivery,
+	};
+	struct kafka_producer *producer = ask->desk->producer;
+	return producer ? kafka_producer_send(producer, &message, NULL) : ERR_UNAVAILABLE;
+}
+
+static void produce(struct ask *ask, enum desk_then then, enum operation operation, enum cause cause,
+                    const struct buf *value)
+{
+	struct desk *desk = ask->desk;
+	int64_t now = clock_mono_ms();
+	struct sending *sending = calloc(1, sizeof *sending);
+	if (!sending) {
+		log_error("record_not_made", LOG_STR("id", ask->request.id), LOG_STR("error", err_text(ERR_NO_MEMORY)));
+		desk_finish(ask, OUTCOME_FAILED);
+		return;
+	}
+	*sending = (struct sending){
+	        .delivery = {on_delivered},
+	        .desk = desk,
+	        .ask = ask,
+	        .then = then,
+	        .is_question = cause == CAUSE_NONE,
+	        .first = ask->state,
+	};
+	if (then == THEN_SAVE && kind_is_journey(ask->state.kind)) { /* whoever shows it wants to know for whom */
+		sending->sealed = ask->request.sealed;
+		ask->request.sealed = NULL;
+	}
+	ask->sending = sending;
+	ask->held = then != THEN_SAVE;
+	if (ask->wait_until_ms > now && waiters_count(desk->waiters) < desk->max_waiters)
+		waiters_add(desk->waiters, ask, now);
+	enum err_code code = send_record(ask, sending, operation, cause, value);
+	if (code != ERR_OK)
+		on_refused(sending, code == ERR_LIMIT ? OUTCOME_OVERLOADED : OUTCOME_QUEUE_AWAY);
+}
+
+/* What was put together goes out, or the ask is handed back. */
+static void produce_encoded(struct ask *ask, enum desk_then then, enum operation operation, enum cause cause,
+                            enum err_code code, struct buf *value)
+{
+	if (code == ERR_OK) {
+		produce(ask, then, operation, cause, value);
+	} else {
+		log_error("record_not_made", LOG_STR("id", ask->request.id), LOG_STR("error", err_text(code)));
+		desk_finish(ask, OUTCOME_FAILED);
+	}
+	buf_fini(value);
+}
+
+bool desk_seal(struct ask *ask)
+{
+	struct err err = {ERR_OK, ""};
+	enum err_code code = request_seal(&ask->request, ask->desk->options.ring, &ask->person, &err);
+	person_fini(&ask->person);
+	if (code == ERR_OK)
+		return true;
+	log_error("question_not_sealed", LOG_STR("error", err_text(code)), LOG_STR("why", err.msg));
+	desk_finish(ask, OUTCOME_FAILED);
+	return false;
+}
+
+void desk_produce(struct ask *ask, enum desk_then then)
+{
+	struct buf value;
+	if (!desk_seal(ask))
+		return;
+	if (strcmp(ask->state.id, ask->request.id) != 0) /* else: what is known of the one that is joined */
+		verification_queued(&ask->request, &ask->state);
+	buf_init(&value, REQUEST_MAX_BYTES);
+	enum err_code code = request_encode(&ask->request, &value);
+	produce_encoded(ask, then, kind_first_operation(ask->request.kind), CAUSE_NONE, code, &value);
+}
+
+void desk_retrieve(struct ask *ask, enum cause cause, const struct verification_texts *texts, enum desk_then then)
+{
+	struct buf value;
+	enum operation operation = kind_operation(ask->state.kind, FLOW_RETRIEVE);
+	buf_init(&value, REQUEST_MAX_BYTES);
+	enum err_code code = operation == OPERATION_COUNT ? ERR_INVALID : retrieval_encode(&ask->state, texts, &value);
+	produce_encoded(ask, then, operation, cause, code, &value);
+}

@@ -1,0 +1,61 @@
+/* form: in place, for a decoded text is never longer. */
+#include "ingress/form.h"
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+static int hex_value(char c)
+{
+	if (isdigit((unsigned char)c))
+		return c - '0';
+	int lower = tolower((unsigned char)c);
+	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/* Decodes text[0..len) where it stands and ends it with '\0'. Returns: false when a NUL is in it. */
+static bool decode(char *text, size_t len)
+{
+	unsigned char *out = (unsigned char *)text;
+	for (size_t i = 0; i < len; i++) {
+		int high = text[i] == '%' && len - i > 2 ? hex_value(text[i + 1]) : -1;
+		int low = high >= 0 ? hex_value(text[i + 2]) : -1;
+		unsigned char c = (unsigned char)(text[i] == '+' ? ' ' : text[i]);
+		if (low >= 0) {
+			c = (unsigned char)(high << 4 | low);
+			i += 2;
+		}
+		*out++ = c;
+	}
+	*out = '\0';
+	return strlen(text) == (size_t)(out - (unsigned char *)text);
+}
+
+bool form_each(char *text, size_t len, bool (*fn)(void *ctx, const char *name, const char *value), void *ctx)
+{
+	int members = 0;
+	for (size_t at = 0; at < len;) {
+		const char *ampersand = memchr(text + at, '&', len - at);
+		size_t member_len = ampersand ? (size_t)(ampersand - (text + at)) : len - at;
+		char *name = text + at, *equals = memchr(name, '=', member_len);
+		size_t name_len = equals ? (size_t)(equals - name) : member_len;
+		at += member_len + 1;
+		if (member_len == 0)
+			continue;
+		if (++members > FORM_MAX_MEMBERS)
+			return false;
+		char *value = equals ? equals + 1 : name + member_len;
+		bool whole = decode(value, member_len - name_len - (equals != NULL));
+		whole = decode(name, name_len) && whole;
+		if (whole && !fn(ctx, name, value))
+			return false;
+	}
+	return true;
+}
+
+bool form_is_announced(const char *content_type)
+{
+	static const char form[] = "application/x-www-form-urlencoded";
+	size_t len = sizeof form - 1;
+	return content_type && strncasecmp(content_type, form, len) == 0 &&
+	       (content_type[len] == '\0' || strchr("; \t", content_type[len]));
+}

@@ -1,0 +1,31 @@
+/* journey_view: what a journey's state means on each route. Pure: one table of stages, one of endings. */
+#ifndef VERIFYD_JOURNEY_VIEW_H
+#define VERIFYD_JOURNEY_VIEW_H
+
+#include "ingress/ask.h"
+#include "ingress/pages.h"
+
+enum journey_stage {
+#define STAGE(symbol, status, success, message, start, back) JOURNEY_##symbol,
+#include "ingress/journey_stages.def"
+#undef STAGE
+	JOURNEY_STAGE_COUNT
+};
+
+enum { JOURNEY_MESSAGE_BYTES = 320 };
+
+#define PAGE_ONWARD PAGE_COUNT /* in place of a page: the browser is sent on */
+
+struct journey_view {
+	enum journey_stage stage;
+	const char *status;  /* VerifyTransactionStatus */
+	bool success;        /* ValidateVerificationToken */
+	char message[JOURNEY_MESSAGE_BYTES]; /* its message, for a person; never empty */
+	enum page start;     /* page of /start; PAGE_ONWARD: 302 to the vendor */
+	enum page back;      /* page of /return; PAGE_ONWARD: 302 to where the person came from */
+};
+
+/* What the desk brought back. state counts only with OUTCOME_STATE. */
+void journey_view(enum outcome outcome, const struct verification *state, struct journey_view *ret_view);
+
+#endif

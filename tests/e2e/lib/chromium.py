@@ -1,0 +1,121 @@
+"""A real Chromium without a screen, driven over the WebDriver protocol (W3C WebDriver) by chromedriver."""
+import base64
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from lib.cache import free_port
+from lib.process import Process, until
+
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's name of an element's reference
+# No sandbox: the tests may run as root. The rest keeps it from calling anybody but the addresses it is given.
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-default-browser-check",
+         "--disable-extensions", "--window-size=900,900", "--lang=en")
+
+
+class Driver:
+    """chromedriver; `browser` starts a Chromium with a new profile. A context."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.address = f"http://127.0.0.1:{free_port()}"
+        self.process = Process("chromedriver", ["chromedriver", f"--port={self.address.rpartition(':')[2]}"], folder)
+        self.browsers = []
+
+    def __enter__(self):
+        until(self.is_ready, 60, "chromedriver")
+        return self
+
+    def __exit__(self, *_):
+        for browser in self.browsers:
+            browser.quit()
+        self.process.stop()
+
+    def is_ready(self):
+        assert self.process.running(), self.process.tail()
+        try:
+            return self.call("GET", "/status")["ready"]
+        except OSError:
+            return False
+
+    def call(self, method, path, body=None):
+        data = json.dumps(body if body is not None else {}).encode() if method == "POST" else None
+        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=90) as reply:
+                return json.load(reply)["value"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.read().decode()[:2000]}") from None
+
+    def browser(self, waits=True):
+        """waits: `open` returns when the page, and whatever that goes on to at once, has loaded."""
+        profile = self.folder / f"profile-{len(self.browsers)}"
+        options = {"args": [*FLAGS, f"--user-data-dir={profile}"]}
+        session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {
+            "browserName": "chrome", "pageLoadStrategy": "normal" if waits else "none", "goog:chromeOptions": options}}})
+        one = Chromium(self, session["sessionId"], session["capabilities"]["goog:chromeOptions"]["debuggerAddress"])
+        self.browsers.append(one)
+        return one
+
+
+class Chromium:
+    def __init__(self, driver, session, debugger):
+        self.driver, self.path, self.debugger = driver, f"/session/{session}", debugger
+
+    def call(self, method, path, body=None):
+        return self.driver.call(method, self.path + path, body)
+
+    def open(self, url):
+        """Returns when the page has loaded, redirects included."""
+        self.call("POST", "/url", {"url": url})
+        return self
+
+    def showing(self):
+        """Title and address of what is shown now, also while the next page is being loaded: all other commands wait for that."""
+        with urllib.request.urlopen(f"http://{self.debugger}/json", timeout=30) as reply:
+            (page,) = [target for target in json.load(reply) if target["type"] == "page"]
+        return page["title"], page["url"]
+
+    def ask(self, command, **parameters):
+        return self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def run(self, expression):
+        """The value of a JavaScript expression."""
+        done = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in done, done
+        return done["result"].get("value")
+
+    @property
+    def url(self):
+        return self.run("location.href")
+
+    @property
+    def title(self):
+        return self.run("document.title")
+
+    @property
+    def text(self):
+        return self.run("document.body ? document.body.innerText : ''")
+
+    def shot(self, path):
+        Path(path).write_bytes(base64.b64decode(self.ask("Page.captureScreenshot")["data"]))
+
+    def find(self, selector):
+        found = self.call("POST", "/elements", {"using": "css selector", "value": selector})
+        return [element[ELEMENT] for element in found]
+
+    def click(self, selector):
+        """The first that there is."""
+        element = self.find(selector)[0]
+        self.call("POST", f"/element/{element}/click")
+
+    def wait_url(self, start, timeout_s=30):
+        return until(lambda: (url := self.url).startswith(start) and url, timeout_s, f"Chromium to be at {start}")
+
+    def cookies(self):
+        return self.call("GET", "/cookie")
+
+    def quit(self):
+        self.call("DELETE", "")

@@ -1,0 +1,195 @@
+/* redis_store: which Redis was filled, and who may fill it, against a real Redis that forgets, restarts and comes back
+ * with an old copy. */
+#include "tests/unit/redis_fixture.h"
+
+enum { RIGHT_MS = 15000 };
+
+static const char token[] = "0123456789abcdef", other_token[] = "fedcba9876543210";
+
+static bool is_whole(struct redis_bench *bench)
+{
+	struct said said = {.calls = 0};
+	assert_int_equal(redis_store_check_epoch(bench->store, on_bool, &said), ERR_OK);
+	assert_int_equal(said.calls, 0);
+	await_count(bench, &said.calls, 1);
+	assert_int_equal(said.code, ERR_OK);
+	return said.what;
+}
+
+static bool claim(struct redis_bench *bench, const char *whose)
+{
+	struct said said = {.calls = 0};
+	assert_int_equal(redis_store_claim_rebuild(bench->store, whose, RIGHT_MS, on_bool, &said), ERR_OK);
+	await_count(bench, &said.calls, 1);
+	assert_int_equal(said.code, ERR_OK);
+	return said.what;
+}
+
+static bool set_epoch(struct redis_bench *bench, const char *whose)
+{
+	struct said said = {.calls = 0};
+	assert_int_equal(redis_store_set_epoch(bench->store, whose, on_bool, &said), ERR_OK);
+	await_count(bench, &said.calls, 1);
+	assert_int_equal(said.code, ERR_OK);
+	return said.what;
+}
+
+static bool there_is(struct redis_bench *bench, const char *key)
+{
+	return redis_do(bench, "EXISTS %s", key) == 1;
+}
+
+static void restart(struct redis_bench *bench)
+{
+	redis_kill(bench);
+	await_up(bench, false);
+	redis_start(bench);
+	await_up(bench, true);
+}
+
+static void a_cache_is_whole_while_the_epoch_names_this_redis(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	assert_true(is_whole(bench));
+	redis_do(bench, "SET verifyd:epoch another");
+	assert_false(is_whole(bench));
+	(void)is_whole(bench); /* a further answer: the removal was sent before it */
+	assert_false(there_is(bench, "verifyd:epoch"));
+	assert_false(is_whole(bench));
+}
+
+static void an_emptied_redis_is_whole_again_when_who_has_the_right_says_so(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	char epoch[VALUE_BYTES], identity[41];
+	redis_do(bench, "FLUSHALL");
+	assert_false(is_whole(bench));
+	assert_false(set_epoch(bench, token));
+	assert_true(claim(bench, token));
+	assert_false(set_epoch(bench, other_token));
+	assert_false(is_whole(bench));
+	assert_true(set_epoch(bench, token));
+	assert_true(is_whole(bench));
+	assert_false(there_is(bench, "verifyd:rebuild"));
+	redis_text(bench, epoch, "GET verifyd:epoch");
+	redis_identity(bench, identity);
+	assert_string_equal(epoch, identity);
+}
+
+static void one_fills_it_at_a_time_and_goes_on_as_long_as_it_prolongs(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	assert_true(claim(bench, token));
+	assert_false(claim(bench, other_token));
+	redis_do(bench, "PEXPIRE verifyd:rebuild 500");
+	assert_true(claim(bench, token));
+	assert_in_range(redis_do(bench, "PTTL verifyd:rebuild"), 501, RIGHT_MS);
+	redis_do(bench, "DEL verifyd:rebuild"); /* its time has run out */
+	assert_true(claim(bench, other_token));
+	assert_false(set_epoch(bench, token));
+	assert_true(set_epoch(bench, other_token));
+}
+
+static void a_redis_that_is_emptied_while_it_is_filled_has_to_be_filled_from_the_start(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	redis_do(bench, "FLUSHALL");
+	assert_true(claim(bench, token));
+	redis_do(bench, "FLUSHALL");
+	assert_false(claim(bench, token)); /* not taken anew in silence */
+	assert_false(there_is(bench, "verifyd:rebuild"));
+	assert_true(claim(bench, token)); /* the filling begins again */
+	redis_do(bench, "FLUSHALL");
+	assert_false(set_epoch(bench, token));
+	assert_false(is_whole(bench));
+}
+
+static void a_restarted_redis_is_another_one_before_anybody_may_use_it(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	char before[41], after[41];
+	redis_identity(bench, before);
+	redis_do(bench, "SET verifyd:v:{v0000000000000000000001} old");
+	redis_do(bench, "SAVE"); /* the old copy holds the epoch, too */
+	restart(bench);
+	redis_identity(bench, after);
+	assert_string_not_equal(before, after);
+	struct said said = {.calls = 0};
+	assert_int_equal(redis_store_get(bench->store, "v0000000000000000000002", on_value, &said), ERR_OK);
+	await_count(bench, &said.calls, 1);
+	assert_int_equal(said.code, ERR_UNAVAILABLE); /* nobody had asked for the epoch */
+	assert_true(there_is(bench, "verifyd:v:{v0000000000000000000001}"));
+	assert_false(is_whole(bench));
+}
+
+static void a_right_that_came_back_with_an_old_copy_is_no_right(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	redis_do(bench, "DEL verifyd:epoch");
+	assert_true(claim(bench, token));
+	redis_do(bench, "SAVE");
+	restart(bench);
+	assert_true(there_is(bench, "verifyd:rebuild"));
+	assert_false(set_epoch(bench, token));
+	assert_false(is_whole(bench));
+	assert_true(claim(bench, token)); /* taken anew: set_epoch had ended the other attempt */
+	redis_do(bench, "SAVE");
+	restart(bench);
+	assert_false(claim(bench, token)); /* and this one is told */
+	assert_true(claim(bench, token));
+	assert_true(set_epoch(bench, token));
+	assert_true(is_whole(bench));
+}
+
+static void a_redis_that_hides_who_it_is_still_is_seen_to_be_empty(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	char epoch[VALUE_BYTES];
+	redis_do(bench, "ACL SETUSER default -info");
+	redis_do(bench, "CLIENT KILL TYPE normal SKIPME yes");
+	await_up(bench, false);
+	await_up(bench, true);
+	assert_false(is_whole(bench)); /* what the epoch named is not what it calls itself now */
+	assert_true(claim(bench, token));
+	assert_true(set_epoch(bench, token));
+	assert_true(is_whole(bench));
+	redis_text(bench, epoch, "GET verifyd:epoch");
+	assert_string_equal(epoch, "unknown");
+	redis_do(bench, "FLUSHALL");
+	assert_false(is_whole(bench));
+	redis_do(bench, "ACL SETUSER default +info");
+}
+
+static void without_redis_nothing_is_said_of_it(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	struct said checked = {.calls = 0, .store = bench->store}, claimed = {.calls = 0};
+	kill(bench->server, SIGSTOP);
+	assert_int_equal(redis_store_check_epoch(bench->store, on_bool, &checked), ERR_OK);
+	assert_int_equal(redis_store_claim_rebuild(bench->store, token, RIGHT_MS, on_bool, &claimed), ERR_OK);
+	assert_int_equal(redis_store_set_epoch(bench->store, token, NULL, NULL), ERR_OK);
+	redis_kill(bench);
+	await_count(bench, &claimed.calls, 1);
+	assert_true(checked.code == ERR_UNAVAILABLE && !checked.what && !checked.was_up);
+	assert_true(claimed.code == ERR_UNAVAILABLE && !claimed.what);
+	await_up(bench, false);
+	assert_int_equal(redis_store_check_epoch(bench->store, on_bool, &checked), ERR_UNAVAILABLE);
+	assert_int_equal(redis_store_claim_rebuild(bench->store, token, RIGHT_MS, on_bool, &claimed), ERR_UNAVAILABLE);
+	assert_int_equal(redis_store_set_epoch(bench->store, token, on_bool, &claimed), ERR_UNAVAILABLE);
+	assert_int_equal(checked.calls + claimed.calls, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        WITH_REDIS(a_cache_is_whole_while_the_epoch_names_this_redis),
+	        WITH_REDIS(an_emptied_redis_is_whole_again_when_who_has_the_right_says_so),
+	        WITH_REDIS(one_fills_it_at_a_time_and_goes_on_as_long_as_it_prolongs),
+	        WITH_REDIS(a_redis_that_is_emptied_while_it_is_filled_has_to_be_filled_from_the_start),
+	        WITH_REDIS(a_restarted_redis_is_another_one_before_anybody_may_use_it),
+	        WITH_REDIS(a_right_that_came_back_with_an_old_copy_is_no_right),
+	        WITH_REDIS(a_redis_that_hides_who_it_is_still_is_seen_to_be_empty),
+	        WITH_REDIS(without_redis_nothing_is_said_of_it),
+	};
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}

@@ -1,0 +1,30 @@
+/* engine_ask: the flow of a question that one call answers: a score. */
+#include "common/base/clock.h"
+#include "workers/engine_internal.h"
+
+/* An operator's replay of a dead job starts it afresh; the same replay delivered twice does nothing. */
+static bool revive(struct job *job)
+{
+	if (!job_step(job, (struct event){.type = EVENT_REVIVED}))
+		return false;
+	if (job_encode(job) == ERR_OK)
+		job_show(job); /* only so that it is seen: the state that counts is written when the job ends */
+	return true;
+}
+
+static void begin(struct job *job)
+{
+	if (state_is_final(job->state.state) && !revive(job))
+		job_no_use(job);
+	else if (job_deadline_passed(job))
+		job_apply(job, (struct event){.type = EVENT_EXPIRED, .reason = REASON_EXPIRED});
+	else
+		job_call_vendor(job);
+}
+
+static void answered(struct job *job, struct vendor_answer *answer)
+{
+	job_apply(job, answer->event);
+}
+
+const struct flow flow_ask = {.opens = true, .keeps = STATE_COMPLETED, .begin = begin, .answered = answered};

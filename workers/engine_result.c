@@ -1,0 +1,112 @@
+/* engine_result: how a job's outcome becomes durable: dead letter, ladder or watchdog, result, each acked before the
+ * next; then the offset, then Redis. A crash anywhere in between makes the record come again, and what was done twice
+ * is harmless. */
+#include "common/base/clock.h"
+#include "workers/engine_internal.h"
+#include <string.h>
+
+void job_keep_answer(struct job *job)
+{
+	if (job->leased)
+		redis_store_keep_answer(job->ports->store, job->request.id, job->engine->lease, job->token,
+		                        job->value.data, job->value.len);
+}
+
+void job_show(struct job *job)
+{
+	if (redis_store_put(job->ports->store, &job->state, job->value.data, job->value.len, job->engine->lease, NULL,
+	                    NULL, NULL, NULL) != ERR_OK)
+		log_debug("state_not_shown",
+		          LOG_STR("id", job->request.id)); /* the projector does it, a little later */
+}
+
+static void send_dead_letter(struct job *job)
+{
+	bool poison = job->request.kind == KIND_COUNT;
+	job->decided = true;
+	job_await_ack(job, job_send_dead_letter(job, NULL), poison ? job_finish : job_do_effects, send_dead_letter);
+}
+
+static void on_standing(void *ctx, enum err_code code, const char *value, size_t len)
+{
+	struct job *job = ctx;
+	struct verification standing;
+	job->held = false;
+	bool other = code == ERR_OK && value && verification_decode(value, len, &standing, NULL, NULL) == ERR_OK &&
+	             strcmp(standing.reference, job->state.reference) != 0;
+	if (other) {
+		metric_add(job->engine->metric.orphaned, 1);
+		log_warn("orphaned_reference", LOG_STR("id", job->request.id),
+		         LOG_STR("reference", job->state.reference));
+	}
+	job_end(job);
+}
+
+static void on_settled(void *ctx, enum err_code code, bool written)
+{
+	struct job *job = ctx;
+	job->held = false;
+	if (code == ERR_OK)
+		projector_note_settled(job->engine->options.projector, job->acked_partition, job->acked_offset);
+	bool look = code == ERR_OK && !written && job->orphans;
+	if (look && redis_store_get(job->ports->store, job->request.id, on_standing, job) == ERR_OK)
+		job->held = true;
+	else
+		job_end(job);
+}
+
+static void settle(struct job *job)
+{
+	const char *drop = job->effects & EFFECT_DROP_POINTER ? job->request.question : NULL;
+	const char *token = job->leased ? job->token : NULL;
+	const struct verification *state = &job->state;
+	job_record_done(job);
+	job->held = true;
+	if (state->reference[0] && job->orphans)
+		redis_store_name_reference(job->ports->store, job->engine->kind->vendor, state->reference, state->id);
+	if (redis_store_put(job->ports->store, state, job->value.data, job->value.len, job->engine->lease, token, drop,
+	                    on_settled, job) == ERR_OK)
+		return;
+	job->held = false;
+	job_end(job); /* Redis is away: the projector writes it when it is back */
+}
+
+static void publish(struct job *job)
+{
+	job_await_ack(job, job_send_result(job, NULL), settle, publish);
+}
+
+/* The ladder's next rung, or who looks after a person who never comes back: acked before the state that counts on it.
+ */
+static void send_follower(struct job *job)
+{
+	const struct engine_options *options = &job->engine->options;
+	const struct vendor *vendor = options->vendor;
+	int64_t now = clock_unix_ms();
+	bool climbs = job->effects & EFFECT_CLIMB;
+	int64_t wait = climbs ? vendor->next_poll_ms(options->vendor_self, now - job->state.checking_ms) -
+	                                (now - job->state.checking_ms)
+	                      : vendor->watchdog_ms(options->vendor_self);
+	enum cause cause = climbs ? CAUSE_POLL : CAUSE_WATCHDOG;
+	job_await_ack(job, job_send_retrieval(job, cause, wait > 0 ? wait : 0, NULL), job_do_effects, send_follower);
+}
+
+/* One effect after the other, each acked before the next; PUBLISH is the last. Called again after each. */
+void job_do_effects(struct job *job)
+{
+	static const struct {
+		unsigned effect;
+		void (*send)(struct job *job);
+	} first[] = {
+	        {EFFECT_DEAD_LETTER, send_dead_letter}, {EFFECT_WATCH, send_follower}, {EFFECT_CLIMB, send_follower}};
+	for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
+		if (job->sent_effects & first[i].effect)
+			continue;
+		job->sent_effects |= first[i].effect;
+		if (job->effects & first[i].effect) {
+			first[i].send(job);
+			return;
+		}
+	}
+	publish(job);
+}
