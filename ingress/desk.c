@@ -1,6 +1,7 @@
 /* desk: life of the loop thread, the inbox, handing back and waiting. The steps of each type of ask are in desk_*.c. */
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "ingress/desk_internal.h"
 #include <signal.h>
 #include <stdio.h>
@@ -335,6 +336,7 @@ void desk_close(struct desk *desk)
 	uv_close((uv_handle_t *)&desk->tick, NULL);
 	uv_close((uv_handle_t *)&desk->on_term, NULL);
 	uv_close((uv_handle_t *)&desk->on_int, NULL);
+	process_ignore_stops();
 	uv_run(&desk->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&desk->loop);
 }

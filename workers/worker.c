@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "workers/delay.h"
 #include "workers/engine.h"
 #include "workers/rebuild.h"
@@ -244,6 +245,7 @@ static void drain(struct worker *worker)
 	http_curl_close(worker->ports.http);
 	uv_close((uv_handle_t *)&worker->on_term, NULL);
 	uv_close((uv_handle_t *)&worker->on_int, NULL);
+	process_ignore_stops();
 	uv_close((uv_handle_t *)&worker->tick, NULL);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	for (size_t i = 0; i < worker->engine_count; i++)

@@ -19,3 +19,9 @@ void process_prepare(void)
 	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
 		log_warn("open_files_not_raised", LOG_STR("why", "setrlimit refused it"));
 }
+
+void process_ignore_stops(void)
+{
+	(void)signal(SIGTERM, SIG_IGN); /* cannot fail for these */
+	(void)signal(SIGINT, SIG_IGN);
+}

@@ -6,4 +6,7 @@
  * SIGPIPE, seeds jansson's hash. Call once, before threads. What the system refuses is logged, not fatal. */
 void process_prepare(void);
 
+/* It is ending already: a second SIGTERM or SIGINT must not cut off what is still to be flushed. */
+void process_ignore_stops(void);
+
 #endif
