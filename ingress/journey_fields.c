@@ -1,6 +1,7 @@
 /* journey_fields: texts made of settings, tickets and a person's fields. */
 #include "ingress/journey_fields.h"
 #include "common/base/clock.h"
+#include "common/base/percent.h"
 #include "ingress/urls.h"
 #include <ctype.h>
 #include <stdio.h>
@@ -37,13 +38,13 @@ static enum err_code put_b2c(const struct journeys *journeys, const char *id, co
 	};
 	enum err_code code = buf_printf(out, "%s/", journeys->b2c_base_url);
 	if (code == ERR_OK)
-		code = url_encode(out, person->field[REQUEST_FIELD_POLICY]);
+		code = percent_encode(out, person->field[REQUEST_FIELD_POLICY]);
 	if (code == ERR_OK)
 		code = buf_append_str(out, "/oauth2/v2.0/authorize");
 	for (size_t i = 0; code == ERR_OK && i < sizeof parameters / sizeof *parameters; i++) {
 		code = buf_append_str(out, parameters[i].name);
 		if (code == ERR_OK)
-			code = url_encode(out, parameters[i].value ? parameters[i].value : "");
+			code = percent_encode(out, parameters[i].value ? parameters[i].value : "");
 	}
 	return code;
 }

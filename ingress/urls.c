@@ -1,5 +1,6 @@
 /* urls: pure text; nothing is looked up. */
 #include "ingress/urls.h"
+#include "common/base/percent.h"
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <netinet/in.h>
@@ -12,23 +13,6 @@ enum { HOST_BYTES = 254, PORT_MAX = 65535 };
 /* Schemes that run or show something instead of leading to an app. */
 static const char *const no_app[] = {"javascript", "data", "vbscript", "file", "about", "blob", "http", "https"};
 
-static bool is_unreserved(char c)
-{
-	return isalnum((unsigned char)c) || (c && strchr("-._~", c));
-}
-
-enum err_code url_encode(struct buf *out, const char *text)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	enum err_code code = ERR_OK;
-	for (; *text && code == ERR_OK; text++) {
-		unsigned char c = (unsigned char)*text;
-		const char encoded[] = {'%', digits[c >> 4], digits[c & 15]};
-		code = is_unreserved(*text) ? buf_append(out, text, 1) : buf_append(out, encoded, sizeof encoded);
-	}
-	return code;
-}
-
 enum err_code url_with_parameter(struct buf *out, const char *url, const char *name, const char *value)
 {
 	size_t len = strcspn(url, "#");
@@ -38,7 +22,7 @@ enum err_code url_with_parameter(struct buf *out, const char *url, const char *n
 	if (code == ERR_OK)
 		code = buf_printf(out, "%s%s=", between, name);
 	if (code == ERR_OK)
-		code = url_encode(out, value);
+		code = percent_encode(out, value);
 	return code == ERR_OK ? buf_append_str(out, url + len) : code;
 }
 

@@ -1,4 +1,4 @@
-/* urls: the little of RFC 3986 that sending a browser somewhere needs: percent-encoding, parameters, origins, and which
+/* urls: the little of RFC 3986 that sending a browser somewhere needs: parameters, origins, and which
  * addresses callers may name. */
 #ifndef VERIFYD_URLS_H
 #define VERIFYD_URLS_H
@@ -8,11 +8,8 @@
 
 enum { URL_ORIGIN_BYTES = 264 };
 
-/* Appends text with everything percent-encoded but unreserved characters (RFC 3986 section 2.3).
- * Returns: ERR_OK; ERR_LIMIT; ERR_NO_MEMORY. On failure nothing changed, or a part was appended. */
-enum err_code url_encode(struct buf *out, const char *text) WARN_UNUSED;
-
-/* Appends url with `name=value` added to its query, before its fragment. name needs no encoding. Returns: as url_encode. */
+/* Appends url with `name=value` added to its query, before its fragment. name needs no encoding. 
+ * Returns: ERR_OK; ERR_LIMIT; ERR_NO_MEMORY. On failure a part may have been appended. */
 enum err_code url_with_parameter(struct buf *out, const char *url, const char *name, const char *value) WARN_UNUSED;
 
 /* https:// to a host, or http:// to a loopback one; no user, visible ASCII only: it can stand in a header. */

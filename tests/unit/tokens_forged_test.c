@@ -11,36 +11,14 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/token_checks.h"
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define CLAIMS_BUT_TIMES                                                                                               \
 	"\"iss\":\"" FIXTURE_ISSUER "\",\"aud\":\"" FIXTURE_AUDIENCE "\",\"ObjectId\":\"" FIXTURE_OBJECT               \
 	"\",\"transactionReference\":\"" FIXTURE_REFERENCE "\""
 #define TIMES  "\"iat\":1790000000,\"nbf\":1790000000,\"exp\":1790086400"
 #define CLAIMS "{" CLAIMS_BUT_TIMES "," TIMES "}"
-
-static void make(const struct tokens *tokens, const char *object_id, const char *reference, struct buf *out)
-{
-	struct token_claims claims = {.expires_s = FIXTURE_NOW + TOKEN_LIFE_S};
-	(void)snprintf(claims.object_id, sizeof claims.object_id, "%s", object_id);
-	(void)snprintf(claims.reference, sizeof claims.reference, "%s", reference);
-	buf_init(out, TOKEN_MAX_BYTES);
-	assert_int_equal(token_make(tokens, &claims, FIXTURE_NOW, out), ERR_OK);
-}
-
-static enum err_code read_at(const struct tokens *tokens, const struct buf *token, int64_t now_s,
-                             struct token_claims *ret)
-{
-	return token_read(tokens, token->data, token->len, now_s, ret);
-}
-
-static void assert_refused(const struct tokens *tokens, const char *text, size_t len)
-{
-	struct token_claims got, before;
-	memset(&got, '?', sizeof got);
-	before = got;
-	assert_int_equal(token_read(tokens, text, len, FIXTURE_NOW, &got), ERR_INVALID);
-	assert_memory_equal(&got, &before, sizeof got);
-}
 
 /* Encrypts an inner text with our key under a header. */
 static void jwe_of(struct buf *out, const char *header, const char *encrypted_key, const void *inner, size_t len)

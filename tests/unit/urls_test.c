@@ -1,4 +1,5 @@
-/* urls: what is percent-encoded, where a parameter goes, which addresses may be named, and what their origins are. */
+/* urls: where a parameter goes, which addresses may be named, and what their origins are. */
+#include "common/base/percent.h"
 #include "ingress/urls.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,34 +9,13 @@
 
 #include <cmocka.h>
 
-static void everything_but_unreserved_characters_is_encoded(void **state)
-{
-	struct buf out;
-	char text[2] = "";
-	(void)state;
-	for (int c = 1; c < 256; c++) {
-		buf_init(&out, 16);
-		text[0] = (char)c;
-		assert_int_equal(url_encode(&out, text), ERR_OK);
-		bool plain =
-		        (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || strchr("-._~", c);
-		char encoded[4] = {'%', "0123456789ABCDEF"[c >> 4], "0123456789ABCDEF"[c & 15], '\0'};
-		assert_string_equal(out.data, plain ? text : encoded);
-		buf_fini(&out);
-	}
-	buf_init(&out, 64);
-	assert_int_equal(url_encode(&out, "https://a/?b=c d&\xc3\xa9"), ERR_OK);
-	assert_string_equal(out.data, "https%3A%2F%2Fa%2F%3Fb%3Dc%20d%26%C3%A9");
-	buf_fini(&out);
-}
-
 static void what_does_not_fit_is_a_limit(void **state)
 {
 	struct buf out;
 	(void)state;
 	buf_init(&out, 5);
-	assert_int_equal(url_encode(&out, "ab/"), ERR_OK);
-	assert_int_equal(url_encode(&out, "c"), ERR_LIMIT);
+	assert_int_equal(percent_encode(&out, "ab/"), ERR_OK);
+	assert_int_equal(percent_encode(&out, "c"), ERR_LIMIT);
 	assert_int_equal(url_with_parameter(&out, "https://a", "b", "c"), ERR_LIMIT);
 	buf_fini(&out);
 }
@@ -153,7 +133,6 @@ static void an_origin_is_in_lower_case_without_the_schemes_own_port(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(everything_but_unreserved_characters_is_encoded),
 	        cmocka_unit_test(what_does_not_fit_is_a_limit),
 	        cmocka_unit_test(a_parameter_joins_the_query_and_stands_before_the_fragment),
 	        cmocka_unit_test(only_https_or_a_loopback_address_is_of_the_web),

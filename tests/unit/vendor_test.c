@@ -56,56 +56,6 @@ static void headers_over_the_limits_are_refused_whole(void **state)
 	http_request_fini(&http); /* twice is allowed */
 }
 
-static void every_byte_but_unreserved_is_encoded(void **state)
-{
-	static const char unreserved[] = "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-	struct buf url;
-
-	(void)state;
-	for (int byte = 1; byte < 256; byte++) {
-		char text[2] = {(char)byte, '\0'};
-		char expected[4];
-		if (strchr(unreserved, byte))
-			snprintf(expected, sizeof(expected), "%c", byte);
-		else
-			snprintf(expected, sizeof(expected), "%%%02X", (unsigned)byte);
-		buf_init(&url, 16);
-		assert_int_equal(url_append_encoded(&url, text), ERR_OK);
-		assert_string_equal(url.data, expected);
-		buf_fini(&url);
-	}
-}
-
-static void encoding_appends_and_takes_runs(void **state)
-{
-	struct buf url;
-
-	(void)state;
-	buf_init(&url, 64);
-	assert_int_equal(buf_append_str(&url, "u?a="), ERR_OK);
-	assert_int_equal(url_append_encoded(&url, ""), ERR_OK);
-	assert_int_equal(url_append_encoded(&url, "ab cd//e"), ERR_OK);
-	assert_string_equal(url.data, "u?a=ab%20cd%2F%2Fe");
-	buf_fini(&url);
-}
-
-static void encoding_over_the_limit_changes_nothing(void **state)
-{
-	struct buf url;
-
-	(void)state;
-	buf_init(&url, 8);
-	assert_int_equal(url_append_encoded(&url, "abcdefghi"), ERR_LIMIT);
-	assert_int_equal(url.len, 0);
-	assert_int_equal(buf_append_str(&url, "u"), ERR_OK);
-	assert_int_equal(url_append_encoded(&url, "abc   "), ERR_LIMIT);
-	assert_string_equal(url.data, "u");
-	assert_int_equal(url.len, 1);
-	assert_int_equal(url_append_encoded(&url, "  b"), ERR_OK); /* exactly to the limit */
-	assert_string_equal(url.data, "u%20%20b");
-	buf_fini(&url);
-}
-
 static void statuses_map_to_the_failure_that_the_retry_policy_expects(void **state)
 {
 	static const struct {
@@ -210,9 +160,6 @@ int main(void)
 	        cmocka_unit_test(header_is_written_as_one_line),
 	        cmocka_unit_test(header_that_could_become_two_is_refused),
 	        cmocka_unit_test(headers_over_the_limits_are_refused_whole),
-	        cmocka_unit_test(every_byte_but_unreserved_is_encoded),
-	        cmocka_unit_test(encoding_appends_and_takes_runs),
-	        cmocka_unit_test(encoding_over_the_limit_changes_nothing),
 	        cmocka_unit_test(statuses_map_to_the_failure_that_the_retry_policy_expects),
 	        cmocka_unit_test(vendor_is_found_by_its_whole_name_only),
 	        cmocka_unit_test(every_vendor_has_all_its_functions_and_a_kind),

@@ -74,31 +74,6 @@ enum err_code http_request_header(struct http_request *http, const char *name, c
 	return ERR_OK;
 }
 
-enum err_code url_append_encoded(struct buf *url, const char *text)
-{
-	static const char unreserved[] = "-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-	static const char hex[] = "0123456789ABCDEF";
-	size_t before = url->len;
-
-	while (*text) {
-		size_t plain = strspn(text, unreserved);
-		unsigned char byte = (unsigned char)text[plain];
-		char escape[3] = {'%', hex[byte >> 4], hex[byte & 15]};
-		enum err_code code = buf_append(url, text, plain);
-		if (code == ERR_OK && byte != '\0')
-			code = buf_append(url, escape, sizeof(escape));
-		if (code != ERR_OK) {
-			if (url->len > before) {
-				url->len = before;
-				url->data[before] = '\0';
-			}
-			return code;
-		}
-		text += plain + (byte != '\0');
-	}
-	return ERR_OK;
-}
-
 /* The first row that holds the status decides. */
 static const struct {
 	int from, to;

@@ -103,10 +103,6 @@ void http_request_fini(struct http_request *http);
 /* Adds "name: value". Returns: ERR_OK; ERR_INVALID (name is no token, value is blank or holds a control character);
  * ERR_LIMIT; ERR_NO_MEMORY. */
 enum err_code http_request_header(struct http_request *http, const char *name, const char *value) WARN_UNUSED;
-/* Appends `text` percent-encoded for use in a query (RFC 3986 unreserved characters stay).
- * Returns: ERR_OK; ERR_LIMIT; ERR_NO_MEMORY. On failure nothing changed. */
-enum err_code url_append_encoded(struct buf *url, const char *text) WARN_UNUSED;
-
 /* Maps a status that is no success to a failure: 429, 401/403/404, 408, other 4xx, 5xx, anything else. The same for all
  * vendors that document nothing better. */
 enum failure failure_of_status(int status);

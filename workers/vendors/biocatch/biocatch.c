@@ -2,6 +2,7 @@
  * whole, known in every part that decides, and about our session. Sends nothing, retries nothing. */
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
+#include "common/base/percent.h"
 #include "workers/vendors/vendor.h"
 #include <stdlib.h>
 #include <string.h>
@@ -99,7 +100,7 @@ static enum err_code write_query(const struct field *fields, struct buf *url)
 			continue;
 		code = buf_printf(url, "%s%s=", separator, fields[i].name);
 		if (code == ERR_OK)
-			code = url_append_encoded(url, fields[i].value);
+			code = percent_encode(url, fields[i].value);
 		separator = "&";
 	}
 	return code;

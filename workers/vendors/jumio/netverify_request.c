@@ -1,6 +1,7 @@
 /* netverify_request: builds the calls of Jumio Netverify: initiate, scan status, scan data. The limits are the guide's:
  * a call beyond them would be refused, and its customer with it. */
 #include "common/base/json_out.h"
+#include "common/base/percent.h"
 #include "workers/vendors/jumio/jumio_internal.h"
 #include <string.h>
 #include <strings.h>
@@ -120,7 +121,7 @@ static enum err_code build_retrieve(const struct jumio *self, const struct vendo
 		return err_set(err, ERR_INVALID, "the state holds no reference of Jumio's form");
 	enum err_code code = buf_printf(&http->url, "%s/api/netverify/v2/scans/", self->base_url);
 	if (code == ERR_OK)
-		code = url_append_encoded(&http->url, reference);
+		code = percent_encode(&http->url, reference);
 	if (code == ERR_OK)
 		code = buf_append_str(&http->url, suffixes[job->step]);
 	return code == ERR_OK ? ERR_OK : err_set(err, code, "the request could not be written");
