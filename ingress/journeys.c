@@ -1,6 +1,7 @@
 /* journeys: the settings of journeys checked as a whole, and what is made of them. VERIFYD_PUBLIC_URL turns journeys
  * on. */
 #include "ingress/journeys.h"
+#include "ingress/urls.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,13 +94,9 @@ static void check_required(struct making *making)
 static void check_host(struct making *making, const char *url)
 {
 	static const char https[] = "https://";
-	static const char *const loopback[] = {"localhost", "127.", "[::1]"};
-	if (strncmp(url, https, sizeof https - 1) != 0)
+	if (strncmp(url, https, sizeof https - 1) != 0 || url_is_loopback(url))
 		return; /* http:// is taken for loopback only */
 	const char *host = url + sizeof https - 1;
-	for (size_t i = 0; i < COUNT_OF(loopback); i++)
-		if (strncmp(host, loopback[i], strlen(loopback[i])) == 0)
-			return;
 	size_t len = strcspn(host, "/");
 	if (memchr(host, ':', len) || strspn(host, "0123456789.") == len)
 		complain(making,

@@ -90,6 +90,12 @@ static bool is_loopback(const char *host)
 	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0;
 }
 
+bool url_is_loopback(const char *url)
+{
+	struct authority authority;
+	return read_authority(url, &authority) && is_loopback(authority.host);
+}
+
 static bool leads_to_the_web(const char *url)
 {
 	struct authority authority;

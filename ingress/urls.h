@@ -15,6 +15,9 @@ enum err_code url_with_parameter(struct buf *out, const char *url, const char *n
 /* https:// to a host, or http:// to a loopback one; no user, visible ASCII only: it can stand in a header. */
 bool url_is_web(const char *url);
 
+/* https:// or http:// to this machine: localhost, [::1], an address of 127.0.0.0/8. */
+bool url_is_loopback(const char *url);
+
 /* A redirect URI of an app: as url_is_web, in any characters, or with a scheme of the app's own (RFC 8252 section 7.1). */
 bool url_is_redirect(const char *url);
 

@@ -130,12 +130,30 @@ static void an_origin_is_in_lower_case_without_the_schemes_own_port(void **state
 	assert_int_equal(url_origin(host, origin, NULL), ERR_LIMIT);
 }
 
+static void only_this_machine_is_loopback(void **state)
+{
+	static const char *const here[] = {"http://localhost", "https://LOCALHOST:8443/x", "http://127.0.0.1:8080",
+	                                   "https://127.255.0.9/", "http://[::1]:1/"};
+	static const char *const elsewhere[] = {"https://localhost.example:1",
+	                                        "https://127.example",
+	                                        "https://128.0.0.1",
+	                                        "https://[::2]/",
+	                                        "ftp://localhost",
+	                                        "localhost"};
+	(void)state;
+	for (size_t i = 0; i < sizeof here / sizeof *here; i++)
+		assert_true(url_is_loopback(here[i]));
+	for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+		assert_false(url_is_loopback(elsewhere[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(what_does_not_fit_is_a_limit),
 	        cmocka_unit_test(a_parameter_joins_the_query_and_stands_before_the_fragment),
 	        cmocka_unit_test(only_https_or_a_loopback_address_is_of_the_web),
+	        cmocka_unit_test(only_this_machine_is_loopback),
 	        cmocka_unit_test(an_origin_is_in_lower_case_without_the_schemes_own_port),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
