@@ -418,10 +418,12 @@ invite() {
 	say "  curl -H 'X-Api-Key: $key' -H 'Content-Type: application/json' -H 'Prefer: wait=5' \\"
 	say "    -d '{\"kind\":\"biocatch.score\",\"subject\":\"me\",\"session\":\"mine-2~bot\"}' http://$http/v1/verifications"
 	say
-	say "  a sign-up in your browser (on this machine): $(new_signup)"
-	say "    once; for another person: sh -c 'curl …' as below, and open its redirectUrl"
-	say "  curl -H 'X-Api-Key: $key' -H 'Content-Type: application/json' -d '{\"ObjectId\":\"person-1\",\"ClientId\":\"app\","'\\'
-	say "    '\"RedirectUri\":\"https://jwt.ms\",\"Policy\":\"B2C_1A_Return\",\"CorrelationId\":\"c-1\"}' http://$http/api/Jumio/InitializeTransaction"
+	say "  a sign-up, once, in a browser on this machine:"
+	say "    $(new_signup)"
+	say "  another person's: open the redirectUrl of"
+	say "    curl -H 'X-Api-Key: $key' -H 'Content-Type: application/json' \\"
+	say "      -d '{\"ObjectId\":\"person-1\",\"ClientId\":\"app\",\"RedirectUri\":\"https://jwt.ms\",\"Policy\":\"B2C_1A_Return\",\"CorrelationId\":\"c-1\"}' \\"
+	say "      http://$http/api/Jumio/InitializeTransaction"
 	say
 	say "  curl -X POST -d '{\"down\":true}' http://$vendor/control/biocatch    # the vendor is gone; {\"down\":null}: back"
 	say "  curl http://$ingress_ops/healthz http://$worker_ops/metrics"
