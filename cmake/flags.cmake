@@ -14,6 +14,12 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64")
 	target_compile_options(verifyd_flags INTERFACE -fcf-protection=full)
 endif()
 
+# Points at which a program can be made to die (common/base/crash_point.h): builds for tests only.
+option(VERIFYD_CRASH_POINTS "compile the crash points in" OFF)
+if(VERIFYD_CRASH_POINTS)
+	target_compile_definitions(verifyd_flags INTERFACE VERIFYD_CRASH_POINTS)
+endif()
+
 # libFuzzer's coverage counters in every library, so that it sees which bytes lead to new code (tests/fuzz).
 option(VERIFYD_FUZZ "build the libFuzzer targets (needs clang)" OFF)
 if(VERIFYD_FUZZ)

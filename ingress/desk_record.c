@@ -3,6 +3,7 @@
  *
  * The waiter stands in the table before its record is produced, so that no answer can be missed. */
 #include "common/base/clock.h"
+#include "common/base/crash_point.h"
 #include "common/base/log.h"
 #include "ingress/desk_internal.h"
 #include <inttypes.h>
@@ -139,6 +140,7 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 		on_refused(sending, OUTCOME_QUEUE_AWAY);
 		return;
 	}
+	CRASH_POINT(ingress.request_acked);
 	if (sending->is_question)
 		metric_add(desk->metric.produced, 1);
 	if (ask)
@@ -146,6 +148,7 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 	if (then == THEN_SAVE) {
 		if (put_first(desk, &sending->first, sending->sealed, on_saved, sending) != ERR_OK)
 			on_saved(sending, ERR_UNAVAILABLE);
+		CRASH_POINT(ingress.state_sent);
 		return;
 	}
 	sending_free(sending);
@@ -214,6 +217,7 @@ static void produce(struct ask *ask, enum desk_then then, enum operation operati
 	if (ask->wait_until_ms > now && waiters_count(desk->waiters) < desk->max_waiters)
 		waiters_add(desk->waiters, ask, now);
 	enum err_code code = send_record(ask, sending, operation, cause, value);
+	CRASH_POINT(ingress.request_sent);
 	if (code != ERR_OK)
 		on_refused(sending, code == ERR_LIMIT ? OUTCOME_OVERLOADED : OUTCOME_QUEUE_AWAY);
 }
@@ -246,6 +250,7 @@ bool desk_seal(struct ask *ask)
 void desk_produce(struct ask *ask, enum desk_then then)
 {
 	struct buf value;
+	CRASH_POINT(ingress.claimed);
 	if (!desk_seal(ask))
 		return;
 	if (strcmp(ask->state.id, ask->request.id) != 0) /* else: what is known of the one that is joined */

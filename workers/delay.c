@@ -3,6 +3,7 @@
 #include "workers/delay.h"
 #include "common/adapters/kafka_consumer.h"
 #include "common/base/clock.h"
+#include "common/base/crash_point.h"
 #include "common/base/list.h"
 #include "common/base/log.h"
 #include "workers/headers.h"
@@ -109,6 +110,7 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 	struct delay *delay = item->delay;
 	(void)partition;
 	(void)offset;
+	CRASH_POINT(delay.copy_acked);
 	list_remove(&item->node);
 	delay->sending_count--;
 	if (result == ERR_OK || item->abandoned || delay->stopping) {
@@ -179,7 +181,9 @@ static bool forward(struct delay *delay, struct item *item)
 		         LOG_INT("partition", item->record->partition), LOG_INT("offset", item->record->offset),
 		         LOG_STR("why", "no known target"));
 	}
-	if (send_copy(item, topic ? topic : "dead", !topic) != ERR_OK)
+	enum err_code sent = send_copy(item, topic ? topic : "dead", !topic);
+	CRASH_POINT(delay.copy_sent);
+	if (sent != ERR_OK)
 		return false;
 	list_remove(&item->node);
 	item->lane->count--;

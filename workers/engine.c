@@ -1,5 +1,6 @@
 /* engine: life, intake and waiting. What happens to a job, step by step, is in engine_steps.c. */
 #include "common/base/clock.h"
+#include "common/base/crash_point.h"
 #include "workers/engine_internal.h"
 #include <assert.h>
 #include <stddef.h>
@@ -160,6 +161,7 @@ static void on_record(void *ctx, struct kafka_record *record)
 	struct engine *engine = ctx;
 	struct err err = {ERR_OK, ""};
 	struct job *job = new_job(engine, record);
+	CRASH_POINT(worker.taken);
 	if (!job) {
 		log_error("job_not_started", LOG_STR("why", "out of memory or randomness"));
 		kafka_record_drop(record); /* comes again after the next rebalance or restart */

@@ -4,6 +4,7 @@
  * in between leaves a count behind: one more send is allowed, then a person decides. Nothing is sent while the cache is
  * away or being filled again, because then nobody knows what was sent. */
 #include "common/base/clock.h"
+#include "common/base/crash_point.h"
 #include "workers/engine_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static void claim(struct job *job);
 static void counted(struct job *job)
 {
 	job->unsaved = false;
+	CRASH_POINT(worker.counted);
 	job_show(job);
 	job->counted_rev = job->state.rev;
 	if (clock_mono_ms() - job->leased_ms <= FRESH_MS)

@@ -2,6 +2,7 @@
  * next; then the offset, then Redis. A crash anywhere in between makes the record come again, and what was done twice
  * is harmless. */
 #include "common/base/clock.h"
+#include "common/base/crash_point.h"
 #include "workers/engine_internal.h"
 #include <string.h>
 
@@ -20,11 +21,22 @@ void job_show(struct job *job)
 		          LOG_STR("id", job->request.id)); /* the projector does it, a little later */
 }
 
-static void send_dead_letter(struct job *job)
+static void dead_letter_acked(struct job *job)
 {
 	bool poison = job->request.kind == KIND_COUNT;
+	CRASH_POINT(worker.dead_letter_acked);
+	if (poison)
+		job_finish(job);
+	else
+		job_do_effects(job);
+}
+
+static void send_dead_letter(struct job *job)
+{
 	job->decided = true;
-	job_await_ack(job, job_send_dead_letter(job, NULL), poison ? job_finish : job_do_effects, send_dead_letter);
+	enum err_code sent = job_send_dead_letter(job, NULL);
+	CRASH_POINT(worker.dead_letter_sent);
+	job_await_ack(job, sent, dead_letter_acked, send_dead_letter);
 }
 
 static void on_standing(void *ctx, enum err_code code, const char *value, size_t len)
@@ -48,6 +60,7 @@ static void on_settled(void *ctx, enum err_code code, bool written)
 	job->held = false;
 	if (code == ERR_OK)
 		projector_note_settled(job->engine->options.projector, job->acked_partition, job->acked_offset);
+	CRASH_POINT(worker.settled);
 	bool look = code == ERR_OK && !written && job->orphans;
 	if (look && redis_store_get(job->ports->store, job->request.id, on_standing, job) == ERR_OK)
 		job->held = true;
@@ -60,12 +73,16 @@ static void settle(struct job *job)
 	const char *drop = job->effects & EFFECT_DROP_POINTER ? job->request.question : NULL;
 	const char *token = job->leased ? job->token : NULL;
 	const struct verification *state = &job->state;
+	CRASH_POINT(worker.result_acked);
 	job_record_done(job);
+	CRASH_POINT(worker.offset_stored);
 	job->held = true;
 	if (state->reference[0] && job->orphans)
 		redis_store_name_reference(job->ports->store, job->engine->kind->vendor, state->reference, state->id);
-	if (redis_store_put(job->ports->store, state, job->value.data, job->value.len, job->engine->lease, token, drop,
-	                    on_settled, job) == ERR_OK)
+	enum err_code code = redis_store_put(job->ports->store, state, job->value.data, job->value.len,
+	                                     job->engine->lease, token, drop, on_settled, job);
+	CRASH_POINT(worker.state_sent);
+	if (code == ERR_OK)
 		return;
 	job->held = false;
 	job_end(job); /* Redis is away: the projector writes it when it is back */
@@ -73,7 +90,15 @@ static void settle(struct job *job)
 
 static void publish(struct job *job)
 {
-	job_await_ack(job, job_send_result(job, NULL), settle, publish);
+	enum err_code sent = job_send_result(job, NULL);
+	CRASH_POINT(worker.result_sent);
+	job_await_ack(job, sent, settle, publish);
+}
+
+static void follower_acked(struct job *job)
+{
+	CRASH_POINT(worker.follower_acked);
+	job_do_effects(job);
 }
 
 /* The ladder's next rung, or who looks after a person who never comes back: acked before the state that counts on it.
@@ -88,7 +113,9 @@ static void send_follower(struct job *job)
 	                                (now - job->state.checking_ms)
 	                      : vendor->watchdog_ms(options->vendor_self);
 	enum cause cause = climbs ? CAUSE_POLL : CAUSE_WATCHDOG;
-	job_await_ack(job, job_send_retrieval(job, cause, wait > 0 ? wait : 0, NULL), job_do_effects, send_follower);
+	enum err_code sent = job_send_retrieval(job, cause, wait > 0 ? wait : 0, NULL);
+	CRASH_POINT(worker.follower_sent);
+	job_await_ack(job, sent, follower_acked, send_follower);
 }
 
 /* One effect after the other, each acked before the next; PUBLISH is the last. Called again after each. */

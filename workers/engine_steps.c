@@ -3,6 +3,7 @@
  * lease and state -> the flow's beginning -> vendor call -> answer or retry -> dead letter, ladder, result -> offset ->
  * Redis. What differs between operations is in engine_ask.c, engine_initiate.c and engine_retrieve.c. */
 #include "common/base/clock.h"
+#include "common/base/crash_point.h"
 #include "workers/engine_internal.h"
 #include <string.h>
 
@@ -14,9 +15,17 @@ enum {
 
 /* ---- hops ---- */
 
+static void hopped(struct job *job)
+{
+	CRASH_POINT(worker.hop_acked);
+	job_finish(job);
+}
+
 static void send_hop(struct job *job)
 {
-	job_await_ack(job, job_send_hop(job, NULL), job_finish, send_hop);
+	enum err_code sent = job_send_hop(job, NULL);
+	CRASH_POINT(worker.hop_sent);
+	job_await_ack(job, sent, hopped, send_hop);
 }
 
 static void hop(struct job *job, int64_t wait_ms)
@@ -28,6 +37,7 @@ static void hop(struct job *job, int64_t wait_ms)
 
 static void wait_and_retry(struct job *job)
 {
+	CRASH_POINT(worker.retry_saved);
 	job->unsaved = false;
 	if (job->hop_wait_ms >= RETRY_IN_MEMORY_MS) {
 		hop(job, job->hop_wait_ms);
@@ -108,8 +118,10 @@ void job_apply(struct job *job, struct event event)
 	}
 	bool is_answer = event.type == EVENT_SCORED || event.type == EVENT_NO_SCORE || event.type == EVENT_INITIATED ||
 	                 event.type == EVENT_JUDGED || event.type == EVENT_DIED;
-	if (job->answered_ms && is_answer)
+	if (job->answered_ms && is_answer) {
 		job_keep_answer(job);
+		CRASH_POINT(worker.kept);
+	}
 	job_do_effects(job);
 }
 
@@ -196,6 +208,7 @@ static void on_answer(void *ctx, const struct http_result *result)
 		job->detail = NULL;
 		engine->options.vendor->read(engine->options.vendor_self, &vendor_job, &result->response, &answer);
 	}
+	CRASH_POINT(worker.answered);
 	job_wipe_call(job);
 	if (answer.failed) {
 		retry_or_end(job, answer.failure, answer.retry_after_ms, result->ok || result->bytes_sent);
@@ -248,6 +261,7 @@ void job_call_vendor(struct job *job)
 		retry_or_end(job, FAILURE_CONNECT, 0, false);
 		return;
 	}
+	CRASH_POINT(worker.called);
 	metric_add(job->engine->metric.bought, 1);
 }
 
@@ -349,6 +363,7 @@ static void on_lease(void *ctx, enum err_code code, enum lease lease, const char
 		job_end(job);
 		return;
 	}
+	CRASH_POINT(worker.leased);
 	job->leased = code == ERR_OK && lease == LEASE_GRANTED;
 	if (code != ERR_OK) {
 		without_cache(job);

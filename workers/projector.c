@@ -3,6 +3,7 @@
 #include "workers/projector.h"
 #include "common/adapters/kafka_consumer.h"
 #include "common/base/clock.h"
+#include "common/base/crash_point.h"
 #include "common/base/list.h"
 #include "common/base/log.h"
 #include "workers/restore.h"
@@ -72,6 +73,7 @@ static void on_written(void *ctx, enum err_code code, bool written)
 {
 	struct item *item = ctx;
 	struct projector *projector = item->projector;
+	CRASH_POINT(projector.state_written);
 	list_remove(&item->node);
 	projector->writing_count--;
 	if (code == ERR_OK && !item->abandoned) {
@@ -97,6 +99,7 @@ static bool write_item(struct projector *projector, struct item *item)
 	projector->writing_count++;
 	enum err_code code =
 	        restore_state(projector->ports.store, record->value, record->value_len, on_written, item, &err);
+	CRASH_POINT(projector.state_sent);
 	if (code == ERR_OK)
 		return true;
 	if (code != ERR_INVALID) {
