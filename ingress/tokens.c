@@ -300,19 +300,19 @@ static bool split(const char *text, size_t len, struct part *parts, size_t count
 	return good;
 }
 
-/* Reads a part as a JSON object. Returns: it, ended by json_decref; NULL. */
-static json_t *part_object(const struct part *part)
+/* Reads a part as a JSON object. Returns: it, ended by json_in_free; NULL. */
+static struct json_in *part_object(const struct part *part)
 {
 	char bytes[PART_MAX_BYTES];
 	size_t len = 0;
-	json_t *object = NULL;
+	struct json_in *object = NULL;
 	if (base64url_decode(part->text, part->len, bytes, sizeof bytes, &len) != ERR_OK ||
 	    json_in_parse(bytes, len, &object, NULL) != ERR_OK)
 		object = NULL;
 	OPENSSL_cleanse(bytes, sizeof bytes);
-	if (json_is_object(object))
+	if (json_in_type(object) == JSON_IN_OBJECT)
 		return object;
-	json_decref(object);
+	json_in_free(object);
 	return NULL;
 }
 
@@ -320,13 +320,13 @@ static json_t *part_object(const struct part *part)
  */
 static bool header_is(const struct part *part, const struct header_member *members, size_t count)
 {
-	json_t *header = part_object(part);
-	bool same = header && json_object_size(header) == count;
+	struct json_in *header = part_object(part);
+	bool same = header && json_in_count(header) == count;
 	for (size_t i = 0; i < count && same; i++) {
-		const char *value = json_string_value(json_object_get(header, members[i].name));
+		const char *value = json_in_text(json_in_get(header, members[i].name));
 		same = value && strcmp(value, members[i].value) == 0;
 	}
-	json_decref(header);
+	json_in_free(header);
 	return same;
 }
 
@@ -368,8 +368,8 @@ static void plain_free(char *plain, size_t len)
 	free(plain);
 }
 
-/* Returns: the claims of a token that we signed, ended by json_decref; NULL. */
-static json_t *verify(const struct tokens *tokens, const char *text, size_t len)
+/* Returns: the claims of a token that we signed, ended by json_in_free; NULL. */
+static struct json_in *verify(const struct tokens *tokens, const char *text, size_t len)
 {
 	struct part parts[JWS_PARTS];
 	bool signed_by_us = false;
@@ -382,14 +382,14 @@ static json_t *verify(const struct tokens *tokens, const char *text, size_t len)
 	return signed_by_us ? part_object(&parts[1]) : NULL;
 }
 
-static bool claim_is(const json_t *claims, const char *name, const char *value)
+static bool claim_is(const struct json_in *claims, const char *name, const char *value)
 {
-	const json_t *claim = json_object_get(claims, name);
-	return json_is_string(claim) && json_string_length(claim) == strlen(value) &&
-	       memcmp(json_string_value(claim), value, strlen(value)) == 0;
+	const struct json_in *claim = json_in_get(claims, name);
+	return json_in_type(claim) == JSON_IN_STRING && json_in_text_len(claim) == strlen(value) &&
+	       memcmp(json_in_text(claim), value, strlen(value)) == 0;
 }
 
-static enum err_code take_claims(const struct tokens *tokens, const json_t *json, int64_t now_s,
+static enum err_code take_claims(const struct tokens *tokens, const struct json_in *json, int64_t now_s,
                                  struct token_claims *ret_claims)
 {
 	struct token_claims claims;
@@ -412,11 +412,11 @@ enum err_code token_read(const struct tokens *tokens, const char *text, size_t l
 {
 	size_t plain_len = 0;
 	char *plain = decrypt(tokens, text, len, &plain_len);
-	json_t *claims = plain ? verify(tokens, plain, plain_len) : NULL;
+	struct json_in *claims = plain ? verify(tokens, plain, plain_len) : NULL;
 	enum err_code code = claims ? take_claims(tokens, claims, now_s, ret_claims) : ERR_INVALID;
 	if (!claims)
 		ERR_clear_error();
-	json_decref(claims);
+	json_in_free(claims);
 	plain_free(plain, plain_len);
 	return code;
 }

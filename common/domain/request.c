@@ -67,13 +67,13 @@ enum err_code request_seal(struct request *request, const struct seal_ring *ring
 	return code;
 }
 
-/* Copies the fields out of the tree into one block, so that wiping them is one call. */
-static enum err_code person_from_json(const json_t *root, struct person *ret_person, struct err *err)
+/* Copies the fields out of the document into one block, so that wiping them is one call. */
+static enum err_code person_from_json(const struct json_in *root, struct person *ret_person, struct err *err)
 {
 	size_t total = 0;
 	const char *found[REQUEST_FIELD_COUNT] = {NULL};
 	for (int i = 0; i < REQUEST_FIELD_COUNT; i++) {
-		found[i] = json_string_value(json_object_get(root, request_field_info((enum request_field)i)->name));
+		found[i] = json_in_text(json_in_get(root, request_field_info((enum request_field)i)->name));
 		total += found[i] ? strlen(found[i]) + 1 : 0;
 	}
 	if (total == 0)
@@ -104,13 +104,13 @@ enum err_code person_open(const struct seal_ring *ring, const char *id, const ch
 {
 	struct buf plain;
 	buf_init(&plain, SEAL_MAX_PLAIN_BYTES);
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	enum err_code code = seal_open(ring, id, sealed, len, &plain, err);
 	if (code == ERR_OK)
 		code = json_in_parse(plain.data, plain.len, &root, err);
 	if (code == ERR_OK)
 		code = person_from_json(root, ret_person, err);
-	json_decref(root);
+	json_in_free(root);
 	buf_fini_secret(&plain);
 	return code;
 }
@@ -130,7 +130,7 @@ enum err_code request_encode(const struct request *request, struct buf *out)
 	return json_out_end(&json);
 }
 
-static enum err_code decode_members(const json_t *root, struct request *request, struct err *err)
+static enum err_code decode_members(const struct json_in *root, struct request *request, struct err *err)
 {
 	char kind[64];
 	enum err_code code;
@@ -144,11 +144,11 @@ static enum err_code decode_members(const json_t *root, struct request *request,
 		return err_set(err, ERR_INVALID, "id: not of the right shape");
 	if ((request->kind = kind_by_name(kind)) == KIND_COUNT)
 		return err_set(err, ERR_INVALID, "kind: not known to this version");
-	const json_t *sealed = json_object_get(root, "sealed");
-	size_t len = json_string_length(sealed);
-	if (!json_is_string(sealed) || len == 0 || len > SEALED_MAX_BYTES)
+	const struct json_in *sealed = json_in_get(root, "sealed");
+	size_t len = json_in_text_len(sealed);
+	if (len == 0 || len > SEALED_MAX_BYTES)
 		return err_set(err, ERR_INVALID, "sealed: missing, empty or too long");
-	request->sealed = strdup(json_string_value(sealed));
+	request->sealed = strdup(json_in_text(sealed));
 	request->sealed_len = len;
 	return request->sealed ? ERR_OK : err_set(err, ERR_NO_MEMORY, "sealed part of %zu bytes", len);
 }
@@ -157,13 +157,14 @@ enum err_code request_decode(const char *value, size_t len, struct request *ret_
 {
 	if (!value || len > REQUEST_MAX_BYTES)
 		return err_set(err, value ? ERR_LIMIT : ERR_INVALID, "record of %zu bytes", len);
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	enum err_code code = json_in_parse(value, len, &root, err);
 	if (code != ERR_OK)
 		return code;
 	struct request request = {0};
-	code = json_is_object(root) ? decode_members(root, &request, err) : err_set(err, ERR_INVALID, "not an object");
-	json_decref(root);
+	code = json_in_type(root) == JSON_IN_OBJECT ? decode_members(root, &request, err)
+	                                            : err_set(err, ERR_INVALID, "not an object");
+	json_in_free(root);
 	if (code == ERR_OK)
 		*ret_request = request;
 	else

@@ -117,21 +117,33 @@ enum err_code retrieval_encode(const struct verification *verification, const st
 
 /* ---- reading ---- */
 
-static enum err_code optional(enum err_code code)
+/* Most members of a state are absent most of the time. They are looked for first, because a message that nobody reads
+ * costs more than the look. */
+static enum err_code read_optional_str(const struct json_in *root, const char *name, char *out, size_t cap,
+                                       struct err *err)
 {
-	return code == ERR_NOT_FOUND ? ERR_OK : code;
+	*out = '\0';
+	return json_in_get(root, name) ? json_in_str(root, name, out, cap, err) : ERR_OK;
 }
 
-static enum err_code read_number(const json_t *root, const char *name, int64_t max, int *ret_number, struct err *err)
+/* An absent member leaves *ret_value as it is. */
+static enum err_code read_optional_int(const struct json_in *root, const char *name, int64_t max, int64_t *ret_value,
+                                       struct err *err)
 {
-	int64_t wide;
-	enum err_code code = json_in_int(root, name, 0, max, &wide, err);
+	return json_in_get(root, name) ? json_in_int(root, name, 0, max, ret_value, err) : ERR_OK;
+}
+
+static enum err_code read_number(const struct json_in *root, const char *name, int64_t max, int *ret_number,
+                                 struct err *err)
+{
+	int64_t wide = *ret_number;
+	enum err_code code = read_optional_int(root, name, max, &wide, err);
 	if (code == ERR_OK)
 		*ret_number = (int)wide;
-	return optional(code);
+	return code;
 }
 
-static enum err_code read_required(const json_t *root, struct verification *verification, struct err *err)
+static enum err_code read_required(const struct json_in *root, struct verification *verification, struct err *err)
 {
 	char kind[64], state[32];
 	enum err_code code;
@@ -149,17 +161,17 @@ static enum err_code read_required(const json_t *root, struct verification *veri
 	return ERR_OK;
 }
 
-static enum err_code read_names(const json_t *root, struct verification *verification, struct err *err)
+static enum err_code read_names(const struct json_in *root, struct verification *verification, struct err *err)
 {
 	char risk[16], reason[32], verdict[32];
 	enum err_code code;
-	if ((code = optional(json_in_str(root, "risk", risk, sizeof risk, err))) != ERR_OK ||
-	    (code = optional(json_in_str(root, "verdict", verdict, sizeof verdict, err))) != ERR_OK ||
-	    (code = optional(json_in_str(root, "question", verification->question, sizeof verification->question,
-	                                 err))) != ERR_OK ||
-	    (code = optional(json_in_str(root, "reference", verification->reference, sizeof verification->reference,
-	                                 err))) != ERR_OK ||
-	    (code = optional(json_in_str(root, "reason", reason, sizeof reason, err))) != ERR_OK)
+	if ((code = read_optional_str(root, "risk", risk, sizeof risk, err)) != ERR_OK ||
+	    (code = read_optional_str(root, "verdict", verdict, sizeof verdict, err)) != ERR_OK ||
+	    (code = read_optional_str(root, "question", verification->question, sizeof verification->question, err)) !=
+	            ERR_OK ||
+	    (code = read_optional_str(root, "reference", verification->reference, sizeof verification->reference,
+	                              err)) != ERR_OK ||
+	    (code = read_optional_str(root, "reason", reason, sizeof reason, err)) != ERR_OK)
 		return code;
 	if ((verification->risk = *risk ? risk_by_name(risk) : RISK_NONE) == RISK_COUNT)
 		return err_set(err, ERR_INVALID, "risk: not known to this version");
@@ -167,11 +179,11 @@ static enum err_code read_names(const json_t *root, struct verification *verific
 		return err_set(err, ERR_INVALID, "verdict: not known to this version");
 	if ((verification->reason = reason_by_name(reason)) == REASON_COUNT)
 		return err_set(err, ERR_INVALID, "reason: not known to this version");
-	verification->adopted = json_is_true(json_object_get(root, "adopted"));
+	verification->adopted = json_in_type(json_in_get(root, "adopted")) == JSON_IN_TRUE;
 	return ERR_OK;
 }
 
-static enum err_code read_all(const json_t *root, struct verification *verification, struct err *err)
+static enum err_code read_all(const struct json_in *root, struct verification *verification, struct err *err)
 {
 	enum err_code code = read_required(root, verification, err);
 	if (code == ERR_OK)
@@ -186,21 +198,20 @@ static enum err_code read_all(const json_t *root, struct verification *verificat
 		code = read_number(root, "replays", INT_MAX, &verification->replays, err);
 	for (size_t i = 0; i < NUMBER_COUNT && code == ERR_OK; i++) {
 		int64_t value = 0;
-		code = optional(
-		        json_in_int(root, numbers[i].name, 0, numbers[i].wide ? INT64_MAX : INT_MAX, &value, err));
+		code = read_optional_int(root, numbers[i].name, numbers[i].wide ? INT64_MAX : INT_MAX, &value, err);
 		set_number(verification, &numbers[i], value);
 	}
 	return code == ERR_NOT_FOUND ? err_set(err, ERR_INVALID, "rev: missing") : code;
 }
 
-static enum err_code read_text(const json_t *root, const char *name, char **ret_text)
+static enum err_code read_text(const struct json_in *root, const char *name, char **ret_text)
 {
-	const char *text = json_string_value(json_object_get(root, name));
+	const char *text = json_in_text(json_in_get(root, name));
 	*ret_text = text ? strdup(text) : NULL;
 	return text && !*ret_text ? ERR_NO_MEMORY : ERR_OK;
 }
 
-static enum err_code read_texts(const json_t *root, struct verification_texts *ret_texts, struct err *err)
+static enum err_code read_texts(const struct json_in *root, struct verification_texts *ret_texts, struct err *err)
 {
 	struct verification_texts texts = {NULL, NULL};
 	enum err_code code = read_text(root, "sealed", &texts.sealed);
@@ -220,20 +231,20 @@ static enum err_code decode(const char *value, size_t len, size_t max, const cha
 {
 	if (!value || len > max)
 		return err_set(err, value ? ERR_LIMIT : ERR_INVALID, "state of %zu bytes", len);
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	enum err_code code = json_in_parse(value, len, &root, err);
 	if (code != ERR_OK)
 		return code;
 	struct verification verification = {.score = SCORE_NONE};
-	const json_t *state = member ? json_object_get(root, member) : root;
+	const struct json_in *state = member ? json_in_get(root, member) : root;
 	if (!state)
 		code = err_set(err, ERR_NOT_FOUND, "no member %s", member);
 	else
-		code = json_is_object(state) ? read_all(state, &verification, err)
-		                             : err_set(err, ERR_INVALID, "not an object");
+		code = json_in_type(state) == JSON_IN_OBJECT ? read_all(state, &verification, err)
+		                                             : err_set(err, ERR_INVALID, "not an object");
 	if (code == ERR_OK && ret_texts)
 		code = read_texts(state, ret_texts, err);
-	json_decref(root);
+	json_in_free(root);
 	if (code == ERR_OK)
 		*ret = verification;
 	return code;

@@ -105,7 +105,7 @@ static enum request_field field_by_name(const char *name)
 
 /* One member. name is a caller's: it is shown only after it turned out to be one of ours.
  * Returns: true; false when *detail says what is wrong. */
-static bool read_member(struct draft *draft, const char *name, const json_t *value, char detail[DETAIL_BYTES])
+static bool read_member(struct draft *draft, const char *name, const struct json_in *value, char detail[DETAIL_BYTES])
 {
 	enum request_field field = field_by_name(name);
 	const char *broken = NULL;
@@ -113,19 +113,17 @@ static bool read_member(struct draft *draft, const char *name, const json_t *val
 		snprintf(detail, DETAIL_BYTES, "a member is not a field of %s", kind_info(draft->kind)->name);
 		return false;
 	}
-	if (!json_is_string(value))
+	if (json_in_type(value) != JSON_IN_STRING)
 		broken = "it is not a string";
-	else if (strlen(json_string_value(value)) != json_string_length(value))
-		broken = "it holds a NUL";
 	else
-		broken = draft_set(draft, field, json_string_value(value));
+		broken = draft_set(draft, field, json_in_text(value));
 	if (broken)
 		snprintf(detail, DETAIL_BYTES, "%s: %s", request_field_info(field)->name, broken);
 	return broken == NULL;
 }
 
 /* Returns: PROBLEM_COUNT when the kind is known; else the problem, and *detail says more. */
-static enum problem read_kind(const json_t *root, bool journeys, struct draft *draft, char detail[DETAIL_BYTES])
+static enum problem read_kind(const struct json_in *root, bool journeys, struct draft *draft, char detail[DETAIL_BYTES])
 {
 	char name[KIND_BYTES];
 	enum err_code code = json_in_str(root, "kind", name, sizeof name, NULL);
@@ -139,10 +137,9 @@ static enum problem read_kind(const json_t *root, bool journeys, struct draft *d
 	return missing ? PROBLEM_MISSING_FIELD : PROBLEM_BAD_FIELD;
 }
 
-static enum problem read_members(json_t *root, bool journeys, struct draft *draft, char detail[DETAIL_BYTES])
+static enum problem read_members(const struct json_in *root, bool journeys, struct draft *draft,
+                                 char detail[DETAIL_BYTES])
 {
-	const char *name;
-	json_t *value;
 	enum problem problem = read_kind(root, journeys, draft, detail);
 	if (problem != PROBLEM_COUNT)
 		return problem;
@@ -151,10 +148,10 @@ static enum problem read_members(json_t *root, bool journeys, struct draft *draf
 		snprintf(detail, DETAIL_BYTES, "deadline_ms: not an integer from 1 to %d", DEADLINE_MAX_MS);
 		return PROBLEM_BAD_FIELD;
 	}
-	json_object_foreach(root, name, value)
-	{
+	for (const struct json_in *at = json_in_first(root); at; at = json_in_next(at)) {
+		const char *name = json_in_name(at);
 		bool known = strcmp(name, "kind") == 0 || strcmp(name, "deadline_ms") == 0;
-		if (!known && !read_member(draft, name, value, detail))
+		if (!known && !read_member(draft, name, at, detail))
 			return PROBLEM_BAD_FIELD;
 	}
 	return PROBLEM_COUNT;
@@ -163,7 +160,7 @@ static enum problem read_members(json_t *root, bool journeys, struct draft *draf
 /* Returns: true; false when it answered. */
 static bool read_body(struct exchange *exchange, struct draft *draft)
 {
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	struct err err;
 	char detail[DETAIL_BYTES] = "the body is not an object";
 	if (json_in_parse(exchange->body.data, exchange->body.len, &root, &err) != ERR_OK) {
@@ -171,8 +168,9 @@ static bool read_body(struct exchange *exchange, struct draft *draft)
 		return false;
 	}
 	bool journeys = exchange->ingress->journeys != NULL;
-	enum problem problem = json_is_object(root) ? read_members(root, journeys, draft, detail) : PROBLEM_BAD_FIELD;
-	json_decref(root);
+	enum problem problem =
+	        json_in_type(root) == JSON_IN_OBJECT ? read_members(root, journeys, draft, detail) : PROBLEM_BAD_FIELD;
+	json_in_free(root);
 	if (problem != PROBLEM_COUNT)
 		answer_problem(exchange, problem, detail);
 	return problem == PROBLEM_COUNT;

@@ -36,11 +36,11 @@ void exchange_ask(struct exchange *exchange, void (*render)(struct exchange *exc
 
 static void check_answer(const struct exchange *exchange)
 {
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	FUZZ_RULE(exchange->status >= 200 && exchange->status < 600 && exchange->content_type);
 	FUZZ_RULE(json_in_parse(exchange->answer.data, exchange->answer.len, &root, NULL) == ERR_OK);
-	FUZZ_RULE(json_is_object(root));
-	json_decref(root);
+	FUZZ_RULE(json_in_type(root) == JSON_IN_OBJECT);
+	json_in_free(root);
 }
 
 static void check_ask(struct exchange *exchange)

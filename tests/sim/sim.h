@@ -6,9 +6,9 @@
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "tests/sim/sim_record.h"
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -85,7 +85,7 @@ struct sim_vendor {
 	enum err_code (*answer)(void *state, const struct sim_request *request, const struct sim_question *question,
 	                        int64_t call, struct sim_reply *reply);
 	/* Takes new defaults for all sessions; members that are not named stay as they are. */
-	enum err_code (*configure)(void *state, const json_t *defaults, struct err *err);
+	enum err_code (*configure)(void *state, const struct json_in *defaults, struct err *err);
 	void (*show)(void *state, struct json_out *out); /* the defaults in force, as members of an open object */
 	void (*reset)(void *state);
 	/* Answers /control/<name>/<what>. Returns: false when there is no such path. NULL: there is none at all. */

@@ -3,11 +3,11 @@
  * It scores nobody: every number comes from a marker or a default. */
 #include "tests/sim/sim_biocatch.h"
 #include "common/base/clock.h"
-#include "common/base/json_in.h"
 #include "tests/sim/sim_break.h"
 #include "tests/sim/sim_knob.h"
 #include "tests/sim/sim_query.h"
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -57,7 +57,7 @@ static void biocatch_free(void *arg)
 /* Where a request keeps its fields. */
 struct fields {
 	const char *query; /* of a GET, else NULL */
-	const json_t *object;
+	const struct json_in *object;
 };
 
 static enum err_code field_get(const struct fields *fields, const char *name, char *out, size_t cap)
@@ -108,7 +108,7 @@ static void read_get(const struct sim_request *request, struct sim_question *que
 static void read_post(const struct sim_request *request, struct sim_question *question)
 {
 	static const char json_type[] = "application/json";
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	if (strncasecmp(request->content_type, json_type, sizeof(json_type) - 1) != 0)
 		refuse(question, 415, "content-type must be application/json");
 	if (request->body_len == 0) {
@@ -117,11 +117,11 @@ static void read_post(const struct sim_request *request, struct sim_question *qu
 		refuse(question, 400, "the body is not JSON");
 	} else {
 		const struct fields fields = {.object = root};
-		if (json_is_object(root))
+		if (json_in_type(root) == JSON_IN_OBJECT)
 			read_fields(&fields, question);
 		else
 			refuse(question, 400, "the body is not a JSON object");
-		json_decref(root);
+		json_in_free(root);
 	}
 }
 
@@ -211,7 +211,7 @@ static enum err_code biocatch_answer(void *arg, const struct sim_request *reques
 	return score_or_break(question, call, set, reply);
 }
 
-static enum err_code biocatch_configure(void *arg, const json_t *defaults, struct err *err)
+static enum err_code biocatch_configure(void *arg, const struct json_in *defaults, struct err *err)
 {
 	struct biocatch *state = arg;
 	pthread_mutex_lock(&state->lock);

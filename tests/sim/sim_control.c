@@ -1,6 +1,5 @@
 /* sim_control: statistics, the recorded requests, defaults and reset. No authentication: keep it on loopback. */
 #include "tests/sim/sim_control.h"
-#include "common/base/json_in.h"
 #include "tests/sim/sim_query.h"
 #include <string.h>
 
@@ -63,11 +62,11 @@ static void control_vendor(const struct sim_vendor *vendor, void *state, const s
 {
 	struct err err = {0};
 	struct json_out out;
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	enum err_code code = json_in_parse(request->body, request->body_len, &root, &err);
 	if (code == ERR_OK)
 		code = vendor->configure(state, root, &err);
-	json_decref(root);
+	json_in_free(root);
 	if (code != ERR_OK) {
 		sim_reply_fault(reply, 400, err.msg);
 		return;

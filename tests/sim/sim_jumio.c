@@ -7,6 +7,7 @@
 #include "tests/sim/sim_jumio_check.h"
 #include "tests/sim/sim_jumio_internal.h"
 #include "tests/sim/sim_query.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,7 +95,7 @@ enum err_code jumio_settings(const struct jumio *jumio, const char *user, struct
 	return code == ERR_OK ? check_settings(settings, err) : code;
 }
 
-static enum err_code jumio_configure(void *arg, const json_t *defaults, struct err *err)
+static enum err_code jumio_configure(void *arg, const struct json_in *defaults, struct err *err)
 {
 	struct jumio *jumio = arg;
 	struct sim_setting read[JUMIO_KNOB_COUNT];

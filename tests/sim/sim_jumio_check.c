@@ -1,4 +1,4 @@
-/* sim_jumio_check: a table of members with their lengths; jansson reads JSON and libcurl URLs. */
+/* sim_jumio_check: a table of members with their lengths; json_in reads JSON and libcurl URLs. */
 #include "tests/sim/sim_jumio_check.h"
 #include "common/base/json_in.h"
 #include <arpa/inet.h>
@@ -194,7 +194,7 @@ static int chars_of(const char *text)
 	return chars;
 }
 
-static enum err_code read_text(const json_t *root, const struct text_member *member, struct jumio_order *order,
+static enum err_code read_text(const struct json_in *root, const struct text_member *member, struct jumio_order *order,
                                struct err *err)
 {
 	char *out = (char *)order + member->offset;
@@ -232,19 +232,20 @@ static bool is_document_type(const char *text)
 	       (strcmp(text, "PASSPORT") == 0 || strcmp(text, "DRIVING_LICENSE") == 0 || strcmp(text, "ID_CARD") == 0);
 }
 
-static bool is_presets(const json_t *presets)
+static bool is_presets(const struct json_in *presets)
 {
-	const json_t *preset = json_array_get(presets, 0);
-	return json_array_size(presets) == 1 && json_object_size(preset) == 3 &&
-	       json_integer_value(json_object_get(preset, "index")) == 1 &&
-	       is_country(json_string_value(json_object_get(preset, "country"))) &&
-	       is_document_type(json_string_value(json_object_get(preset, "type")));
+	const struct json_in *preset = json_in_first(presets);
+	return json_in_type(presets) == JSON_IN_ARRAY && json_in_count(presets) == 1 &&
+	       json_in_type(preset) == JSON_IN_OBJECT && json_in_count(preset) == 3 &&
+	       json_in_integer(json_in_get(preset, "index")) == 1 &&
+	       is_country(json_in_text(json_in_get(preset, "country"))) &&
+	       is_document_type(json_in_text(json_in_get(preset, "type")));
 }
 
-static enum err_code read_others(const json_t *root, struct jumio_order *order, struct err *err)
+static enum err_code read_others(const struct json_in *root, struct jumio_order *order, struct err *err)
 {
 	int64_t minutes = LIFE_MINUTES;
-	const json_t *presets = json_object_get(root, "presets");
+	const struct json_in *presets = json_in_get(root, "presets");
 	enum err_code code = json_in_int(root, "workflowId", 0, INT32_MAX, &order->workflow, NULL);
 	if (code != ERR_NOT_FOUND && (code != ERR_OK || !is_workflow(order->workflow)))
 		return err_set(err, ERR_INVALID, "workflowId must be 100, 101, 102, 200, 201 or 202");
@@ -260,13 +261,13 @@ static enum err_code read_others(const json_t *root, struct jumio_order *order, 
 	return ERR_OK;
 }
 
-static enum err_code read_members(json_t *root, struct jumio_order *order, struct err *err)
+static enum err_code read_members(const struct json_in *root, struct jumio_order *order, struct err *err)
 {
 	enum err_code code = ERR_OK;
-	if (!json_is_object(root))
+	if (json_in_type(root) != JSON_IN_OBJECT)
 		return err_set(err, ERR_INVALID, "the body must be a JSON object");
-	for (void *at = json_object_iter(root); at; at = json_object_iter_next(root, at)) {
-		if (!is_member(json_object_iter_key(at)))
+	for (const struct json_in *at = json_in_first(root); at; at = json_in_next(at)) {
+		if (!is_member(json_in_name(at)))
 			return err_set(err, ERR_INVALID, "the body holds an unknown member");
 	}
 	for (size_t i = 0; code == ERR_OK && i < TEXT_COUNT; i++)
@@ -276,18 +277,18 @@ static enum err_code read_members(json_t *root, struct jumio_order *order, struc
 
 enum err_code jumio_read_order(const struct sim_request *request, struct jumio_order *ret_order, struct err *err)
 {
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	memset(ret_order, 0, sizeof(*ret_order));
 	if (json_in_parse(request->body, request->body_len, &root, NULL) != ERR_OK)
 		return err_set(err, ERR_INVALID, "the body is not JSON");
 	enum err_code code = read_members(root, ret_order, err);
-	json_decref(root);
+	json_in_free(root);
 	return code;
 }
 
 void jumio_read_names(const struct sim_request *request, char *user, char *customer_reference, size_t cap)
 {
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	*user = *customer_reference = '\0';
 	if (json_in_parse(request->body, request->body_len, &root, NULL) != ERR_OK)
 		return;
@@ -295,5 +296,5 @@ void jumio_read_names(const struct sim_request *request, char *user, char *custo
 		*user = '\0';
 	if (json_in_str(root, "customerInternalReference", customer_reference, cap, NULL) != ERR_OK)
 		*customer_reference = '\0';
-	json_decref(root);
+	json_in_free(root);
 }

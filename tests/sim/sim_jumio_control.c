@@ -1,8 +1,9 @@
 /* sim_jumio_control: what tests ask of Jumio's stand-in under /control/jumio/: its transactions, a finish without a
- * browser, a callback now. Texts go through jansson, which writes null. */
+ * browser, a callback now. Answers are written by jansson, which has null. */
 #include "common/base/json_in.h"
 #include "tests/sim/sim_jumio_internal.h"
 #include "tests/sim/sim_query.h"
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,16 +75,16 @@ struct wish {
 
 static enum err_code read_wish(const struct sim_request *request, struct wish *ret_wish, struct err *err)
 {
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	enum err_code code = json_in_parse(request->body, request->body_len, &root, err);
 	ret_wish->outcome[0] = '\0';
 	if (code == ERR_OK)
 		code = json_in_str(root, "reference", ret_wish->reference, sizeof(ret_wish->reference), err);
-	if (code == ERR_OK && json_object_get(root, "outcome"))
+	if (code == ERR_OK && json_in_get(root, "outcome"))
 		code = json_in_str(root, "outcome", ret_wish->outcome, sizeof(ret_wish->outcome), err);
 	if (code == ERR_OK && *ret_wish->outcome && !jumio_outcome_find(ret_wish->outcome))
 		code = err_set(err, ERR_INVALID, "outcome: there is none of this name");
-	json_decref(root);
+	json_in_free(root);
 	return code;
 }
 

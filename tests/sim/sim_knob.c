@@ -82,24 +82,25 @@ enum err_code sim_knobs_read_markers(const struct sim_knob *knobs, size_t count,
 	return ERR_OK;
 }
 
-static bool read_member(const struct sim_knob *knob, const json_t *value, struct sim_setting *setting)
+static bool read_member(const struct sim_knob *knob, const struct json_in *value, struct sim_setting *setting)
 {
-	bool is_off = json_is_null(value) || (knob->kind == SIM_KNOB_FLAG && json_is_false(value));
+	bool is_off = json_in_type(value) == JSON_IN_NULL ||
+	              (knob->kind == SIM_KNOB_FLAG && json_in_type(value) == JSON_IN_FALSE);
 	if (is_off) {
 		*setting = (struct sim_setting){0};
 		return true;
 	}
 	if (knob->kind == SIM_KNOB_WORD) {
-		const char *word = json_string_value(value);
+		const char *word = json_in_text(value);
 		return word && read_word(word, setting) && strlen(setting->word) == strlen(word);
 	}
 	if (knob->kind == SIM_KNOB_INT) {
-		int64_t num = json_integer_value(value);
+		int64_t num = json_in_integer(value);
 		*setting = (struct sim_setting){.set = true, .num = num};
-		return json_is_integer(value) && num >= knob->min && num <= knob->max;
+		return json_in_type(value) == JSON_IN_INTEGER && num >= knob->min && num <= knob->max;
 	}
 	*setting = (struct sim_setting){.set = true};
-	return json_is_true(value);
+	return json_in_type(value) == JSON_IN_TRUE;
 }
 
 static size_t find_member(const struct sim_knob *knobs, size_t count, const char *name)
@@ -110,20 +111,19 @@ static size_t find_member(const struct sim_knob *knobs, size_t count, const char
 	return i;
 }
 
-enum err_code sim_knobs_read_json(const struct sim_knob *knobs, size_t count, const json_t *object,
+enum err_code sim_knobs_read_json(const struct sim_knob *knobs, size_t count, const struct json_in *object,
                                   struct sim_setting *settings, struct err *err)
 {
 	struct sim_setting read[SIM_KNOBS_MAX];
 	assert(count <= SIM_KNOBS_MAX);
 	memcpy(read, settings, count * sizeof(read[0]));
-	if (!json_is_object(object))
+	if (json_in_type(object) != JSON_IN_OBJECT)
 		return err_set(err, ERR_INVALID, "a JSON object is needed");
-	json_t *walked = (json_t *)(uintptr_t)object; /* jansson's iterators take no const; they change nothing */
-	for (void *at = json_object_iter(walked); at; at = json_object_iter_next(walked, at)) {
-		size_t i = find_member(knobs, count, json_object_iter_key(at));
+	for (const struct json_in *at = json_in_first(object); at; at = json_in_next(at)) {
+		size_t i = find_member(knobs, count, json_in_name(at));
 		if (i == count)
 			return err_set(err, ERR_INVALID, "unknown member");
-		if (!read_member(&knobs[i], json_object_iter_value(at), &read[i]))
+		if (!read_member(&knobs[i], at, &read[i]))
 			return err_set(err, ERR_INVALID, "%s: wrong type or out of range", knobs[i].member);
 	}
 	memcpy(settings, read, count * sizeof(read[0]));

@@ -6,8 +6,8 @@
 #define SIM_KNOB_H
 
 #include "common/base/err.h"
+#include "common/base/json_in.h"
 #include "common/base/json_out.h"
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,7 +41,7 @@ enum err_code sim_knobs_read_markers(const struct sim_knob *knobs, size_t count,
 
 /* Lays the members of object over settings[0..count); null or false takes one back.
  * Returns: ERR_OK; ERR_INVALID (unknown member, wrong type or range). settings untouched on failure. */
-enum err_code sim_knobs_read_json(const struct sim_knob *knobs, size_t count, const json_t *object,
+enum err_code sim_knobs_read_json(const struct sim_knob *knobs, size_t count, const struct json_in *object,
                                   struct sim_setting *settings, struct err *err) WARN_UNUSED;
 
 /* Writes those that are set as members of the open object. */

@@ -41,19 +41,19 @@ static struct exchange exchange_of(enum dialect dialect)
 	return exchange;
 }
 
-static json_t *answer_of(const struct exchange *exchange)
+static struct json_in *answer_of(const struct exchange *exchange)
 {
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	assert_int_equal(json_in_parse(exchange->answer.data, exchange->answer.len, &root, NULL), ERR_OK);
-	assert_true(json_is_object(root));
+	assert_true(json_in_type(root) == JSON_IN_OBJECT);
 	return root;
 }
 
-static void expect_text(const json_t *root, const char *name, const char *text)
+static void expect_text(const struct json_in *root, const char *name, const char *text)
 {
-	const json_t *member = json_object_get(root, name);
-	assert_true(json_is_string(member));
-	assert_string_equal(json_string_value(member), text);
+	const struct json_in *member = json_in_get(root, name);
+	assert_true(json_in_type(member) == JSON_IN_STRING);
+	assert_string_equal(json_in_text(member), text);
 }
 
 static const char *header_of(const struct exchange *exchange, const char *name)
@@ -70,18 +70,18 @@ static void b2c_gets_409_with_exactly_the_members_of_its_contract(void **state)
 	for (size_t i = 0; i < PROBLEM_COUNT; i++) {
 		struct exchange exchange = exchange_of(DIALECT_B2C);
 		answer_problem(&exchange, documented[i].problem, "internals");
-		json_t *root = answer_of(&exchange);
+		struct json_in *root = answer_of(&exchange);
 		assert_int_equal(exchange.status, 409);
 		assert_string_equal(exchange.content_type, "application/json");
-		assert_int_equal(json_object_size(root), 5);
+		assert_int_equal(json_in_count(root), 5);
 		expect_text(root, "version", "1.0.0");
-		assert_int_equal(json_integer_value(json_object_get(root, "status")), 409);
+		assert_int_equal(json_in_integer(json_in_get(root, "status")), 409);
 		expect_text(root, "code", documented[i].code);
 		expect_text(root, "requestId", "0123456789abcdef");
-		assert_true(json_string_length(json_object_get(root, "userMessage")) > 0);
+		assert_true(json_in_text_len(json_in_get(root, "userMessage")) > 0);
 		assert_null(strstr(exchange.answer.data, "internals"));
 		assert_null(header_of(&exchange, "WWW-Authenticate")); /* B2C shows no dialog, and 409 asks for none */
-		json_decref(root);
+		json_in_free(root);
 		exchange_fini(&exchange);
 	}
 }
@@ -93,17 +93,17 @@ static void everybody_else_gets_a_problem_of_rfc_9457(void **state)
 	for (size_t i = 0; i < PROBLEM_COUNT; i++) {
 		struct exchange exchange = exchange_of(DIALECT_PROBLEM);
 		answer_problem(&exchange, documented[i].problem, "a \"rule\"\n");
-		json_t *root = answer_of(&exchange);
+		struct json_in *root = answer_of(&exchange);
 		(void)snprintf(type, sizeof type, "urn:verifyd:problem:%s", documented[i].code);
 		assert_int_equal(exchange.status, documented[i].status);
 		assert_string_equal(exchange.content_type, "application/problem+json");
-		assert_int_equal(json_object_size(root), 5);
+		assert_int_equal(json_in_count(root), 5);
 		expect_text(root, "type", type);
-		assert_true(json_string_length(json_object_get(root, "title")) > 0);
-		assert_int_equal(json_integer_value(json_object_get(root, "status")), documented[i].status);
+		assert_true(json_in_text_len(json_in_get(root, "title")) > 0);
+		assert_int_equal(json_in_integer(json_in_get(root, "status")), documented[i].status);
 		expect_text(root, "detail", "a \"rule\"\n");
 		expect_text(root, "requestId", "0123456789abcdef");
-		json_decref(root);
+		json_in_free(root);
 		exchange_fini(&exchange);
 	}
 }
@@ -113,9 +113,9 @@ static void without_a_detail_the_title_stands_there(void **state)
 	struct exchange exchange = exchange_of(DIALECT_PROBLEM);
 	(void)state;
 	answer_problem(&exchange, PROBLEM_NOT_FOUND, NULL);
-	json_t *root = answer_of(&exchange);
-	expect_text(root, "detail", json_string_value(json_object_get(root, "title")));
-	json_decref(root);
+	struct json_in *root = answer_of(&exchange);
+	expect_text(root, "detail", json_in_text(json_in_get(root, "title")));
+	json_in_free(root);
 	exchange_fini(&exchange);
 }
 
@@ -185,7 +185,7 @@ static void a_problem_replaces_what_was_half_written(void **state)
 	(void)state;
 	assert_int_equal(buf_append_str(&exchange.answer, "{\"score\":"), ERR_OK);
 	answer_problem(&exchange, PROBLEM_INTERNAL, NULL);
-	json_decref(answer_of(&exchange));
+	json_in_free(answer_of(&exchange));
 	exchange_fini(&exchange);
 }
 

@@ -23,7 +23,7 @@ static const char *read_members(const char *body, char out[512])
 {
 	static char code[64];
 	struct exchange exchange = {.dialect = DIALECT_B2C};
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	out[0] = code[0] = '\0';
 	exchange_init(&exchange, NULL, 4096);
 	assert_int_equal(buf_append_str(&exchange.body, body), ERR_OK);
@@ -31,8 +31,8 @@ static const char *read_members(const char *body, char out[512])
 	assert_int_equal(good, exchange.status == 0);
 	if (!good) {
 		assert_int_equal(json_in_parse(exchange.answer.data, exchange.answer.len, &root, NULL), ERR_OK);
-		(void)snprintf(code, sizeof code, "%s", json_string_value(json_object_get(root, "code")));
-		json_decref(root);
+		(void)snprintf(code, sizeof code, "%s", json_in_text(json_in_get(root, "code")));
+		json_in_free(root);
 	}
 	exchange_fini(&exchange);
 	return code;

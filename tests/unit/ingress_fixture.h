@@ -248,11 +248,11 @@ static inline const char *replied(const char *name)
 static inline const char *member(const char *name)
 {
 	static char value[16 * 1024];
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	assert_int_equal(json_in_parse(reply.body, strlen(reply.body), &root, NULL), ERR_OK);
-	const char *text = json_string_value(json_object_get(root, name));
+	const char *text = json_in_text(json_in_get(root, name));
 	(void)snprintf(value, sizeof value, "%s", text ? text : "");
-	json_decref(root);
+	json_in_free(root);
 	return value;
 }
 

@@ -58,7 +58,7 @@ static void a_transaction_is_asked_for_with_all_that_the_way_back_needs(void **s
 static void the_answer_is_exactly_a_reference_and_a_start_of_ours(void **state)
 {
 	struct ticket ticket;
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	(void)state;
 	known(STATE_QUEUED, VERDICT_NONE);
 	script.joined = true;
@@ -66,8 +66,8 @@ static void the_answer_is_exactly_a_reference_and_a_start_of_ours(void **state)
 	int64_t before = clock_unix_ms();
 	assert_int_equal(post("InitializeTransaction", "{" TRANSACTION "}")->status, 200);
 	assert_int_equal(json_in_parse(reply.body, strlen(reply.body), &root, NULL), ERR_OK);
-	assert_int_equal(json_object_size(root), 2);
-	json_decref(root);
+	assert_int_equal(json_in_count(root), 2);
+	json_in_free(root);
 	assert_string_equal(member("transactionReference"), ID); /* the journey that was joined */
 	const char *link = member("redirectUrl");
 	assert_int_equal(strncmp(link, PUBLIC_URL "/start/", strlen(PUBLIC_URL "/start/")), 0);
@@ -244,13 +244,13 @@ static struct reply *validate(const char *object_id, const char *reference, cons
 
 static void expect_validation(bool success, const char *says)
 {
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	assert_int_equal(reply.status, 200);
 	assert_int_equal(json_in_parse(reply.body, strlen(reply.body), &root, NULL), ERR_OK);
-	assert_int_equal(json_object_size(root), 2);
-	assert_int_equal(json_is_true(json_object_get(root, "success")), success);
-	assert_true(success || json_is_false(json_object_get(root, "success")));
-	json_decref(root);
+	assert_int_equal(json_in_count(root), 2);
+	assert_int_equal(json_in_type(json_in_get(root, "success")) == JSON_IN_TRUE, success);
+	assert_true(success || json_in_type(json_in_get(root, "success")) == JSON_IN_FALSE);
+	json_in_free(root);
 	assert_non_null(strstr(member("message"), says));
 }
 

@@ -267,15 +267,15 @@ static void what_has_not_happened_is_absent(void **state)
 	        "poll",           "polls",       "initiated_ms", "until_ms",  "resumed_ms", "returned_ms",
 	        "called_back_ms", "checking_ms", "sealed",       "link"};
 	struct buf value;
-	json_t *root = NULL;
+	struct json_in *root = NULL;
 	(void)state;
 	buf_init(&value, VERIFICATION_MAX_BYTES);
 	assert_int_equal(verification_encode(&given, NULL, &value), ERR_OK);
 	assert_int_equal(json_in_parse(value.data, value.len, &root, NULL), ERR_OK);
 	for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
-		assert_null(json_object_get(root, absent[i]));
-	assert_int_equal(json_object_size(root), 8);
-	json_decref(root);
+		assert_null(json_in_get(root, absent[i]));
+	assert_int_equal(json_in_count(root), 8);
+	json_in_free(root);
 	buf_fini(&value);
 }
 

@@ -169,28 +169,24 @@ static enum err_code build(const void *ctx, const struct vendor_job *job, struct
 
 /* ---- the reply ---- */
 
-static bool is_absent(const json_t *value)
+static bool is_absent(const struct json_in *value)
 {
-	return !value || json_is_null(value);
+	return json_in_type(value) == JSON_IN_ABSENT || json_in_type(value) == JSON_IN_NULL;
 }
 
 /* The session the reply names, in whatever case the name is written, must be the one that was asked about. */
-static bool names_our_session(json_t *reply, const char *session)
+static bool names_our_session(const struct json_in *reply, const char *session)
 {
-	const char *name = NULL;
-	json_t *value = NULL;
-
-	json_object_foreach(reply, name, value)
-	{
-		if (strcasecmp(name, "customerSessionID") != 0 || json_is_null(value))
+	for (const struct json_in *at = json_in_first(reply); at; at = json_in_next(at)) {
+		if (strcasecmp(json_in_name(at), "customerSessionID") != 0 || json_in_type(at) == JSON_IN_NULL)
 			continue;
-		if (!json_is_string(value) || strcmp(json_string_value(value), session) != 0)
+		if (json_in_type(at) != JSON_IN_STRING || strcmp(json_in_text(at), session) != 0)
 			return false;
 	}
 	return true;
 }
 
-static enum reason reason_of_status(const json_t *status)
+static enum reason reason_of_status(const struct json_in *status)
 {
 	static const struct {
 		const char *text;
@@ -201,28 +197,28 @@ static enum reason reason_of_status(const json_t *status)
 #undef BIOCATCH_STATUS
 	};
 
-	for (size_t i = 0; json_is_string(status) && i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (strcasecmp(rows[i].text, json_string_value(status)) == 0)
+	for (size_t i = 0; json_in_type(status) == JSON_IN_STRING && i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcasecmp(rows[i].text, json_in_text(status)) == 0)
 			return rows[i].reason;
 	return REASON_NO_SCORE;
 }
 
 /* Anything but a clear no counts as a bot. */
-static bool is_bot(const json_t *value)
+static bool is_bot(const struct json_in *value)
 {
-	if (is_absent(value) || json_is_false(value))
+	if (is_absent(value) || json_in_type(value) == JSON_IN_FALSE)
 		return false;
-	if (json_is_integer(value))
-		return json_integer_value(value) != 0;
-	return !json_is_string(value) || strcasecmp(json_string_value(value), "false") != 0;
+	if (json_in_type(value) == JSON_IN_INTEGER)
+		return json_in_integer(value) != 0;
+	return json_in_type(value) != JSON_IN_STRING || strcasecmp(json_in_text(value), "false") != 0;
 }
 
 /* Returns: RISK_NONE when the vendor names none; RISK_UNKNOWN when it names one that we do not know. */
-static enum risk vendor_risk(const json_t *value)
+static enum risk vendor_risk(const struct json_in *value)
 {
 	if (is_absent(value))
 		return RISK_NONE;
-	enum risk risk = json_is_string(value) ? risk_by_name(json_string_value(value)) : RISK_UNKNOWN;
+	enum risk risk = json_in_type(value) == JSON_IN_STRING ? risk_by_name(json_in_text(value)) : RISK_UNKNOWN;
 	return risk == RISK_LOW || risk == RISK_MEDIUM || risk == RISK_HIGH ? risk : RISK_UNKNOWN;
 }
 
@@ -233,11 +229,11 @@ static enum risk risk_of_score(const struct biocatch *self, int64_t score)
 	return score >= self->medium_at ? RISK_MEDIUM : RISK_LOW;
 }
 
-static void judge(const struct biocatch *self, const json_t *reply, struct event *event)
+static void judge(const struct biocatch *self, const struct json_in *reply, struct event *event)
 {
 	int64_t score = SCORE_NONE;
-	enum risk named = vendor_risk(json_object_get(reply, "riskLevel"));
-	enum reason reason = reason_of_status(json_object_get(reply, "bcStatus"));
+	enum risk named = vendor_risk(json_in_get(reply, "riskLevel"));
+	enum reason reason = reason_of_status(json_in_get(reply, "bcStatus"));
 	enum err_code code = json_in_int(reply, "score", 0, SCORE_MAX, &score, NULL);
 
 	if (reason == REASON_NONE && (code != ERR_OK || named == RISK_UNKNOWN))
@@ -250,7 +246,7 @@ static void judge(const struct biocatch *self, const json_t *reply, struct event
 	enum risk risk = risk_of_score(self, score);
 	if (named > risk) /* LOW < MEDIUM < HIGH; NONE is below all */
 		risk = named;
-	if (self->bot_is_high && is_bot(json_object_get(reply, "isBot")))
+	if (self->bot_is_high && is_bot(json_in_get(reply, "isBot")))
 		risk = RISK_HIGH;
 	*event = (struct event){.type = EVENT_SCORED, .risk = risk, .score = (int)score, .reason = REASON_NONE};
 }
@@ -259,16 +255,16 @@ static void read_reply(const void *ctx, const struct vendor_job *job, const stru
                        struct vendor_answer *answer)
 {
 	const char *session = given_or(job->person, REQUEST_FIELD_SESSION, "");
-	json_t *reply = NULL;
+	struct json_in *reply = NULL;
 
 	answer->retry_after_ms = response->retry_after_ms;
 	answer->failure = response->status == 200 ? FAILURE_GARBAGE : failure_of_status(response->status);
 	if (response->status == 200 && json_in_parse(response->body, response->body_len, &reply, NULL) == ERR_OK &&
-	    json_is_object(reply) && names_our_session(reply, session)) {
+	    json_in_type(reply) == JSON_IN_OBJECT && names_our_session(reply, session)) {
 		answer->failed = false;
 		judge(ctx, reply, &answer->event);
 	}
-	json_decref(reply);
+	json_in_free(reply);
 }
 
 const struct vendor vendor_biocatch = {

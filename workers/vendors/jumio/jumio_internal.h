@@ -3,8 +3,8 @@
 #ifndef VERIFYD_JUMIO_INTERNAL_H
 #define VERIFYD_JUMIO_INTERNAL_H
 
+#include "common/base/json_in.h"
 #include "workers/vendors/vendor.h"
-#include <jansson.h>
 
 enum {
 	JUMIO_BASE_URL_BYTES = 1025,
@@ -40,11 +40,11 @@ void netverify_read(const struct jumio *self, const struct vendor_job *job, cons
 		    struct vendor_answer *answer);
 
 /* Whether the value names that scan. An absent one or null names none, and passes. */
-bool netverify_names_scan(const json_t *value, const char *reference);
+bool netverify_names_scan(const struct json_in *value, const char *reference);
 
 /* Decides by the reply to a data call. Returns: true and *ret_event (EVENT_JUDGED, EVENT_PENDING or EVENT_DIED); false
  * when the reply is not of the documented shape. */
-bool netverify_judge(const struct jumio *self, const struct vendor_job *job, const json_t *reply,
+bool netverify_judge(const struct jumio *self, const struct vendor_job *job, const struct json_in *reply,
 		     struct event *ret_event);
 
 #endif

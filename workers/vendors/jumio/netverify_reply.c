@@ -1,6 +1,5 @@
 /* netverify_reply: reads what Jumio Netverify answers. A reply counts only when it is whole, of the documented shape
  * and about our scan; what it decides is netverify_verdict's part. */
-#include "common/base/json_in.h"
 #include "workers/vendors/jumio/jumio_internal.h"
 #include <string.h>
 #include <strings.h>
@@ -44,14 +43,14 @@ static bool is_page(const char *url)
 	return https || is_loopback(host, len);
 }
 
-static void read_initiate(const struct jumio *self, const struct vendor_job *job, const json_t *reply,
+static void read_initiate(const struct jumio *self, const struct vendor_job *job, const struct json_in *reply,
                           struct vendor_answer *answer)
 {
 	struct event event = {
 	        .type = EVENT_INITIATED,
 	        .until_ms = job->now_ms + (int64_t)self->lifetime_min * 60 * 1000,
 	};
-	const char *url = json_string_value(json_object_get(reply, "redirectUrl"));
+	const char *url = json_in_text(json_in_get(reply, "redirectUrl"));
 
 	if (json_in_str(reply, "transactionReference", event.reference, sizeof(event.reference), NULL) != ERR_OK ||
 	    !netverify_is_reference(event.reference) || !url || !is_page(url))
@@ -62,18 +61,19 @@ static void read_initiate(const struct jumio *self, const struct vendor_job *job
 
 /* ---- retrieval ---- */
 
-bool netverify_names_scan(const json_t *value, const char *reference)
+bool netverify_names_scan(const struct json_in *value, const char *reference)
 {
-	if (!value || json_is_null(value))
+	if (json_in_type(value) == JSON_IN_ABSENT || json_in_type(value) == JSON_IN_NULL)
 		return true;
-	return json_is_string(value) && strcasecmp(json_string_value(value), reference) == 0; /* a GUID has no case */
+	return json_in_type(value) == JSON_IN_STRING &&
+	       strcasecmp(json_in_text(value), reference) == 0; /* a GUID has no case */
 }
 
-static void read_status(const struct vendor_job *job, const json_t *reply, struct vendor_answer *answer)
+static void read_status(const struct vendor_job *job, const struct json_in *reply, struct vendor_answer *answer)
 {
-	const char *status = json_string_value(json_object_get(reply, "status"));
+	const char *status = json_in_text(json_in_get(reply, "status"));
 
-	if (!status || !netverify_names_scan(json_object_get(reply, "scanReference"), job->state->reference))
+	if (!status || !netverify_names_scan(json_in_get(reply, "scanReference"), job->state->reference))
 		return;
 	if (strcasecmp(status, "DONE") == 0 || strcasecmp(status, "FAILED") == 0) {
 		answer->failed = false;
@@ -85,7 +85,7 @@ static void read_status(const struct vendor_job *job, const json_t *reply, struc
 	}
 }
 
-static void read_data(const struct jumio *self, const struct vendor_job *job, const json_t *reply,
+static void read_data(const struct jumio *self, const struct vendor_job *job, const struct json_in *reply,
                       struct vendor_answer *answer)
 {
 	struct event event;
@@ -96,11 +96,12 @@ static void read_data(const struct jumio *self, const struct vendor_job *job, co
 
 /* Jumio's own 404 says so in its body, as text or number; any other comes from a host that is not Jumio's API. It ends
  * a verification only where the scan's status is asked for: data may be a little behind it. */
-static void read_not_found(const struct vendor_job *job, const json_t *reply, struct vendor_answer *answer)
+static void read_not_found(const struct vendor_job *job, const struct json_in *reply, struct vendor_answer *answer)
 {
-	const json_t *status = json_object_get(reply, "httpStatus");
-	bool known = json_is_string(status) ? strcmp(json_string_value(status), "404") == 0
-	                                    : json_is_integer(status) && json_integer_value(status) == 404;
+	const struct json_in *status = json_in_get(reply, "httpStatus");
+	bool known = json_in_type(status) == JSON_IN_STRING
+	                     ? strcmp(json_in_text(status), "404") == 0
+	                     : json_in_type(status) == JSON_IN_INTEGER && json_in_integer(status) == 404;
 
 	if (known && job->step == NETVERIFY_STEP_STATUS)
 		set_event(answer,
@@ -110,7 +111,7 @@ static void read_not_found(const struct vendor_job *job, const json_t *reply, st
 }
 
 static void read_object(const struct jumio *self, const struct vendor_job *job, const struct http_response *response,
-                        const json_t *reply, struct vendor_answer *answer)
+                        const struct json_in *reply, struct vendor_answer *answer)
 {
 	if (job->operation == OPERATION_JUMIO_INITIATE)
 		read_initiate(self, job, reply, answer);
@@ -127,13 +128,14 @@ void netverify_read(const struct jumio *self, const struct vendor_job *job, cons
 {
 	bool done = response->status == 200;
 	bool not_found = response->status == 404 && job->operation == OPERATION_JUMIO_RETRIEVE;
-	json_t *reply = NULL;
+	struct json_in *reply = NULL;
 
 	answer->retry_after_ms = response->retry_after_ms;
 	answer->failure = done ? FAILURE_GARBAGE : failure_of_status(response->status);
 	if (!done && !not_found)
 		return;
-	if (json_in_parse(response->body, response->body_len, &reply, NULL) == ERR_OK && json_is_object(reply))
+	if (json_in_parse(response->body, response->body_len, &reply, NULL) == ERR_OK &&
+	    json_in_type(reply) == JSON_IN_OBJECT)
 		read_object(self, job, response, reply, answer);
-	json_decref(reply);
+	json_in_free(reply);
 }

@@ -4,19 +4,19 @@
 #include <string.h>
 #include <strings.h>
 
-static bool is_absent(const json_t *value)
+static bool is_absent(const struct json_in *value)
 {
-	return !value || json_is_null(value);
+	return json_in_type(value) == JSON_IN_ABSENT || json_in_type(value) == JSON_IN_NULL;
 }
 
-static bool is_word(const json_t *value, const char *word)
+static bool is_word(const struct json_in *value, const char *word)
 {
-	return json_is_string(value) && strcasecmp(json_string_value(value), word) == 0;
+	return json_in_type(value) == JSON_IN_STRING && strcasecmp(json_in_text(value), word) == 0;
 }
 
-static bool is_text(const json_t *value, const char *text)
+static bool is_text(const struct json_in *value, const char *text)
 {
-	return json_is_string(value) && text && strcmp(json_string_value(value), text) == 0;
+	return json_in_type(value) == JSON_IN_STRING && text && strcmp(json_in_text(value), text) == 0;
 }
 
 /* ---- the faces ---- */
@@ -46,7 +46,8 @@ struct word {
 	enum finding finding;
 };
 
-static enum finding find_word(const struct word *rows, size_t count, const json_t *value, enum finding otherwise)
+static enum finding find_word(const struct word *rows, size_t count, const struct json_in *value,
+                              enum finding otherwise)
 {
 	for (size_t i = 0; i < count; i++)
 		if (is_word(value, rows[i].text))
@@ -54,7 +55,7 @@ static enum finding find_word(const struct word *rows, size_t count, const json_
 	return otherwise;
 }
 
-static enum finding of_similarity(const json_t *value, enum finding when_absent)
+static enum finding of_similarity(const struct json_in *value, enum finding when_absent)
 {
 	static const struct word rows[] = {
 #define NETVERIFY_SIMILARITY(text, finding) {(text), FACES_##finding},
@@ -67,7 +68,7 @@ static enum finding of_similarity(const json_t *value, enum finding when_absent)
 	return is_absent(value) ? when_absent : find_word(rows, sizeof(rows) / sizeof(rows[0]), value, FACES_UNKNOWN);
 }
 
-static enum finding of_reason(const json_t *value)
+static enum finding of_reason(const struct json_in *value)
 {
 	static const struct word rows[] = {
 #define NETVERIFY_SIMILARITY(text, finding)
@@ -81,34 +82,34 @@ static enum finding of_reason(const json_t *value)
 }
 
 /* validity comes as a boolean and as a text, in either case. */
-static enum finding of_validity(const json_t *value, const json_t *reason, enum finding when_absent)
+static enum finding of_validity(const struct json_in *value, const struct json_in *reason, enum finding when_absent)
 {
 	if (is_absent(value))
 		return when_absent;
-	if (json_is_true(value) || is_word(value, "TRUE"))
+	if (json_in_type(value) == JSON_IN_TRUE || is_word(value, "TRUE"))
 		return FACES_FINE;
-	if (json_is_false(value) || is_word(value, "FALSE"))
+	if (json_in_type(value) == JSON_IN_FALSE || is_word(value, "FALSE"))
 		return of_reason(reason);
 	return FACES_UNKNOWN;
 }
 
 /* What is reported counts even where it is not required. */
-static enum finding find_faces(const struct jumio *self, const json_t *verification)
+static enum finding find_faces(const struct jumio *self, const struct json_in *verification)
 {
 	enum finding when_absent = self->needs_faces ? FACES_MISSING : FACES_FINE;
-	const json_t *identity = json_object_get(verification, "identityVerification");
+	const struct json_in *identity = json_in_get(verification, "identityVerification");
 
 	if (is_absent(verification))
 		return when_absent;
-	if (!json_is_object(verification))
+	if (json_in_type(verification) != JSON_IN_OBJECT)
 		return FACES_UNKNOWN;
 	if (is_absent(identity))
 		return when_absent;
-	if (!json_is_object(identity))
+	if (json_in_type(identity) != JSON_IN_OBJECT)
 		return FACES_UNKNOWN;
-	enum finding similarity = of_similarity(json_object_get(identity, "similarity"), when_absent);
+	enum finding similarity = of_similarity(json_in_get(identity, "similarity"), when_absent);
 	enum finding validity =
-	        of_validity(json_object_get(identity, "validity"), json_object_get(identity, "reason"), when_absent);
+	        of_validity(json_in_get(identity, "validity"), json_in_get(identity, "reason"), when_absent);
 	return similarity > validity ? similarity : validity;
 }
 
@@ -136,14 +137,14 @@ static const struct outcome *find_outcome(const char *status)
 }
 
 /* A scan that failed approves nobody. */
-static bool scan_allows(const json_t *scan_status, enum verdict verdict)
+static bool scan_allows(const struct json_in *scan_status, enum verdict verdict)
 {
 	if (is_absent(scan_status) || is_word(scan_status, "DONE"))
 		return true;
 	return is_word(scan_status, "FAILED") && verdict != VERDICT_VERIFIED;
 }
 
-static bool is_ours_or_lacking(const json_t *value, const char *ours, bool may_lack)
+static bool is_ours_or_lacking(const struct json_in *value, const char *ours, bool may_lack)
 {
 	return (may_lack && is_absent(value)) || is_text(value, ours);
 }
@@ -151,24 +152,25 @@ static bool is_ours_or_lacking(const json_t *value, const char *ours, bool may_l
 /* customerId is our userReference, merchantScanReference our customerInternalReference. An adopted scan was begun by
  * another program, whose reference we do not know. To verify somebody, the references must be there; any other verdict
  * stands without them (Jumio may leave them out for who never began), but never against them. */
-static bool is_ours(const struct vendor_job *job, const json_t *reply, const json_t *transaction, bool may_lack)
+static bool is_ours(const struct vendor_job *job, const struct json_in *reply, const struct json_in *transaction,
+                    bool may_lack)
 {
-	return netverify_names_scan(json_object_get(reply, "scanReference"), job->state->reference) &&
-	       is_ours_or_lacking(json_object_get(transaction, "customerId"), job->person->field[REQUEST_FIELD_SUBJECT],
+	return netverify_names_scan(json_in_get(reply, "scanReference"), job->state->reference) &&
+	       is_ours_or_lacking(json_in_get(transaction, "customerId"), job->person->field[REQUEST_FIELD_SUBJECT],
 	                          may_lack) &&
 	       (job->state->adopted ||
-	        is_ours_or_lacking(json_object_get(transaction, "merchantScanReference"), job->request->id, may_lack));
+	        is_ours_or_lacking(json_in_get(transaction, "merchantScanReference"), job->request->id, may_lack));
 }
 
-bool netverify_judge(const struct jumio *self, const struct vendor_job *job, const json_t *reply,
+bool netverify_judge(const struct jumio *self, const struct vendor_job *job, const struct json_in *reply,
                      struct event *ret_event)
 {
-	const json_t *document = json_object_get(reply, "document");
-	const json_t *transaction = json_object_get(reply, "transaction");
-	const json_t *scan_status = json_object_get(transaction, "status");
-	const char *status = json_string_value(json_object_get(document, "status"));
+	const struct json_in *document = json_in_get(reply, "document");
+	const struct json_in *transaction = json_in_get(reply, "transaction");
+	const struct json_in *scan_status = json_in_get(transaction, "status");
+	const char *status = json_in_text(json_in_get(document, "status"));
 
-	if (!json_is_object(transaction) || !status)
+	if (json_in_type(transaction) != JSON_IN_OBJECT || !status)
 		return false;
 	const struct outcome *outcome = find_outcome(status);
 	if (is_word(scan_status, "PENDING"))
@@ -178,7 +180,7 @@ bool netverify_judge(const struct jumio *self, const struct vendor_job *job, con
 	else if (!is_ours(job, reply, transaction, outcome->verdict != VERDICT_VERIFIED))
 		*ret_event = (struct event){.type = EVENT_DIED, .reason = REASON_OTHER_PERSON};
 	else if (outcome->verdict == VERDICT_VERIFIED)
-		*ret_event = events[find_faces(self, json_object_get(reply, "verification"))];
+		*ret_event = events[find_faces(self, json_in_get(reply, "verification"))];
 	else
 		*ret_event =
 		        (struct event){.type = EVENT_JUDGED, .verdict = outcome->verdict, .reason = outcome->reason};
