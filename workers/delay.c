@@ -50,7 +50,7 @@ struct delay {
 	struct lane *lanes;
 	struct list sending; /* of struct item */
 	size_t sending_count;
-	bool stopping, timer_closed;
+	bool stopping, revoking, timer_closed;
 	struct metric *waiting, *forwarded, *poison;
 };
 
@@ -113,7 +113,7 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 	CRASH_POINT(delay.copy_acked);
 	list_remove(&item->node);
 	delay->sending_count--;
-	if (result == ERR_OK || item->abandoned || delay->stopping) {
+	if (result == ERR_OK || item->abandoned || delay->stopping || delay->revoking) {
 		metric_add(delay->forwarded, result == ERR_OK);
 		end_item(item, result == ERR_OK);
 		return;
@@ -224,7 +224,7 @@ static void on_record(void *ctx, struct kafka_record *record)
 	struct item *item = lane ? calloc(1, sizeof *item) : NULL;
 	if (!item) {
 		log_error("delay_not_taken", LOG_STR("why", "out of memory"));
-		kafka_record_drop(record);
+		kafka_record_drop(record); /* comes again */
 		return;
 	}
 	int64_t since = record->timestamp_ms > 0 ? record->timestamp_ms : clock_unix_ms();
@@ -251,12 +251,20 @@ static void drop_waiting(struct delay *delay)
 	}
 }
 
-/* Partitions moved: what waits here would be forwarded twice. The new owner reads it again; the consumer has forgotten
- * which partitions were held. */
+/* What waits here is read again by whoever owns its partition next; only copies on their way are worth waiting for. */
+static void on_revoke(void *ctx)
+{
+	struct delay *delay = ctx;
+	delay->revoking = true;
+	drop_waiting(delay);
+}
+
+/* Partitions moved: what waits here would be forwarded twice. The consumer has forgotten which partitions were held. */
 static void on_assignment(void *ctx, size_t partitions)
 {
 	struct delay *delay = ctx;
 	(void)partitions;
+	delay->revoking = false;
 	drop_waiting(delay);
 	for (struct list *node = delay->sending.next; node != &delay->sending; node = node->next)
 		LIST_ENTRY(node, struct item, node)->abandoned = true;
@@ -289,6 +297,7 @@ enum err_code delay_new(const struct ports *ports, const char *instance_id, stru
 	        .revoke_wait_ms = REVOKE_WAIT_MS,
 	        .queued_kbytes = PREFETCH_KBYTES,
 	        .on_record = on_record,
+	        .on_revoke = on_revoke,
 	        .on_assignment = on_assignment,
 	        .ctx = delay,
 	};

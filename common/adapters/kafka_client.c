@@ -55,10 +55,10 @@ static const char *const ours[] = {
 	"enable.auto.offset.store", "enable.gapless.guarantee", "enable.idempotence", "enable.partition.eof",
 	"enabled_events", "fetch.min.bytes", "group.id", "group.instance.id", "group.protocol",
 	"group.protocol.type", "group.remote.assignor", "linger.ms", "log.queue", "log.thread.name", "max.in.flight",
-	"max.in.flight.requests.per.connection", "max.poll.interval.ms", "message.send.max.retries",
+	"max.in.flight.requests.per.connection", "message.send.max.retries",
 	"message.timeout.ms", "metadata.broker.list", "offset.store.method", "partition.assignment.strategy",
 	"partitioner", "produce.offset.report", "queue.buffering.max.messages", "queue.buffering.max.ms",
-	"queued.max.messages.kbytes", "request.required.acks", "retries", "session.timeout.ms",
+	"queued.max.messages.kbytes", "request.required.acks", "retries",
 	"statistics.interval.ms", "test.mock.num.brokers", "transactional.id",
 };
 /* clang-format on */
@@ -75,15 +75,14 @@ static const struct setting consumer_guarantees[] = {
         {"enable.auto.offset.store", "false"},
         {"auto.offset.reset", "earliest"},
         {"partition.assignment.strategy", "range"},
-        {"session.timeout.ms", "10000"},
         {"fetch.min.bytes", "1"},
         {"statistics.interval.ms", "1000"},
 };
 
 static const struct setting consumer_tuning[] = {
-        {"heartbeat.interval.ms", "1000"}, {"fetch.wait.max.ms", "50"},
-        {"fetch.error.backoff.ms", "50"},  {"fetch.queue.backoff.ms", "20"}, /* from librdkafka 2.2 on */
-        {"queued.min.messages", "20000"},
+        {"session.timeout.ms", "10000"},  {"heartbeat.interval.ms", "1000"},
+        {"fetch.wait.max.ms", "50"},      {"fetch.error.backoff.ms", "50"},
+        {"queued.min.messages", "20000"}, {"fetch.queue.backoff.ms", "20"}, /* from librdkafka 2.2 on */
 };
 
 static const struct kafka_topic topics[] = {

@@ -1,12 +1,9 @@
-/* kafka_consumer: one group member, read in the loop. A revoke is answered late on purpose: rd_kafka_assign(NULL),
- * which commits what is stored, is called when the records that are out are done, or after revoke_wait_ms. Until then
- * librdkafka stays in its rebalance and the loop goes on. Knows nothing of what a record says, and retries nothing. */
-#include "common/adapters/kafka_consumer.h"
-#include "common/adapters/kafka_parts.h"
-#include "common/adapters/kafka_record.h"
+/* kafka_consumer: one group member, read in the loop: life, intake, and what becomes of records. How partitions come
+ * and go is in kafka_consumer_rebalance.c. Knows nothing of what a record says. */
+#include "common/adapters/kafka_consumer_internal.h"
 #include "common/base/clock.h"
-#include "common/base/log.h"
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,122 +12,41 @@ enum {
 	TURN_RECORDS = 256, /* read in one turn of the loop */
 	TICK_MS = 1000,
 	PAUSE_AFTER_MS = 1000, /* pausing throws librdkafka's prefetch away, so a short jam must not */
+	AGAIN_AFTER_MS = 1000, /* a dropped record comes again with the next tick after that */
 	HANDLE_COUNT = 3,      /* poll and two timers */
 };
 
-struct record {
-	struct kafka_record_base base; /* first: what the receiver holds */
-	struct kafka_consumer *consumer;
-	struct kafka_part *part; /* only while generation is the consumer's */
-	uint64_t generation;     /* of the assignment it came from */
-	uint64_t ticket;         /* in the part's watermark */
-};
-
-struct kafka_consumer {
-	struct kafka_owner owner;              /* first: librdkafka's opaque */
-	struct kafka_consumer_options options; /* topics and instance_id are not read after the start */
-	char group[TOPIC_BYTES];
-	rd_kafka_t *rk;
-	rd_kafka_queue_t *queue;
-	int fd; /* written by librdkafka's threads when its queue is no longer empty */
-	uv_poll_t poll;
-	uv_timer_t tick, revoke;
-	int open_handles;
-	struct kafka_parts parts; /* the assignment */
-	uint64_t generation;      /* counts assignments */
-	size_t outstanding;       /* records out, of every generation */
-	size_t current;           /* records out, of this generation */
-	uint64_t full_since_ms;
-	struct log_limit error_limit;
-	bool is_full;     /* intake stopped at max_outstanding */
-	bool is_pressed;  /* full for so long that the partitions are paused */
-	bool is_revoking; /* librdkafka waits for our rd_kafka_assign(NULL) */
-	bool is_stopped, is_closing, is_fatal;
-	struct kafka_link link;
-};
-
-static void pause_all(struct kafka_consumer *consumer, unsigned reason, bool on)
+void consumer_pause(struct kafka_consumer *consumer, unsigned reasons, bool on)
 {
-	kafka_parts_pause(consumer->rk, consumer->parts.all, consumer->parts.count, reason, on);
+	kafka_parts_pause(consumer->rk, consumer->parts.all, consumer->parts.count, reasons, on);
 }
 
-/* Ends the assignment on our side: records of it that are still out only free themselves from now on. */
-static void forget_parts(struct kafka_consumer *consumer)
+static void free_record(struct record *record)
 {
-	kafka_parts_clear(&consumer->parts);
-	consumer->current = 0;
-	consumer->generation++;
-	consumer->is_pressed = false;
-	consumer->full_since_ms = uv_now(consumer->tick.loop);
+	record->consumer->outstanding--;
+	rd_kafka_message_destroy(record->base.message);
+	free(record);
 }
 
-static void tell_assignment(struct kafka_consumer *consumer, const char *event, size_t left)
+static struct record *take_dropped(struct kafka_consumer *consumer)
 {
-	log_info(event, LOG_STR("group", consumer->group), LOG_INT("partitions", consumer->parts.count),
-	         LOG_INT("records_left", left));
-	if (consumer->options.on_assignment && !consumer->is_closing)
-		consumer->options.on_assignment(consumer->options.ctx, consumer->parts.count);
+	struct record *record = LIST_ENTRY(consumer->dropped.next, struct record, node);
+	list_remove(&record->node);
+	consumer->dropped_count--;
+	return record;
 }
 
-static void fail(struct kafka_consumer *consumer, const char *what)
+void consumer_free_dropped(struct kafka_consumer *consumer)
+{
+	while (consumer->dropped_count > 0)
+		free_record(take_dropped(consumer));
+}
+
+void consumer_fail(struct kafka_consumer *consumer, const char *what)
 {
 	if (!consumer->is_fatal)
 		log_error("kafka_consumer_fatal", LOG_STR("group", consumer->group), LOG_STR("error", what));
 	consumer->is_fatal = true;
-}
-
-static void assign(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
-{
-	rd_kafka_resp_err_t error = rd_kafka_assign(consumer->rk, list);
-	if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-		fail(consumer, rd_kafka_err2name(error));
-}
-
-static void on_assigned(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
-{
-	forget_parts(consumer);
-	if (kafka_parts_make(&consumer->parts, list, consumer->options.max_span) != ERR_OK) {
-		fail(consumer, "out of memory");
-		assign(consumer, NULL);
-		return;
-	}
-	assign(consumer, list);
-	if (consumer->is_stopped)
-		pause_all(consumer, PAUSE_STOP, true);
-	tell_assignment(consumer, "kafka_assigned", 0);
-}
-
-static void finish_revoke(struct kafka_consumer *consumer)
-{
-	size_t left = consumer->current;
-	(void)uv_timer_stop(&consumer->revoke);
-	consumer->is_revoking = false;
-	assign(consumer, NULL);
-	forget_parts(consumer);
-	tell_assignment(consumer, "kafka_revoked", left);
-}
-
-static void on_revoke_timeout(uv_timer_t *timer)
-{
-	finish_revoke(timer->data);
-}
-
-static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t *list, void *opaque)
-{
-	struct kafka_consumer *consumer = opaque;
-	if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-		on_assigned(consumer, list);
-		return;
-	}
-	kafka_parts_drop_late(&consumer->parts);
-	bool may_wait = error == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS && !rd_kafka_assignment_lost(rk) &&
-	                consumer->current > 0 && consumer->options.revoke_wait_ms > 0 && !consumer->is_closing;
-	if (!may_wait) {
-		finish_revoke(consumer);
-		return;
-	}
-	consumer->is_revoking = true;
-	(void)uv_timer_start(&consumer->revoke, on_revoke_timeout, (uint64_t)consumer->options.revoke_wait_ms, 0);
 }
 
 static void note_error(struct kafka_consumer *consumer, rd_kafka_resp_err_t error)
@@ -138,7 +54,7 @@ static void note_error(struct kafka_consumer *consumer, rd_kafka_resp_err_t erro
 	int64_t dropped;
 	rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(consumer->rk, NULL, 0);
 	if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
-		fail(consumer, rd_kafka_err2name(fatal));
+		consumer_fail(consumer, rd_kafka_err2name(fatal));
 	} else if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
 		kafka_link_set(&consumer->link, false);
 	} else if (log_limit_pass(&consumer->error_limit, clock_mono_ms(), TICK_MS, &dropped)) {
@@ -184,7 +100,7 @@ static void deliver(struct kafka_consumer *consumer, struct kafka_part *part, rd
 	if (code != ERR_OK) {
 		/* ERR_CONFLICT: librdkafka fetched a record again that was handed out before; once is enough. */
 		if (code != ERR_CONFLICT)
-			fail(consumer, err_text(code));
+			consumer_fail(consumer, err_text(code));
 		free(record);
 		rd_kafka_message_destroy(message);
 		return;
@@ -200,18 +116,20 @@ static void deliver(struct kafka_consumer *consumer, struct kafka_part *part, rd
 	consumer->options.on_record(consumer->options.ctx, &record->base.pub);
 }
 
-static bool is_handing_out(const struct kafka_consumer *consumer)
+static bool has_stopped(const struct kafka_consumer *consumer)
 {
-	return !consumer->is_full && !consumer->is_revoking && !consumer->is_stopped && !consumer->is_fatal;
+	return consumer->is_revoking || consumer->is_stopped || consumer->is_closing || consumer->is_fatal;
 }
 
-/* Hands out what had to wait, in its order, as far as its partitions go on. */
-static void deliver_late(struct kafka_consumer *consumer)
+/* They count as outstanding all the while, so there is room for them. One that is dropped again goes to the end. */
+static void deliver_dropped(struct kafka_consumer *consumer, uint64_t now_ms)
 {
-	struct kafka_late late;
-	size_t index = 0;
-	while (is_handing_out(consumer) && kafka_parts_take_late(&consumer->parts, &index, &late))
-		deliver(consumer, late.part, late.message);
+	while (!has_stopped(consumer) && consumer->dropped_count > 0 &&
+	       LIST_ENTRY(consumer->dropped.next, struct record, node)->again_ms <= now_ms) {
+		struct record *record = take_dropped(consumer);
+		consumer->current++;
+		consumer->options.on_record(consumer->options.ctx, &record->base.pub);
+	}
 }
 
 static void take(struct kafka_consumer *consumer, rd_kafka_message_t *message)
@@ -224,29 +142,25 @@ static void take(struct kafka_consumer *consumer, rd_kafka_message_t *message)
 	kafka_link_set(&consumer->link, true);
 	struct kafka_part *part =
 	        kafka_parts_find(&consumer->parts, rd_kafka_topic_name(message->rkt), message->partition);
-	if (!part || consumer->is_revoking || consumer->is_stopped || consumer->is_fatal) {
+	if (!part || has_stopped(consumer))
 		rd_kafka_message_destroy(message); /* was never handed out, so the watermark stands before it */
-	} else if (consumer->is_full || part->paused || part->late > 0) {
-		kafka_parts_add_late(&consumer->parts, part, message);
-	} else {
+	else
 		deliver(consumer, part, message);
-	}
 }
 
-/* While intake has only just stopped, records stay where they are: in librdkafka's queue. */
+/* While intake has only just stopped, records stay where they are: in librdkafka's queue. In every other state there is
+ * nothing but events to be had, and polling for them keeps the member in its group (max.poll.interval.ms). */
 static bool may_poll(const struct kafka_consumer *consumer)
 {
-	bool leave_queued =
-	        consumer->is_full && !consumer->is_pressed && !consumer->is_revoking && !consumer->is_stopped;
-	return !leave_queued && kafka_parts_has_room(&consumer->parts);
+	return !consumer->is_full || consumer->is_pressed || has_stopped(consumer);
 }
 
 /* librdkafka signals only when its queue stops being empty, so whoever leaves something in it must wake us again. */
 static void drain(struct kafka_consumer *consumer)
 {
 	if (consumer->is_revoking && consumer->current == 0)
-		finish_revoke(consumer);
-	deliver_late(consumer);
+		consumer_finish_revoke(consumer);
+	consumer_leave_when_stopped(consumer);
 	for (int i = 0; i < TURN_RECORDS; i++) {
 		if (!may_poll(consumer))
 			return;
@@ -273,8 +187,9 @@ static void on_tick(uv_timer_t *timer)
 	uint64_t now = uv_now(timer->loop);
 	if (consumer->is_full && !consumer->is_pressed && now - consumer->full_since_ms >= PAUSE_AFTER_MS) {
 		consumer->is_pressed = true;
-		pause_all(consumer, PAUSE_PRESSURE, true);
+		consumer_pause(consumer, PAUSE_PRESSURE, true);
 	}
+	deliver_dropped(consumer, now);
 	drain(consumer);
 }
 
@@ -298,37 +213,47 @@ static void reopen(struct kafka_consumer *consumer)
 	if (!consumer->is_full || consumer->outstanding * 4 >= consumer->options.max_outstanding * 3)
 		return;
 	consumer->is_full = false;
-	if (consumer->is_pressed)
-		pause_all(consumer, PAUSE_PRESSURE, false);
+	if (consumer->is_pressed && !consumer->is_revoking)
+		consumer_pause(consumer, PAUSE_PRESSURE, false);
 	consumer->is_pressed = false;
 	kafka_wake_set(consumer->fd);
 }
 
-static void end_record(struct kafka_record *pub, bool is_done)
+/* A record of this assignment is in hand no longer. */
+static void end_current(struct kafka_consumer *consumer)
+{
+	consumer->current--;
+	if (consumer->current == 0 && (consumer->is_revoking || consumer->is_stopped))
+		kafka_wake_set(consumer->fd);
+}
+
+void kafka_record_done(struct kafka_record *pub)
 {
 	struct record *record = (struct record *)pub;
 	struct kafka_consumer *consumer = record->consumer;
-	consumer->outstanding--;
 	if (record->generation == consumer->generation) {
-		consumer->current--;
-		if (is_done)
-			pass(consumer, record->part, record->ticket);
-		if (consumer->is_revoking && consumer->current == 0)
-			kafka_wake_set(consumer->fd);
+		pass(consumer, record->part, record->ticket);
+		end_current(consumer);
 	}
-	rd_kafka_message_destroy(record->base.message);
-	free(record);
+	free_record(record);
 	reopen(consumer);
 }
 
-void kafka_record_done(struct kafka_record *record)
+void kafka_record_drop(struct kafka_record *pub)
 {
-	end_record(record, true);
-}
-
-void kafka_record_drop(struct kafka_record *record)
-{
-	end_record(record, false);
+	struct record *record = (struct record *)pub;
+	struct kafka_consumer *consumer = record->consumer;
+	bool is_current = record->generation == consumer->generation;
+	if (is_current)
+		end_current(consumer);
+	if (is_current && !has_stopped(consumer)) {
+		record->again_ms = uv_now(consumer->tick.loop) + AGAIN_AFTER_MS;
+		list_insert(&consumer->dropped, &record->node);
+		consumer->dropped_count++;
+		return;
+	}
+	free_record(record);
+	reopen(consumer);
 }
 
 static void set_held(struct kafka_consumer *consumer, const char *topic, int32_t partition, bool on)
@@ -357,14 +282,15 @@ void kafka_consumer_unhold(struct kafka_consumer *consumer, const char *topic, i
 void kafka_consumer_stop(struct kafka_consumer *consumer)
 {
 	consumer->is_stopped = true;
-	kafka_parts_drop_late(&consumer->parts);
-	pause_all(consumer, PAUSE_STOP, true);
+	consumer->leave_at_ms = uv_now(consumer->tick.loop) + (uint64_t)consumer->options.revoke_wait_ms;
+	consumer_free_dropped(consumer);
+	consumer_pause(consumer, PAUSE_STOP, true);
 	kafka_wake_set(consumer->fd);
 }
 
 size_t kafka_consumer_outstanding(const struct kafka_consumer *consumer)
 {
-	return consumer->outstanding;
+	return consumer->outstanding - consumer->dropped_count;
 }
 
 bool kafka_consumer_is_up(const struct kafka_consumer *consumer)
@@ -396,6 +322,15 @@ static void on_handle_closed(uv_handle_t *handle)
 	free(consumer);
 }
 
+/* A rebalance that is queued already would not be heard of by whoever closes, which then waits for us in vain. */
+static void serve_events(struct kafka_consumer *consumer)
+{
+	rd_kafka_message_t *message;
+	consumer_pause(consumer, PAUSE_STOP, true); /* so that records come to an end */
+	while ((message = rd_kafka_consumer_poll(consumer->rk, 0)))
+		rd_kafka_message_destroy(message);
+}
+
 static void end_rk(struct kafka_consumer *consumer)
 {
 	if (consumer->queue) {
@@ -404,7 +339,7 @@ static void end_rk(struct kafka_consumer *consumer)
 	}
 	if (consumer->rk)
 		kafka_client_leave(consumer->rk);
-	forget_parts(consumer);
+	consumer_forget_parts(consumer);
 }
 
 static enum err_code open_rk(struct kafka_consumer *consumer, struct err *err)
@@ -417,7 +352,7 @@ static enum err_code open_rk(struct kafka_consumer *consumer, struct err *err)
 	        .instance_id = options->instance_id,
 	        .queued_kbytes = options->queued_kbytes,
 	        .opaque = consumer,
-	        .on_rebalance = on_rebalance,
+	        .on_rebalance = consumer_on_rebalance,
 	        .on_error = on_error,
 	        .on_stats = on_stats,
 	};
@@ -443,8 +378,10 @@ enum err_code kafka_consumer_new(const struct kafka_client *client, const struct
 		return err_set(err, ERR_NO_MEMORY, "kafka consumer");
 	consumer->owner.client = client;
 	consumer->options = *options;
+	consumer->is_static = options->instance_id != NULL;
 	(void)snprintf(consumer->group, sizeof consumer->group, "%s", options->group);
 	consumer->link = (struct kafka_link){"consumer", true};
+	list_init(&consumer->dropped);
 	enum err_code code = kafka_wake_open(&consumer->fd, err);
 	if (code != ERR_OK) {
 		free(consumer);
@@ -473,10 +410,12 @@ void kafka_consumer_close(struct kafka_consumer *consumer)
 {
 	if (!consumer)
 		return;
-	assert(consumer->outstanding == 0); /* a record that is out points here */
 	consumer->is_closing = true;
+	consumer_free_dropped(consumer);
+	assert(consumer->outstanding == 0); /* a record that is out points here */
 	if (consumer->is_revoking)
-		finish_revoke(consumer);
+		consumer_finish_revoke(consumer);
+	serve_events(consumer);
 	end_rk(consumer);
 	uv_close((uv_handle_t *)&consumer->poll, on_handle_closed);
 	uv_close((uv_handle_t *)&consumer->tick, on_handle_closed);

@@ -32,9 +32,13 @@ struct kafka_consumer_options {
 	                    pauses */
 	const char *instance_id; /* static membership (made unique per group by the module), or NULL */
 	int revoke_wait_ms;      /* how long a rebalance waits for records that are out */
-	int queued_kbytes;       /* bound of librdkafka's prefetch */
-	/* Called in the loop thread, for every record. The receiver may call done from inside. */
+	int queued_kbytes;       /* bound of librdkafka's prefetch, of all partitions together; one fetch may exceed it */
+	/* Called in the loop thread, for every record. The receiver may call done or drop from inside. */
 	void (*on_record)(void *ctx, struct kafka_record *record);
+	/* Partitions are about to be taken away; may be NULL. The receiver drops what merely waits (for its time, for a
+	 * lease), now, so that the rebalance, and with it every other member, waits only for what is on its way. No record
+	 * comes before on_assignment. Not called when there is no time to wait: then on_assignment comes at once. */
+	void (*on_revoke)(void *ctx);
 	/* Assignment changed (partitions revoked or assigned); may be NULL. After a revoke, done on an old record is
 	 * harmless. */
 	void (*on_assignment)(void *ctx, size_t partition_count);
@@ -53,8 +57,9 @@ bool kafka_record_header_at(const struct kafka_record *record, size_t index, con
 
 /* The record's result is durable: it counts for the watermark. Frees it. Harmless after its partition was revoked. */
 void kafka_record_done(struct kafka_record *record);
-/* Gives the record up without result: the watermark stays before it, so it comes again after a restart or rebalance.
- * Frees it. */
+/* Gives the record up without result: the watermark stays before it. It comes again through on_record after a second or
+ * two; when its partition is being taken away or the consumer was stopped, to whoever reads the partition next. The
+ * pointer is no longer the caller's. */
 void kafka_record_drop(struct kafka_record *record);
 
 /* Holds one partition back (records already handed out stay out) and lets it go on. For records whose time has not
@@ -62,7 +67,9 @@ void kafka_record_drop(struct kafka_record *record);
 void kafka_consumer_hold(struct kafka_consumer *consumer, const char *topic, int32_t partition);
 void kafka_consumer_unhold(struct kafka_consumer *consumer, const char *topic, int32_t partition);
 
-/* Drain, step 1: hands out no more records; records that are out may still be done. */
+/* Drain, step 1: hands out no more records; records that are out may still be done. The group is left when they are, at
+ * the latest after revoke_wait_ms, so that somebody else reads on; what is done later is not counted and comes again
+ * there. A static member stays, because it is expected back. */
 void kafka_consumer_stop(struct kafka_consumer *consumer);
 size_t kafka_consumer_outstanding(const struct kafka_consumer *consumer);
 bool kafka_consumer_is_up(const struct kafka_consumer *consumer);

@@ -1,6 +1,5 @@
 /* kafka_parts: the partitions of an assignment. Decides nothing about when a record may go out. */
 #include "common/adapters/kafka_parts.h"
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +24,6 @@ enum err_code kafka_parts_make(struct kafka_parts *parts, const rd_kafka_topic_p
 
 void kafka_parts_clear(struct kafka_parts *parts)
 {
-	kafka_parts_drop_late(parts);
 	for (size_t i = 0; i < parts->count; i++) {
 		kafka_watermark_fini(&parts->all[i].watermark);
 		if (parts->all[i].store)
@@ -44,17 +42,17 @@ struct kafka_part *kafka_parts_find(struct kafka_parts *parts, const char *topic
 	return NULL;
 }
 
-void kafka_parts_pause(rd_kafka_t *rk, struct kafka_part *first, size_t count, unsigned reason, bool on)
+void kafka_parts_pause(rd_kafka_t *rk, struct kafka_part *first, size_t count, unsigned reasons, bool on)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
 	for (size_t i = 0; i < count; i++) {
 		struct kafka_part *part = &first[i];
 		bool was = part->paused != 0;
-		part->paused = on ? part->paused | reason : part->paused & ~reason;
+		part->paused = on ? part->paused | reasons : part->paused & ~reasons;
 		if (was != (part->paused != 0))
 			(void)rd_kafka_topic_partition_list_add(list, part->topic, part->partition);
 	}
-	/* A part that could not be paused delivers into `late`, which is bounded. */
+	/* It refuses only a partition that it does not know, which none of an assignment is. */
 	if (list->cnt > 0)
 		(void)(on ? rd_kafka_pause_partitions(rk, list) : rd_kafka_resume_partitions(rk, list));
 	rd_kafka_topic_partition_list_destroy(list);
@@ -65,42 +63,6 @@ rd_kafka_resp_err_t kafka_parts_store(rd_kafka_t *rk, struct kafka_part *part, i
 	part->store->elems[0].offset = next;
 	rd_kafka_resp_err_t error = rd_kafka_offsets_store(rk, part->store);
 	return error == RD_KAFKA_RESP_ERR__STATE ? RD_KAFKA_RESP_ERR_NO_ERROR : error;
-}
-
-bool kafka_parts_has_room(const struct kafka_parts *parts)
-{
-	return parts->late_count < KAFKA_PARTS_MAX_LATE;
-}
-
-void kafka_parts_add_late(struct kafka_parts *parts, struct kafka_part *part, rd_kafka_message_t *message)
-{
-	assert(kafka_parts_has_room(parts));
-	part->late++;
-	parts->late[parts->late_count++] = (struct kafka_late){part, message};
-}
-
-bool kafka_parts_take_late(struct kafka_parts *parts, size_t *index, struct kafka_late *ret_late)
-{
-	size_t i = *index;
-	while (i < parts->late_count && parts->late[i].part->paused)
-		i++;
-	*index = i;
-	if (i >= parts->late_count)
-		return false;
-	*ret_late = parts->late[i];
-	parts->late_count--;
-	memmove(&parts->late[i], &parts->late[i + 1], (parts->late_count - i) * sizeof *parts->late);
-	ret_late->part->late--;
-	return true;
-}
-
-void kafka_parts_drop_late(struct kafka_parts *parts)
-{
-	for (size_t i = 0; i < parts->late_count; i++) {
-		parts->late[i].part->late--;
-		rd_kafka_message_destroy(parts->late[i].message);
-	}
-	parts->late_count = 0;
 }
 
 int64_t kafka_parts_lag(rd_kafka_t *rk, const struct kafka_parts *parts)

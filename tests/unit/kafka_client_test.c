@@ -107,6 +107,17 @@ static void the_file_passes_settings_through_and_wins_over_tuning(void **state)
 	kafka_client_free(client);
 }
 
+/* Clouds ask for longer sessions, and tests for shorter ones; what is stored when is not theirs to say. */
+static void a_file_may_set_how_long_a_silent_member_is_waited_for(void **state)
+{
+	(void)state;
+	struct kafka_client *client;
+	assert_int_equal(client_of("127.0.0.1:1", "session.timeout.ms=30000\nmax.poll.interval.ms=60000", &client, NULL),
+	                 ERR_OK);
+	kafka_client_free(client);
+	assert_int_equal(client_of("127.0.0.1:1", "enable.auto.commit=false", &client, NULL), ERR_INVALID);
+}
+
 static void a_bad_line_is_named_by_number_and_its_value_is_kept_secret(void **state)
 {
 	(void)state;
@@ -287,6 +298,7 @@ int main(void)
 	        cmocka_unit_test(a_lease_token_behind_the_id_does_not_move_it),
 	        cmocka_unit_test(names_carry_the_prefix_and_lose_it_again),
 	        cmocka_unit_test(the_file_passes_settings_through_and_wins_over_tuning),
+	        cmocka_unit_test(a_file_may_set_how_long_a_silent_member_is_waited_for),
 	        cmocka_unit_test(a_bad_line_is_named_by_number_and_its_value_is_kept_secret),
 	        cmocka_unit_test(every_topic_the_domain_knows_is_in_the_table),
 	        cmocka_unit_test(a_scan_sees_every_record_of_every_partition_once),
