@@ -45,7 +45,7 @@ void job_end(struct job *job)
 		uv_close((uv_handle_t *)&job->timer, on_timer_closed);
 	else
 		free_job(job);
-	if (next && !engine->stopping)
+	if (next && !engine->leaving)
 		job_begin(next);
 }
 
@@ -56,10 +56,17 @@ void job_record_done(struct job *job)
 	job->record = NULL;
 }
 
+/* Who gets the lease next must find what this job has published. What it published before its last step cannot be put
+ * together any more: then the lease runs out, and until then the projector has written it. */
 static void release_lease(struct job *job)
 {
-	if (job->leased)
-		redis_store_release(job->ports->store, job->request.id, job->engine->lease, job->token);
+	struct redis_store *store = job->ports->store;
+	if (job->leased && !job->published)
+		redis_store_release(store, job->request.id, job->engine->lease, job->token);
+	else if (job->leased && !job->unsaved &&
+	         redis_store_put(store, &job->state, job->value.data, job->value.len, job->engine->lease, job->token,
+	                         NULL, NULL, NULL) != ERR_OK)
+		log_debug("lease_not_released", LOG_STR("id", job->request.id));
 	job->leased = false;
 }
 
@@ -95,7 +102,7 @@ static void on_timer(uv_timer_t *timer)
 
 void job_wait(struct job *job, int64_t wait_ms, void (*then)(struct job *job))
 {
-	if (job->engine->stopping && !job->decided) {
+	if (job->engine->leaving && !job->decided) {
 		job_hand_back(job);
 		return;
 	}
@@ -176,11 +183,38 @@ static void on_record(void *ctx, struct kafka_record *record)
 		job_begin(job);
 }
 
+/* ---- leaving ---- */
+
+/* fn ends at most the job it is called for. */
+static void for_each_job(struct engine *engine, void (*fn)(struct job *job))
+{
+	for (struct list *node = engine->all.next, *next; node != &engine->all; node = next) {
+		next = node->next;
+		fn(LIST_ENTRY(node, struct job, node));
+	}
+}
+
+static void hand_back_if_waiting(struct job *job)
+{
+	bool waits = !job->begun || (job->timer_runs && !job->decided);
+	if (!job->abandoned && waits)
+		job_hand_back(job);
+}
+
+/* Every member waits for this one: what merely waits must not hold them up. */
+static void on_revoke(void *ctx)
+{
+	struct engine *engine = ctx;
+	engine->leaving = true;
+	for_each_job(engine, hand_back_if_waiting);
+}
+
 static void on_assignment(void *ctx, size_t partitions)
 {
 	struct engine *engine = ctx;
 	(void)partitions;
 	engine->joined = true;
+	engine->leaving = engine->stopping;
 }
 
 /* ---- life ---- */
@@ -263,6 +297,7 @@ enum err_code engine_new(const struct ports *ports, const struct engine_options 
 	        .revoke_wait_ms = REVOKE_WAIT_MS,
 	        .queued_kbytes = PREFETCH_KBYTES,
 	        .on_record = on_record,
+	        .on_revoke = on_revoke,
 	        .on_assignment = on_assignment,
 	        .ctx = engine,
 	};
@@ -274,25 +309,9 @@ enum err_code engine_new(const struct ports *ports, const struct engine_options 
 	return code;
 }
 
-/* fn ends at most the job it is called for. */
-static void for_each_job(struct engine *engine, void (*fn)(struct job *job))
-{
-	for (struct list *node = engine->all.next, *next; node != &engine->all; node = next) {
-		next = node->next;
-		fn(LIST_ENTRY(node, struct job, node));
-	}
-}
-
-static void hand_back_if_waiting(struct job *job)
-{
-	bool waits = !job->begun || (job->timer_runs && !job->decided);
-	if (!job->abandoned && waits)
-		job_hand_back(job);
-}
-
 void engine_stop(struct engine *engine)
 {
-	engine->stopping = true;
+	engine->stopping = engine->leaving = true;
 	kafka_consumer_stop(engine->consumer);
 	for_each_job(engine, hand_back_if_waiting);
 }
@@ -330,7 +349,7 @@ static void hand_back_if_left(struct job *job)
 
 void engine_abandon(struct engine *engine)
 {
-	engine->stopping = true;
+	engine->stopping = engine->leaving = true;
 	for_each_job(engine, hand_back_if_left);
 	kafka_consumer_close(engine->consumer);
 	engine->consumer = NULL;

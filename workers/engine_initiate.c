@@ -21,10 +21,11 @@ static void claim(struct job *job);
 /* When Kafka took long, the lease may be another's by now: it is taken again, and only who still stands there sends. */
 static void counted(struct job *job)
 {
-	job->unsaved = false;
 	CRASH_POINT(worker.counted);
+	job_note_published(job);
 	job_show(job);
 	job->counted_rev = job->state.rev;
+	job->counted_ms = job->state.updated_ms;
 	if (clock_mono_ms() - job->leased_ms <= FRESH_MS)
 		job_call_vendor(job);
 	else
@@ -52,7 +53,7 @@ static void send_counted(struct job *job)
 		job_wait(job, quiet < CLAIM_AGAIN_MS ? quiet : CLAIM_AGAIN_MS, job_take_lease);
 	else if (job->state.sends >= SENDS_MAX)
 		job_die(job, REASON_SENT, NULL);
-	else if (!job->engine->stopping && job_step(job, (struct event){.type = EVENT_SENDING}) &&
+	else if (!job->engine->leaving && job_step(job, (struct event){.type = EVENT_SENDING}) &&
 	         job_encode(job) == ERR_OK)
 		count(job);
 	else
@@ -140,7 +141,8 @@ static bool is_open(struct job *job)
 
 static void begin(struct job *job)
 {
-	bool stands = job->counted_rev != 0 && job->state.rev == job->counted_rev;
+	bool stands = job->counted_rev != 0 && job->state.rev == job->counted_rev &&
+	              job->state.updated_ms == job->counted_ms; /* else another worker's count of the same revision */
 	job->counted_rev = 0;
 	if (stands && job->state.state == STATE_QUEUED)
 		job_call_vendor(job);
@@ -190,17 +192,13 @@ static void answered(struct job *job, struct vendor_answer *answer)
 }
 
 /* A send that is known to have done nothing is taken back; one that may have done something counts, and two are the
- * end. */
-static bool failed(struct job *job, enum failure failure, bool bytes_sent)
+ * end: retry_decide says so. */
+static bool failed(struct job *job, enum failure failure, const struct retry_decision *decision)
 {
-	bool acted = bytes_sent && failure_may_have_acted(failure);
+	(void)failure;
 	job->called = true;
 	job->counted_rev = 0;
-	if (acted && job->state.sends >= SENDS_MAX) {
-		job_apply(job, (struct event){.type = EVENT_DIED, .reason = REASON_SENT});
-		return true;
-	}
-	if (acted || job_step(job, (struct event){.type = EVENT_UNSENT, .reason = job->reason}))
+	if (decision->acted || job_step(job, (struct event){.type = EVENT_UNSENT, .reason = job->reason}))
 		return false;
 	job_hand_back(job);
 	return true;

@@ -17,7 +17,9 @@ struct engine {
 	struct job_table table;
 	struct list all; /* of struct job: all that exist */
 	size_t jobs;
-	bool stopping, joined;
+	bool joined;
+	bool leaving; /* stopping, or its partitions are being taken away: what merely waits is handed back */
+	bool stopping;
 	struct log_limit failure_limit;
 	struct {
 		struct metric *in_flight, *taken, *bought, *completed, *expired, *dead, *poison, *duplicate, *adopted,
@@ -33,7 +35,7 @@ struct flow {
 	void (*begin)(struct job *job); /* lease and state are there */
 	void (*answered)(struct job *job, struct vendor_answer *answer); /* the vendor said what happened */
 	/* A call failed. Before the retry policy; may decide the job's fate itself: returns true when it did. May be NULL. */
-	bool (*failed)(struct job *job, enum failure failure, bool bytes_sent);
+	bool (*failed)(struct job *job, enum failure failure, const struct retry_decision *decision);
 	/* The retry policy has no further try. May be NULL: it dies. Returns true when it decided otherwise. */
 	bool (*exhausted)(struct job *job, enum failure failure);
 };
@@ -42,8 +44,6 @@ extern const struct flow flow_ask, flow_initiate, flow_retrieve;
 /* engine_steps.c */
 void job_begin(struct job *job);                                /* the first of its id: go */
 void job_refuse_poison(struct job *job, const struct err *err); /* to `dead`, as it is */
-void job_take_lease(struct job *job);
-int64_t job_lease_ms(const struct job *job); /* how long a lease lasts: longer than any call */
 void job_call_vendor(struct job *job); /* builds the call of job->step and sends it */
 /* Moves the state and sets its effects going; when the event has no place the job is finished. */
 void job_apply(struct job *job, struct event event);
@@ -55,10 +55,18 @@ void job_die(struct job *job, enum reason reason, const char *detail); /* no cal
 bool job_deadline_passed(const struct job *job);
 void job_no_use(struct job *job); /* finishes a record that is done already, or stale */
 
+/* engine_lease.c */
+void job_take_lease(struct job *job);        /* then the state is read, and the flow begins */
+int64_t job_lease_ms(const struct job *job); /* how long a lease lasts: longer than any call */
+
 /* engine_result.c */
 void job_do_effects(struct job *job); /* of the last step; then the job's record is done */
 void job_keep_answer(struct job *job); /* beside the lease, until the result is durable */
 void job_show(struct job *job);        /* job->value to Redis, keeping the lease; best effort */
+/* `results` has job->value: from now on who gets the lease after this job must find it in Redis. */
+void job_note_published(struct job *job);
+/* Counts and logs the reference that the job holds, when another one stands. */
+void job_note_orphan(struct job *job, const struct verification *stands);
 
 /* engine.c */
 void job_end(struct job *job);       /* everything about it is done; starts the next of its id */

@@ -39,18 +39,27 @@ static void send_dead_letter(struct job *job)
 	job_await_ack(job, sent, dead_letter_acked, send_dead_letter);
 }
 
+void job_note_published(struct job *job)
+{
+	job->unsaved = false;
+	job->published = true;
+}
+
+void job_note_orphan(struct job *job, const struct verification *stands)
+{
+	if (!job->state.reference[0] || strcmp(stands->reference, job->state.reference) == 0)
+		return;
+	metric_add(job->engine->metric.orphaned, 1);
+	log_warn("orphaned_reference", LOG_STR("id", job->request.id), LOG_STR("reference", job->state.reference));
+}
+
 static void on_standing(void *ctx, enum err_code code, const char *value, size_t len)
 {
 	struct job *job = ctx;
-	struct verification standing;
+	struct verification stands;
 	job->held = false;
-	bool other = code == ERR_OK && value && verification_decode(value, len, &standing, NULL, NULL) == ERR_OK &&
-	             strcmp(standing.reference, job->state.reference) != 0;
-	if (other) {
-		metric_add(job->engine->metric.orphaned, 1);
-		log_warn("orphaned_reference", LOG_STR("id", job->request.id),
-		         LOG_STR("reference", job->state.reference));
-	}
+	if (code == ERR_OK && value && verification_decode(value, len, &stands, NULL, NULL) == ERR_OK)
+		job_note_orphan(job, &stands);
 	job_end(job);
 }
 

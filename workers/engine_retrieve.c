@@ -43,9 +43,9 @@ static bool exhausted(struct job *job, enum failure failure)
 
 /* Who begins to check and cannot look begins the ladder, which tries again: a state that is saved as checking always
  * has a rung that will come. */
-static bool failed(struct job *job, enum failure failure, bool bytes_sent)
+static bool failed(struct job *job, enum failure failure, const struct retry_decision *decision)
 {
-	(void)bytes_sent;
+	(void)decision;
 	if (!job->unsaved || failure == FAILURE_REFUSED)
 		return false;
 	pending(job, job->reason);

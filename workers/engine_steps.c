@@ -1,15 +1,14 @@
 /* engine_steps: a job's way, one function per step; each step ends the job or waits for exactly one event.
  *
- * lease and state -> the flow's beginning -> vendor call -> answer or retry -> dead letter, ladder, result -> offset ->
- * Redis. What differs between operations is in engine_ask.c, engine_initiate.c and engine_retrieve.c. */
+ * lease and state (engine_lease.c) -> the flow's beginning -> vendor call -> answer or retry -> dead letter, ladder,
+ * result -> offset -> Redis. What differs between operations is in engine_ask.c, engine_initiate.c and
+ * engine_retrieve.c. */
 #include "common/base/clock.h"
 #include "common/base/crash_point.h"
 #include "workers/engine_internal.h"
 #include <string.h>
 
 enum {
-	LEASE_MARGIN_MS = 5000, /* the lease outlives the longest call by this */
-	LEASE_POLL_MS = 500,    /* how often a lease that another one holds is asked for */
 	WARN_INTERVAL_MS = 1000,
 };
 
@@ -37,9 +36,7 @@ static void hop(struct job *job, int64_t wait_ms)
 
 static void wait_and_retry(struct job *job)
 {
-	CRASH_POINT(worker.retry_saved);
-	job->unsaved = false;
-	if (job->hop_wait_ms >= RETRY_IN_MEMORY_MS) {
+	if (retry_tier(job->hop_wait_ms, clock_unix_ms(), job->request.deadline_ms)) {
 		hop(job, job->hop_wait_ms);
 		return;
 	}
@@ -47,11 +44,18 @@ static void wait_and_retry(struct job *job)
 	job_wait(job, job->hop_wait_ms, job_take_lease);
 }
 
+static void saved(struct job *job)
+{
+	CRASH_POINT(worker.retry_saved);
+	job_note_published(job);
+	wait_and_retry(job);
+}
+
 /* What has moved so far must be known to who tries again, be it this worker or another. */
 static void save_and_retry(struct job *job)
 {
 	job_show(job);
-	job_await_ack(job, job_send_result(job, NULL), wait_and_retry, save_and_retry);
+	job_await_ack(job, job_send_result(job, NULL), saved, save_and_retry);
 }
 
 void job_retry_later(struct job *job, int64_t wait_ms)
@@ -86,6 +90,11 @@ static void count_outcome(const struct engine *engine, enum event_type type)
 	};
 	if (by_type[type])
 		metric_add(by_type[type], 1);
+}
+
+bool job_deadline_passed(const struct job *job)
+{
+	return job->request.deadline_ms != 0 && clock_unix_ms() >= job->request.deadline_ms;
 }
 
 bool job_step(struct job *job, struct event event)
@@ -135,11 +144,11 @@ void job_no_use(struct job *job)
 
 static void log_failure(struct job *job, enum retry_verdict verdict)
 {
-	static const char *const verdicts[] = {"again", "dead", "expired"};
+	static const char *const verdicts[RETRY_VERDICT_COUNT] = {"again", "again", "dead", "expired"};
 	struct engine *engine = job->engine;
 	int64_t dropped = 0;
-	if (verdict == RETRY_AGAIN &&
-	    !log_limit_pass(&engine->failure_limit, clock_mono_ms(), WARN_INTERVAL_MS, &dropped))
+	bool again = verdict == RETRY_IN_MEMORY || verdict == RETRY_DELAYED;
+	if (again && !log_limit_pass(&engine->failure_limit, clock_mono_ms(), WARN_INTERVAL_MS, &dropped))
 		return;
 	log_warn("vendor_call_failed", LOG_STR("id", job->request.id), LOG_STR("vendor", engine->kind->vendor),
 	         LOG_STR("op", engine->operation->name), LOG_STR("reason", reason_name(job->reason)),
@@ -152,21 +161,25 @@ static void retry_or_end(struct job *job, enum failure failure, int64_t retry_af
 	const struct flow *flow = job->engine->flow;
 	const struct retry_input input = {
 	        .failure = failure,
+	        .flow = job->engine->operation->flow,
+	        .bytes_sent = bytes_sent,
+	        .sends = job->state.sends,
 	        .attempts = job->request.attempts,
 	        .max_attempts = job->engine->options.max_attempts,
 	        .retry_after_ms = retry_after_ms,
+	        .first_failure_ms = job->request.first_failure_ms,
 	        .now_ms = clock_unix_ms(),
 	        .deadline_ms = job->request.deadline_ms,
 	        .random_bits = jitter_bits(),
 	};
 	const struct retry_decision decision = retry_decide(&input);
 	job->request.attempts = decision.attempts;
-	job->reason = failure_reason(failure);
+	job->reason = decision.reason;
 	job->step = 0;
 	if (!job->request.first_failure_ms)
 		job->request.first_failure_ms = input.now_ms;
 	log_failure(job, decision.verdict);
-	if (flow->failed && flow->failed(job, failure, bytes_sent))
+	if (flow->failed && flow->failed(job, failure, &decision))
 		return;
 	if (decision.verdict == RETRY_DEAD) {
 		if (!flow->exhausted || !flow->exhausted(job, failure))
@@ -174,6 +187,10 @@ static void retry_or_end(struct job *job, enum failure failure, int64_t retry_af
 	} else if (decision.verdict == RETRY_EXPIRED) {
 		job_apply(job, (struct event){.type = EVENT_EXPIRED, .reason = REASON_EXPIRED});
 	} else {
+		/* a hop counts the try in its record; one that waits here would be forgotten if this worker died */
+		const struct event retried = {.type = EVENT_RETRIED, .reason = job->reason};
+		bool counted = decision.verdict == RETRY_IN_MEMORY && job_step(job, retried);
+		job->unsaved = job->unsaved || counted;
 		job_retry_later(job, decision.wait_ms);
 	}
 }
@@ -265,146 +282,15 @@ void job_call_vendor(struct job *job)
 	metric_add(job->engine->metric.bought, 1);
 }
 
-/* ---- lease and state ---- */
-
-bool job_deadline_passed(const struct job *job)
-{
-	return job->request.deadline_ms != 0 && clock_unix_ms() >= job->request.deadline_ms;
-}
-
-/* The state in Redis. Returns: false when there is none that can be read. */
-static bool decode_state(struct job *job, const char *value, size_t len)
-{
-	struct err err;
-	struct verification_texts texts = {NULL, NULL};
-	if (!value)
-		return false;
-	if (verification_decode(value, len, &job->state, &texts, &err) != ERR_OK) {
-		log_error("state_unreadable", LOG_STR("id", job->request.id), LOG_STR("why", err.msg));
-		return false;
-	}
-	verification_texts_fini(&job->texts);
-	job->texts = texts;
-	return true;
-}
-
-/* What is known: the state in Redis, what a retrieval's record brought along, or, of a new question, that it is queued.
- * Returns: false when nothing is known. */
-static bool read_state(struct job *job, const char *value, size_t len)
-{
-	struct verification brought;
-	bool known = decode_state(job, value, len);
-	if (job->engine->flow->opens && !known) {
-		verification_queued(&job->request, &job->state);
-		known = true;
-	} else if (!job->engine->flow->opens &&
-	           retrieval_decode_state(job->record->value, job->record->value_len, &brought, NULL) == ERR_OK) {
-		memcpy(job->brought, brought.reference, sizeof job->brought);
-		bool newer = !known || verification_compare(&brought, &job->state) > 0;
-		job->state = newer ? brought : job->state;
-		known = true;
-	}
-	if (kind_is_journey(job->request.kind) && !job->texts.sealed)
-		job->texts.sealed = strndup(job->request.sealed, job->request.sealed_len);
-	return known;
-}
-
-/* Another worker got the answer and died, or is about to write it: finish its work under its token, without a call. */
-static void adopt_answer(struct job *job, const char *token)
-{
-	metric_add(job->engine->metric.adopted, 1);
-	memcpy(job->token, token, TOKEN_BYTES);
-	job->leased = true;
-	job->decided = true;
-	job->sent_effects = 0;
-	job->reason = job->state.reason;
-	job->request.attempts = job->state.attempts;
-	job->orphans = job->state.state == STATE_AWAITING_USER;
-	job->effects = EFFECT_PUBLISH;
-	if (job->state.state == STATE_DEAD)
-		job->effects |= EFFECT_DEAD_LETTER;
-	if (job->state.state == STATE_AWAITING_USER)
-		job->effects |= EFFECT_WATCH;
-	if (job_encode(job) == ERR_OK)
-		job_do_effects(job);
-	else
-		job_hand_back(job);
-}
-
-/* A kept death is older than a replay of it: to adopt it would swallow the replay, so that one waits. */
-static bool can_adopt(const struct job *job)
-{
-	if (job->state.state == STATE_DEAD)
-		return job->request.replays <= job->state.replays;
-	return job->state.state == job->engine->flow->keeps;
-}
-
-/* A watchdog judges a person by what it does not see: it must see all that is known. */
-static bool needs_cache(const struct job *job)
-{
-	return job->engine->flow->needs_cache || job->request.cause == CAUSE_WATCHDOG;
-}
-
-static void without_cache(struct job *job)
-{
-	if (needs_cache(job) || !read_state(job, NULL, 0)) {
-		job_wait(job, LEASE_POLL_MS, job_take_lease);
-		return;
-	}
-	metric_add(job->engine->metric.without_lease, 1);
-	job->engine->flow->begin(job);
-}
-
-static void on_lease(void *ctx, enum err_code code, enum lease lease, const char *token, const char *value, size_t len)
-{
-	struct job *job = ctx;
-	job->held = false;
-	if (job->abandoned) {
-		job_end(job);
-		return;
-	}
-	CRASH_POINT(worker.leased);
-	job->leased = code == ERR_OK && lease == LEASE_GRANTED;
-	if (code != ERR_OK) {
-		without_cache(job);
-	} else if (lease != LEASE_REBUILDING && !read_state(job, value, len)) {
-		job_no_use(job); /* a retrieval of something that nobody knows: erased, or of another age */
-	} else if (lease == LEASE_ANSWERED && can_adopt(job)) {
-		adopt_answer(job, token);
-	} else if (lease == LEASE_REBUILDING || (lease != LEASE_GRANTED && state_rank(job->state.state) == 0)) {
-		/* the cache is being filled; another worker is at it, or died and its lease runs out */
-		job_wait(job, LEASE_POLL_MS, job_take_lease);
-	} else {
-		job->engine->flow->begin(job);
-	}
-}
-
-int64_t job_lease_ms(const struct job *job)
-{
-	const struct engine_options *options = &job->engine->options;
-	return options->vendor->timeout_ms(options->vendor_self, job->operation) + LEASE_MARGIN_MS;
-}
-
-void job_take_lease(struct job *job)
-{
-	struct engine *engine = job->engine;
-	job->leased_ms = clock_mono_ms();
-	job->held = true; /* the store holds a pointer to the job until it answers */
-	enum err_code code = redis_store_lease(job->ports->store, job->request.id, engine->lease, job->token,
-	                                       job_lease_ms(job), needs_cache(job), on_lease, job);
-	if (code != ERR_OK)
-		on_lease(job, ERR_UNAVAILABLE, LEASE_ANOTHERS, "", NULL, 0);
-}
-
 void job_begin(struct job *job)
 {
 	job->begun = true;
-	int64_t now = clock_unix_ms();
+	int64_t now = clock_unix_ms(), left = job->not_before_ms - now;
 	job->taken_ms = now;
-	if (job->not_before_ms - now >= RETRY_IN_MEMORY_MS)
-		hop(job, job->not_before_ms - now);
-	else if (job->not_before_ms > now)
-		job_wait(job, job->not_before_ms - now, job_take_lease);
+	if (retry_tier(left, now, job->request.deadline_ms))
+		hop(job, left);
+	else if (left > 0)
+		job_wait(job, left, job_take_lease);
 	else
 		job_take_lease(job);
 }

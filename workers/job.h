@@ -20,9 +20,11 @@ struct job {
 	unsigned effects;          /* of the last step */
 	unsigned sent_effects;     /* those of them that are under way or done */
 	bool decided; /* there is an outcome to write down, also while draining */
-	bool unsaved; /* the state has moved since it was last published */
+	bool has_state; /* the state was read once */
+	bool unsaved;   /* the state has moved since it was last published */
+	bool published; /* value is in `results`, and maybe not in Redis */
 	bool called;  /* a call of this job has ended: what it counted is known */
-	int64_t counted_rev; /* an initiate: the revision under which it counted its send; 0: none */
+	int64_t counted_rev, counted_ms; /* an initiate: revision and time of the state that counts its send; 0: none */
 	char brought[REFERENCE_BYTES]; /* a retrieval: the vendor's reference that its record names */
 	bool climbs;  /* a retrieval: what it finds pending takes the ladder's next rung */
 	bool orphans; /* a reference was won: should the state not stand, it is orphaned */

@@ -13,8 +13,9 @@
 #include <string.h>
 
 enum {
-	SETTLED_SLOTS = 32768, /* places remembered; a power of two; a forgotten one is merely written again */
-	MAX_OUTSTANDING = 4096,
+	SETTLED_SETS = 16384, /* a power of two */
+	SETTLED_WAYS = 4,     /* places remembered in each set; a forgotten one is merely written again */
+	MAX_OUTSTANDING = 16384,
 	MAX_WRITES = 512, /* on their way to Redis at once */
 	TICK_MS = 100,
 	REVOKE_WAIT_MS = 2000,
@@ -35,6 +36,11 @@ struct place {
 	int64_t offset; /* -1: free */
 };
 
+struct settled_set {
+	struct place places[SETTLED_WAYS];
+	unsigned next; /* the one to forget */
+};
+
 struct projector {
 	struct ports ports;
 	struct kafka_consumer *consumer;
@@ -43,24 +49,34 @@ struct projector {
 	size_t waiting_count, writing_count;
 	bool stopping, closing, timer_closed;
 	struct metric *written, *present, *skipped, *unreadable;
-	struct place settled[SETTLED_SLOTS];
+	struct settled_set settled[SETTLED_SETS];
 };
 
-static struct place *place_of(struct projector *projector, int32_t partition, int64_t offset)
+static struct settled_set *set_of(struct projector *projector, int32_t partition, int64_t offset)
 {
-	uint64_t hash = ((uint64_t)offset * 0x9E3779B97F4A7C15u) ^ ((uint64_t)(uint32_t)partition << 7);
-	return &projector->settled[(hash >> 16) & (SETTLED_SLOTS - 1)];
+	uint64_t hash = ((uint64_t)offset ^ (uint64_t)(uint32_t)partition << 40) * 0x9E3779B97F4A7C15u;
+	return &projector->settled[(hash >> 32) & (SETTLED_SETS - 1)];
 }
 
 void projector_note_settled(struct projector *projector, int32_t partition, int64_t offset)
 {
-	*place_of(projector, partition, offset) = (struct place){partition, offset};
+	struct settled_set *set = set_of(projector, partition, offset);
+	set->places[set->next++ % SETTLED_WAYS] = (struct place){partition, offset};
 }
 
 static bool is_settled(struct projector *projector, const struct kafka_record *record)
 {
-	const struct place *place = place_of(projector, record->partition, record->offset);
-	return place->partition == record->partition && place->offset == record->offset;
+	const struct settled_set *set = set_of(projector, record->partition, record->offset);
+	for (int i = 0; i < SETTLED_WAYS; i++)
+		if (set->places[i].offset == record->offset && set->places[i].partition == record->partition)
+			return true;
+	return false;
+}
+
+static void skip(struct projector *projector, struct kafka_record *record)
+{
+	metric_add(projector->skipped, 1);
+	kafka_record_done(record);
 }
 
 static void free_when_closed(struct projector *projector)
@@ -126,8 +142,7 @@ static void write_next(struct projector *projector)
 		list_remove(&item->node);
 		projector->waiting_count--;
 		if (is_settled(projector, item->record)) {
-			metric_add(projector->skipped, 1);
-			kafka_record_done(item->record);
+			skip(projector, item->record);
 			free(item);
 		} else if (!write_item(projector, item)) {
 			return;
@@ -143,6 +158,10 @@ static void on_tick(uv_timer_t *timer)
 static void on_record(void *ctx, struct kafka_record *record)
 {
 	struct projector *projector = ctx;
+	if (is_settled(projector, record)) {
+		skip(projector, record);
+		return;
+	}
 	struct item *item = record->value ? calloc(1, sizeof *item) : NULL;
 	if (!item) { /* a tombstone, or no memory: the next rebalance brings it again */
 		if (record->value)
@@ -167,6 +186,12 @@ static void drop_waiting(struct projector *projector)
 		kafka_record_drop(item->record);
 		free(item);
 	}
+}
+
+/* What is queued is read again by whoever owns its partition next. */
+static void on_revoke(void *ctx)
+{
+	drop_waiting(ctx);
 }
 
 /* Partitions moved: what is queued belongs to somebody else now, or comes again. */
@@ -199,8 +224,9 @@ enum err_code projector_new(const struct ports *ports, const char *instance_id, 
 	projector->ports = *ports;
 	list_init(&projector->waiting);
 	list_init(&projector->writing);
-	for (size_t i = 0; i < SETTLED_SLOTS; i++)
-		projector->settled[i].offset = -1;
+	for (size_t i = 0; i < SETTLED_SETS; i++)
+		for (int way = 0; way < SETTLED_WAYS; way++)
+			projector->settled[i].places[way].offset = -1;
 	make_metrics(projector);
 	const struct kafka_consumer_options options = {
 	        .group = "projector",
@@ -212,6 +238,7 @@ enum err_code projector_new(const struct ports *ports, const char *instance_id, 
 	        .revoke_wait_ms = REVOKE_WAIT_MS,
 	        .queued_kbytes = PREFETCH_KBYTES,
 	        .on_record = on_record,
+	        .on_revoke = on_revoke,
 	        .on_assignment = on_assignment,
 	        .ctx = projector,
 	};

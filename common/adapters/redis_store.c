@@ -1,6 +1,7 @@
 /* redis_store: states, questions and leases: keys, scripts and replies. The connection's life is redis_link's. */
 #include "common/adapters/redis_store.h"
 #include "common/adapters/redis_store_internal.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include <assert.h>
 #include <hiredis/hiredis.h>
@@ -42,6 +43,9 @@ static void set_up(struct redis_store *store, bool up)
 	if (store->up == up)
 		return;
 	store->up = up;
+	if (up && store->was_up)
+		store->back_ms = clock_mono_ms();
+	store->was_up = true;
 	if (store->on_change)
 		store->on_change(store->ctx, up);
 }
@@ -136,6 +140,11 @@ void redis_store_close(struct redis_store *store)
 bool redis_store_is_up(const struct redis_store *store)
 {
 	return store->up && !store->lost;
+}
+
+int64_t redis_store_back_ms(const struct redis_store *store)
+{
+	return store->back_ms;
 }
 
 enum err_code store_send(struct store_call *call, redis_reply_fn fn, int argc, const char **argv,
@@ -374,16 +383,17 @@ enum err_code redis_store_put(struct redis_store *store, const struct verificati
                               void *ctx)
 {
 	char state[KEY_BYTES], lease[KEY_BYTES], pointer[KEY_BYTES], rank[NUMBER_BYTES], rev[NUMBER_BYTES],
-	        ttl[NUMBER_BYTES], channel[NUMBER_BYTES];
+	        ttl[NUMBER_BYTES], channel[NUMBER_BYTES], attempts[NUMBER_BYTES];
 	key_of_state(state, verification->id);
 	key_of_lease(lease, verification->id, op);
 	snprintf(rank, sizeof rank, "%d", state_rank(verification->state));
 	snprintf(rev, sizeof rev, "%" PRId64, verification->rev);
+	snprintf(attempts, sizeof attempts, "%d", verification->attempts);
 	snprintf(ttl, sizeof ttl, "%" PRId64,
 	         state_is_final(verification->state) ? store->retention_ms : STORE_QUEUED_TTL_MS);
 	snprintf(channel, sizeof channel, "verifyd:wake:%u", wake_shard(verification->id));
-	const char *argv[] = {"EVALSHA", store->sha[SCRIPT_PUT], "2", state, lease, rank, rev, value, ttl,
-	                      channel,   token ? token : ""};
+	const char *argv[] = {"EVALSHA", store->sha[SCRIPT_PUT], "2",     state, lease, rank, rev, value, ttl,
+	                      channel,   token ? token : "",     attempts};
 	const size_t argv_len[] = {7,
 	                           strlen(argv[1]),
 	                           1,
@@ -394,11 +404,12 @@ enum err_code redis_store_put(struct redis_store *store, const struct verificati
 	                           len,
 	                           strlen(ttl),
 	                           strlen(channel),
-	                           strlen(argv[10])};
+	                           strlen(argv[10]),
+	                           strlen(attempts)};
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.put = fn;
-	enum err_code code = store_send(call, on_put, 11, argv, argv_len);
+	enum err_code code = store_send(call, on_put, 12, argv, argv_len);
 	if (code == ERR_OK && drop_question) {
 		key_of_question(pointer, drop_question);
 		store_delete_if(store, pointer, verification->id);

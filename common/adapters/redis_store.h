@@ -24,6 +24,8 @@ enum err_code redis_store_new(uv_loop_t *loop, const struct redis_url *url, int6
                               struct err *err) WARN_UNUSED;
 void redis_store_close(struct redis_store *store); /* accepts NULL; the loop must run until its handles have closed */
 bool redis_store_is_up(const struct redis_store *store); /* also right inside a callback that ERR_UNAVAILABLE came to */
+/* When it came back last (clock_mono_ms): it may lack what was written nowhere else meanwhile. 0: it was never away. */
+int64_t redis_store_back_ms(const struct redis_store *store);
 
 /* Claims a question for `id` (SET NX EX) and reads who holds it. holder is `id` itself when the claim is new. */
 typedef void (*store_claim_fn)(void *ctx, enum err_code code, const char *holder);
@@ -60,8 +62,8 @@ enum lease {
 	                   yet */
 };
 
-/* value: the state, NULL when there is none; for LEASE_ANSWERED the kept answer. token: LEASE_ANSWERED: its holder's.
- */
+/* value: the state, NULL when there is none, or (LEASE_GRANTED without `whole`) none that says more than that the request
+ * was accepted; for LEASE_ANSWERED the kept answer. token: LEASE_ANSWERED: its holder's. */
 typedef void (*store_lease_fn)(void *ctx, enum err_code code, enum lease lease, const char *token, const char *value,
                                size_t len);
 enum err_code redis_store_lease(struct redis_store *store, const char *id, const char *op, const char *token,

@@ -27,6 +27,8 @@ struct redis_store {
 	char sha[SCRIPT_COUNT][SHA_BYTES];
 	int loaded; /* scripts loaded on this connection */
 	bool up, policy_good, identified;
+	bool was_up;     /* once */
+	int64_t back_ms; /* when it came up last, but for the first time */
 	bool lost; /* an answer never came: the connection is ending, on_link_down has not been called yet */
 	/* of this connection's Redis: its replication id, and the epoch that was read just before */
 	char replication_id[REPLICATION_ID_BYTES], epoch[REPLICATION_ID_BYTES];

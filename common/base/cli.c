@@ -1,6 +1,7 @@
 /* cli: the command line that all programs share. Whatever it does not know it refuses in one line, because a flag that
  * is silently ignored is a setting that somebody believes in. Mistakes go to stderr, answers to stdout. */
 #include "common/base/cli.h"
+#include "common/base/crash_point.h"
 #include "common/base/log.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -218,6 +219,7 @@ bool cli_start(const struct cli_spec *spec, int argc, char **argv, struct config
 {
 	struct parsed parsed = {0};
 	assert(spec->flag_count <= FLAGS_MAX);
+	crash_points_prepare();
 	if (!parse(spec, argc, argv, &parsed)) {
 		*ret_status = CLI_USAGE;
 		return false;

@@ -37,7 +37,8 @@ static void refuse(const char *item, size_t len)
 
 void crash_points_prepare(void)
 {
-	const char *item = getenv("VERIFYD_CRASH_AT");
+	static const char variable[] = "VERIFYD_CRASH_AT";
+	const char *item = getenv(variable);
 	while (item && *item) {
 		size_t len = strcspn(item, ","), name_len = strcspn(item, ":,");
 		size_t index = index_of(item, name_len);
@@ -50,6 +51,7 @@ void crash_points_prepare(void)
 			atomic_store(&crash_left[index], passings);
 		item += len + (item[len] == ',');
 	}
+	(void)unsetenv(variable); /* fails only for a name that is none */
 }
 
 static void die(const char *name)

@@ -10,7 +10,7 @@
 #ifdef VERIFYD_CRASH_POINTS
 #define CRASH_POINT(name) crash_point(#name)
 
-/* Reads the environment. Call once at start, before threads. */
+/* Reads the environment, and takes it away: it is no setting. Call once at start, before the settings are read. */
 void crash_points_prepare(void);
 /* Thread: any. */
 void crash_point(const char *name);

@@ -1,6 +1,5 @@
 /* process: limits and signals. */
 #include "common/base/process.h"
-#include "common/base/crash_point.h"
 #include "common/base/log.h"
 #include <jansson.h>
 #include <signal.h>
@@ -10,7 +9,6 @@ void process_prepare(void)
 {
 	struct rlimit files;
 	const struct rlimit no_core = {0, 0};
-	crash_points_prepare();
 	signal(SIGPIPE, SIG_IGN);
 	json_object_seed(0);
 	if (setrlimit(RLIMIT_CORE, &no_core) != 0)

@@ -48,6 +48,8 @@ static const struct transition transitions[] = {
         {EVENT_DIED, STATE_QUEUED, STATE_DEAD, EFFECT_PUBLISH | EFFECT_DEAD_LETTER},
         {EVENT_DIED, STATE_CHECKING, STATE_DEAD, EFFECT_PUBLISH | EFFECT_DEAD_LETTER},
         {EVENT_REVIVED, STATE_DEAD, STATE_QUEUED, EFFECT_CALL_VENDOR}, /* to checking, when it died there */
+        {EVENT_RETRIED, STATE_QUEUED, STATE_QUEUED, EFFECT_PUBLISH},
+        {EVENT_RETRIED, STATE_CHECKING, STATE_CHECKING, EFFECT_PUBLISH},
         {EVENT_ERASED, STATE_QUEUED, STATE_ERASED, EFFECT_PUBLISH},
         {EVENT_ERASED, STATE_DEAD, STATE_ERASED, EFFECT_PUBLISH},
         {EVENT_ERASED, STATE_COMPLETED, STATE_ERASED, EFFECT_PUBLISH},
@@ -105,6 +107,14 @@ bool verification_died_checking(const struct verification *verification)
 	return verification->checking_ms != 0;
 }
 
+int verification_attempts(const struct verification *verification, const struct request *request, enum flow_kind flow)
+{
+	enum state tried_in = flow == FLOW_RETRIEVE ? STATE_CHECKING : STATE_QUEUED;
+	bool same_tries = verification->state == tried_in && request->replays <= verification->replays;
+	bool knows_more = same_tries && verification->attempts > request->attempts;
+	return knows_more ? verification->attempts : request->attempts;
+}
+
 /* A journey's own members. */
 static void step_journey(const struct verification *now, const struct event *event, struct verification *next)
 {
@@ -122,6 +132,7 @@ static void step_journey(const struct verification *now, const struct event *eve
 		break;
 	case EVENT_RESUMED:
 		next->resumed_ms = event->made_ms;
+		next->attempts = now->attempts;
 		break;
 	case EVENT_RETURNED:
 		next->returned_ms = given_or(now->returned_ms, event->at_ms);
@@ -130,6 +141,7 @@ static void step_journey(const struct verification *now, const struct event *eve
 		next->called_back_ms = event->at_ms;
 		break;
 	case EVENT_PENDING:
+		next->attempts = 0;
 		next->polls += next->polls < INT_MAX;
 		next->poll += event->is_rung && next->poll < INT64_MAX;
 		break;
@@ -189,6 +201,8 @@ static bool is_out_of_place(const struct verification *now, const struct event *
 	if (belongs[event->type] == (kind_is_journey(now->kind) ? OF_SCORES : OF_JOURNEYS))
 		return true;
 	switch (event->type) {
+	case EVENT_RETRIED:
+		return event->attempts <= now->attempts; /* counted already */
 	case EVENT_SENDING:
 		return now->sends >= SENDS_MAX;
 	case EVENT_INITIATED:
@@ -212,7 +226,7 @@ bool verification_step(const struct verification *now, const struct event *event
 		return false;
 	struct verification next = *now;
 	next.state = transition->to;
-	next.rev = now->rev + 1;
+	next.rev = now->rev + (event->type != EVENT_RETRIED);
 	next.updated_ms = event->at_ms;
 	next.reason = event->reason;
 	next.attempts = event->attempts;
@@ -236,7 +250,9 @@ int verification_compare(const struct verification *a, const struct verification
 		return rank_a < rank_b ? -1 : 1;
 	if (rank_a > 0)
 		return 0; /* the first one stands: completed never changes */
-	return (a->rev > b->rev) - (a->rev < b->rev);
+	if (a->rev != b->rev)
+		return a->rev < b->rev ? -1 : 1;
+	return (a->attempts > b->attempts) - (a->attempts < b->attempts);
 }
 
 int state_rank(enum state state)

@@ -44,13 +44,13 @@ struct verification {
 	char id[ID_BYTES];
 	enum kind kind;
 	enum state state;
-	int64_t rev; /* 1 when queued; one more with every change, so a replay begins with 1 + 2 * replays */
+	int64_t rev; /* 1 when queued; one more with every step but EVENT_RETRIED, so a replay begins with 1 + 2 * replays */
 	char caller[CALLER_BYTES];
 	enum risk risk; /* RISK_NONE until a score is completed */
 	int score;      /* 0..SCORE_MAX or SCORE_NONE */
 	enum verdict verdict; /* VERDICT_NONE until a journey is completed */
 	enum reason reason;
-	int attempts; /* failed vendor calls */
+	int attempts; /* failed vendor calls of what is being tried, or was last; verification_attempts */
 	int replays;
 	/* journeys only */
 	char question[QUESTION_BYTES]; /* the pointer's name, one per person; "" for a score */
@@ -87,6 +87,7 @@ enum event_type {
 	EVENT_EXPIRED, /* nobody waits any more */
 	EVENT_DIED,    /* the retry policy is exhausted, or the vendor refused the job */
 	EVENT_REVIVED, /* an operator replayed it */
+	EVENT_RETRIED, /* a vendor call failed and there will be another: tells `attempts` and `reason` to whoever makes it */
 	EVENT_ERASED,
 	EVENT_SENDING,   /* an initiate is about to be sent */
 	EVENT_UNSENT,    /* the one that was sent is known to have done nothing */
@@ -129,15 +130,29 @@ enum effect {
 /* The state a request has before anything happened. */
 void verification_queued(const struct request *request, struct verification *ret);
 
-/* Applies an event. Returns: true and *ret_next (rev one higher) with *ret_effects; false when the event has no place
- * in this state (already completed, erased, a replay that was seen before): nothing is to be done. now may equal ret_next. */
+/* Applies an event. Returns: true and *ret_next (higher than now: verification_compare) with *ret_effects; false when the
+ * event has no place in this state (already completed, erased, a replay that was seen before): nothing is to be done. now
+ * may equal ret_next. */
 bool verification_step(const struct verification *now, const struct event *event, struct verification *ret_next,
 		       unsigned *ret_effects) WARN_UNUSED;
 
-/* The order that decides everywhere which of two states stands: erased > completed > the rest; among the rest, rev.
- * Two completed (or erased) states are equal: whichever came first stands.
+/* The order that decides everywhere which of two states stands: erased > completed > the rest; among the rest, rev, then
+ * attempts. Two completed (or erased) states are equal: whichever came first stands.
  * Returns: < 0 when a is lower, 0 when equal, > 0 when a is higher. */
 int verification_compare(const struct verification *a, const struct verification *b);
+
+/* How failed calls are counted over restarts. EVENT_RETRIED, in queued and in checking, changes nothing but `attempts`, `reason`
+ * and the times, and not `rev`: a death that a worker writes who did not know of the tries (Redis was away) must stand above
+ * them. It has a place only when event.attempts is above the state's. Whoever has counted a failed call (retry_decide) and
+ * waits in memory applies it and has the state acked by `results` and shown in Redis before the wait, or at the latest before
+ * the next call; one that hops need not, its record's header counts. An initiate needs it only for a send that may have acted:
+ * EVENT_UNSENT and EVENT_SENDING keep the count too. EVENT_PENDING ends a look's tries, so the next rung counts from 0;
+ * EVENT_REVIVED counts from what its record says; EVENT_RESUMED leaves the count alone.
+ *
+ * Whoever takes a record counts from this. Returns: the greater one of the header's attempts and the state's, where the state
+ * (as read, before any step) is one in which calls of this flow are tried, and not from before the record's replay; else the
+ * header's. */
+int verification_attempts(const struct verification *verification, const struct request *request, enum flow_kind flow);
 
 /* Whether the person had handed something in when it died: then a person or a late answer may still decide it. */
 bool verification_died_checking(const struct verification *verification);

@@ -40,6 +40,19 @@ static void the_wait_never_passes_the_cap(void **state)
 	assert_int_equal(backoff_ms(5000, 300, 0, UINT32_MAX), 300);
 }
 
+static void a_ceiling_that_is_given_is_jittered_whole(void **state)
+{
+	(void)state;
+	assert_int_equal(backoff_jitter_ms(7000, UINT32_MAX), 7000);
+	assert_int_equal(backoff_jitter_ms(7000, UINT32_C(1) << 31), 3500);
+	assert_int_equal(backoff_jitter_ms(7000, 0), 0);
+	assert_int_equal(backoff_jitter_ms(1, UINT32_MAX), 1);
+	assert_int_equal(backoff_jitter_ms(0, UINT32_MAX), 0);
+	assert_int_equal(backoff_jitter_ms(-1, UINT32_MAX), 0);
+	assert_int_equal(backoff_jitter_ms(INT64_MIN, UINT32_MAX), 0);
+	assert_true(backoff_jitter_ms(INT64_MAX, UINT32_MAX) > INT64_MAX - (INT64_C(1) << 32));
+}
+
 static void any_value_is_safe(void **state)
 {
 	(void)state;
@@ -59,6 +72,7 @@ int main(void)
 	        cmocka_unit_test(no_bit_set_gives_no_wait),
 	        cmocka_unit_test(the_wait_is_uniform_from_zero_to_the_ceiling),
 	        cmocka_unit_test(the_wait_never_passes_the_cap),
+	        cmocka_unit_test(a_ceiling_that_is_given_is_jittered_whole),
 	        cmocka_unit_test(any_value_is_safe),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

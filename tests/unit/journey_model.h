@@ -24,7 +24,6 @@ enum {
 	LEASE_MS = 10000,
 	FRESH_MS = 2500, /* so long after it was taken a lease is surely still ours when the call begins */
 	LEASE_POLL_MS = 500,
-	SHORTEST_DELAY_MS = 5000,
 	KEPT_MS = 600000,
 	PROJECTOR_LAG_MS = 3000,
 	MAX_ATTEMPTS = 3,
@@ -51,7 +50,7 @@ enum fault {
 struct record {
 	bool initiate, carries; /* carries: the state came along */
 	enum cause cause;
-	int64_t poll, created_ms, not_before_ms, deadline_ms;
+	int64_t poll, created_ms, not_before_ms, deadline_ms, first_failure_ms;
 	int attempts, replays;
 	struct verification state;
 	bool done;
@@ -76,10 +75,10 @@ struct worker {
 	enum phase phase;
 	int record, delivery, token;
 	int attempts;
-	int64_t leased_ms, wait_until_ms, retry_ms, answered_ms;
+	int64_t leased_ms, wait_until_ms, retry_ms, first_failure_ms, answered_ms;
 	bool leased, unsaved, climbs;
-	int64_t counted_rev; /* of the state by which a call that has not begun was counted; 0: none */
-	struct verification state;
+	bool counted;                     /* a call that has not begun: `saved` counts it */
+	struct verification state, saved; /* saved: the last that it published of this record, or kind KIND_COUNT */
 	unsigned effects;
 };
 
@@ -162,7 +161,8 @@ static void check_succession(struct sim *sim, const struct verification *was, co
 {
 	int rank_was = state_rank(was->state), rank_is = state_rank(is->state);
 	check(sim, rank_is >= rank_was, "the rank in the cache fell");
-	check(sim, rank_is > 0 || is->rev > was->rev, "the revision in the cache fell or stood still");
+	check(sim, rank_is > 0 || is->rev > was->rev || (is->rev == was->rev && is->attempts > was->attempts),
+	      "the revision in the cache fell, or stood still without a further try");
 	check(sim, was->state != STATE_COMPLETED || is->state == STATE_ERASED, "a completed state changed");
 	check(sim, was->state != STATE_ERASED, "an erased state changed");
 	check(sim, rank_is > 0 || leases_end(sim) || is->poll >= was->poll, "the number of a rung fell");

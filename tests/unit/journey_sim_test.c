@@ -51,6 +51,7 @@ static void replay(struct sim *sim)
 		return;
 	record.replays = sim->cache.replays + 1;
 	record.attempts = 0;
+	record.first_failure_ms = 0;
 	record.deadline_ms = 0;
 	record.not_before_ms = 0;
 	for (uint32_t copies = 1 + roll(sim, 2); copies > 0; copies--)
@@ -74,7 +75,9 @@ static void deliver(struct sim *sim, int number)
 		                          .record = index,
 		                          .delivery = ++record->delivery,
 		                          .token = ++sim->next_token,
-		                          .attempts = record->attempts};
+		                          .attempts = record->attempts,
+		                          .saved = {.kind = KIND_COUNT},
+		                          .first_failure_ms = record->first_failure_ms};
 	}
 }
 

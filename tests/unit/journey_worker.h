@@ -31,7 +31,7 @@ static bool step(struct sim *sim, struct worker *worker, struct event event)
 		check(sim, memcmp(&before, &worker->state, sizeof before) == 0, "a refused event changed the state");
 		return false;
 	}
-	check(sim, worker->state.rev == before.rev + 1, "a step is not one revision");
+	check(sim, worker->state.rev == before.rev + (event.type != EVENT_RETRIED), "a step is not one revision");
 	check(sim, before.state != STATE_COMPLETED, "a completed state was stepped on");
 	worker->unsaved = true;
 	return true;
@@ -72,55 +72,61 @@ static void pending(struct sim *sim, struct worker *worker, enum reason reason)
 		apply(sim, worker, (struct event){.type = EVENT_PENDING, .reason = reason, .is_rung = rung});
 }
 
-/* Returns: true when the initiate's own rules have decided. */
-static bool initiate_failed(struct sim *sim, struct worker *worker, enum failure failure, bool acted)
+/* What was counted is kept before it is waited for the next try; one that hops takes it along. */
+static void retry(struct sim *sim, struct worker *worker, const struct retry_decision *decision)
 {
-	if (!acted)
-		return !step(sim, worker, (struct event){.type = EVENT_UNSENT, .reason = failure_reason(failure)});
-	if (worker->state.sends < SENDS_MAX)
-		return false;
-	apply(sim, worker, (struct event){.type = EVENT_DIED, .reason = REASON_SENT});
-	return true;
+	bool counted = decision->attempts > worker->state.attempts;
+	if (decision->verdict == RETRY_IN_MEMORY && counted)
+		check(sim, step(sim, worker, (struct event){.type = EVENT_RETRIED, .reason = decision->reason}),
+		      "a try was not counted");
+	retry_later(worker, decision->wait_ms);
 }
 
-static void failed(struct sim *sim, struct worker *worker, enum failure failure, bool acted)
+static void failed(struct sim *sim, struct worker *worker, enum failure failure)
 {
 	const struct record *record = record_of(sim, worker);
 	const struct retry_input input = {.failure = failure,
+	                                  .flow = record->initiate ? FLOW_INITIATE : FLOW_RETRIEVE,
+	                                  .bytes_sent = true,
+	                                  .sends = worker->state.sends,
+	                                  .first_failure_ms = worker->first_failure_ms,
 	                                  .attempts = worker->attempts,
 	                                  .max_attempts = MAX_ATTEMPTS,
 	                                  .now_ms = sim->now_ms,
 	                                  .deadline_ms = record->deadline_ms,
 	                                  .random_bits = roll(sim, UINT32_MAX)};
 	const struct retry_decision decision = retry_decide(&input);
+	check(sim, decision.attempts <= MAX_ATTEMPTS, "more attempts than allowed");
 	worker->attempts = decision.attempts;
-	if (record->initiate && initiate_failed(sim, worker, failure, acted))
-		return;
+	if (!worker->first_failure_ms)
+		worker->first_failure_ms = sim->now_ms;
+	if (record->initiate && !decision.acted)
+		check(sim, step(sim, worker, (struct event){.type = EVENT_UNSENT, .reason = decision.reason}),
+		      "a send could not be taken back");
 	if (!record->initiate && worker->unsaved && failure != FAILURE_REFUSED) {
-		pending(sim, worker,
-		        failure_reason(failure)); /* who begins to check and cannot look begins the ladder */
+		pending(sim, worker, decision.reason); /* who begins to check and cannot look begins the ladder */
 		return;
 	}
-	if (decision.verdict == RETRY_AGAIN)
-		retry_later(worker, decision.wait_ms);
+	if (decision.verdict == RETRY_IN_MEMORY || decision.verdict == RETRY_DELAYED)
+		retry(sim, worker, &decision);
 	else if (decision.verdict == RETRY_EXPIRED)
 		apply(sim, worker, (struct event){.type = EVENT_EXPIRED, .reason = REASON_EXPIRED});
 	else if (!record->initiate && failure != FAILURE_REFUSED && worker->state.state == STATE_CHECKING)
-		pending(sim, worker, failure_reason(failure));
+		pending(sim, worker, decision.reason);
 	else
-		apply(sim, worker, (struct event){.type = EVENT_DIED, .reason = failure_reason(failure)});
+		apply(sim, worker, (struct event){.type = EVENT_DIED, .reason = decision.reason});
 }
 
 static void initiate(struct sim *sim, struct worker *worker)
 {
 	bool fails = fault(sim, FAULT_VENDOR, 3);
 	enum failure failure = (enum failure)roll(sim, FAILURE_COUNT);
-	bool acted = !fails || failure_may_have_acted(failure);
-	worker->counted_rev = 0;
+	bool acted = !fails || failure_may_have_acted(failure, FLOW_INITIATE);
+	worker->counted = false;
 	int page = acted && (!fails || roll(sim, 2)) ? open_page(sim, worker->state.replays) : 0;
 	worker->answered_ms = sim->now_ms;
 	if (fails) {
-		failed(sim, worker, failure, acted);
+		failed(sim, worker, failure);
 		return;
 	}
 	struct event event = {.type = EVENT_INITIATED, .until_ms = sim->pages[page].until_ms};
@@ -136,7 +142,7 @@ static void call_vendor(struct sim *sim, struct worker *worker)
 	}
 	worker->answered_ms = sim->now_ms;
 	if (fault(sim, FAULT_VENDOR, 3)) {
-		failed(sim, worker, (enum failure)roll(sim, FAILURE_COUNT), false);
+		failed(sim, worker, (enum failure)roll(sim, FAILURE_COUNT));
 		return;
 	}
 	const struct event event = look(sim, &worker->state);
@@ -165,8 +171,9 @@ static void begin_initiate(struct sim *sim, struct worker *worker)
 		return;
 	if (record->deadline_ms && sim->now_ms >= record->deadline_ms)
 		apply(sim, worker, (struct event){.type = EVENT_EXPIRED, .reason = REASON_EXPIRED});
-	else if (worker->counted_rev == state->rev)
-		worker->phase = PHASE_CALL; /* what stands is what we counted, and the lease is ours again */
+	else if (worker->counted && memcmp(state, &worker->saved, sizeof *state) == 0)
+		worker->phase = PHASE_CALL; /* what stands is our count, not another's of that revision, and the lease
+		                               is ours */
 	else if (state->sends >= SENDS_MAX)
 		apply(sim, worker, (struct event){.type = EVENT_DIED, .reason = REASON_SENT});
 	else if (step(sim, worker, (struct event){.type = EVENT_SENDING}))
@@ -218,12 +225,22 @@ static void begin_by_cause(struct sim *sim, struct worker *worker)
 	}
 }
 
+/* How often it was tried: by this record, or by whoever worked on the state and died. */
+static void count_from(struct sim *sim, struct worker *worker)
+{
+	const struct record *record = record_of(sim, worker);
+	const struct request request = {.attempts = worker->attempts, .replays = record->replays};
+	worker->attempts =
+	        verification_attempts(&worker->state, &request, record->initiate ? FLOW_INITIATE : FLOW_RETRIEVE);
+}
+
 static void begin(struct sim *sim, struct worker *worker)
 {
 	const struct record *record = record_of(sim, worker);
 	const struct verification *state = &worker->state;
 	bool replay = state->state == STATE_DEAD && record->replays > state->replays;
 	worker->unsaved = false;
+	count_from(sim, worker);
 	if (record->initiate)
 		begin_initiate(sim, worker);
 	else if (state_rank(state->state) > 0 || !state->reference[0])
@@ -238,7 +255,7 @@ static void begin(struct sim *sim, struct worker *worker)
 
 /* What Redis says; what the record brought along; or, of a new question, that it is queued. Returns: false when nothing
  * is known. */
-static bool read_state(struct sim *sim, struct worker *worker, const struct verification *found)
+static bool read_what_is_told(struct sim *sim, struct worker *worker, const struct verification *found)
 {
 	const struct record *record = record_of(sim, worker);
 	if (found)
@@ -254,6 +271,17 @@ static bool read_state(struct sim *sim, struct worker *worker, const struct veri
 		return true;
 	}
 	return found != NULL;
+}
+
+/* Redis may have been away when the worker published, and not be told yet: what it said itself it knows all the same.
+ */
+static bool read_state(struct sim *sim, struct worker *worker, const struct verification *found)
+{
+	bool said = worker->saved.kind != KIND_COUNT;
+	bool told = read_what_is_told(sim, worker, found);
+	if (said && (!told || verification_compare(&worker->saved, &worker->state) > 0))
+		worker->state = worker->saved;
+	return told || said;
 }
 
 /* Another worker got the answer and died, or is about to write it: its work is finished under its token. */
@@ -314,8 +342,9 @@ static void take_lease(struct sim *sim, struct worker *worker)
 static void count(struct sim *sim, struct worker *worker)
 {
 	publish(sim, &worker->state);
+	worker->saved = worker->state;
 	worker->unsaved = false;
-	worker->counted_rev = worker->state.rev;
+	worker->counted = true;
 	(void)cache_put(sim, &worker->state);
 	worker->phase = PHASE_CALL;
 }
@@ -333,6 +362,7 @@ static void save(struct sim *sim, struct worker *worker)
 {
 	(void)cache_put(sim, &worker->state);
 	publish(sim, &worker->state);
+	worker->saved = worker->state;
 	worker->unsaved = false;
 	worker->phase = PHASE_HOP;
 }
@@ -340,13 +370,14 @@ static void save(struct sim *sim, struct worker *worker)
 static void hop(struct sim *sim, struct worker *worker)
 {
 	struct record again = *record_of(sim, worker);
-	if (worker->retry_ms < RETRY_IN_MEMORY_MS) {
+	const struct delay_tier *tier = retry_tier(worker->retry_ms, sim->now_ms, again.deadline_ms);
+	if (!tier) {
 		wait_for(sim, worker, worker->retry_ms);
 		return;
 	}
 	again.attempts = worker->attempts;
-	again.not_before_ms =
-	        sim->now_ms + (worker->retry_ms < SHORTEST_DELAY_MS ? SHORTEST_DELAY_MS : worker->retry_ms);
+	again.first_failure_ms = worker->first_failure_ms;
+	again.not_before_ms = sim->now_ms + (worker->retry_ms < tier->wait_ms ? tier->wait_ms : worker->retry_ms);
 	produce(sim, again);
 	worker->phase = PHASE_DONE;
 }

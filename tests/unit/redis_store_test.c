@@ -60,11 +60,13 @@ static struct verification state_of(enum state state, int64_t rev)
 	return verification;
 }
 
-static bool put(struct redis_bench *bench, enum state state, int64_t rev, const char *whose, const char *drop)
+static bool put_tried(struct redis_bench *bench, enum state state, int64_t rev, int attempts, const char *whose,
+                      const char *drop)
 {
 	struct said said = {.calls = 0};
 	struct verification verification = state_of(state, rev);
 	struct buf value;
+	verification.attempts = attempts;
 	buf_init(&value, VERIFICATION_MAX_BYTES);
 	assert_int_equal(verification_encode(&verification, NULL, &value), ERR_OK);
 	assert_int_equal(
@@ -74,6 +76,11 @@ static bool put(struct redis_bench *bench, enum state state, int64_t rev, const 
 	await_count(bench, &said.calls, 1);
 	assert_int_equal(said.code, ERR_OK);
 	return said.what;
+}
+
+static bool put(struct redis_bench *bench, enum state state, int64_t rev, const char *whose, const char *drop)
+{
+	return put_tried(bench, state, rev, 0, whose, drop);
 }
 
 static int64_t rev_there(struct redis_bench *bench)
@@ -213,6 +220,39 @@ static void a_state_is_written_only_over_a_lower_one(void **state)
 	assert_true(put(bench, STATE_QUEUED, 1, NULL, NULL));
 }
 
+static void of_two_states_of_one_revision_the_one_with_more_tries_stands(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	assert_true(put_tried(bench, STATE_CHECKING, 3, 1, NULL, NULL));
+	assert_true(put_tried(bench, STATE_CHECKING, 3, 10, NULL, NULL));
+	assert_false(put_tried(bench, STATE_CHECKING, 3, 10, NULL, NULL));
+	assert_false(put_tried(bench, STATE_CHECKING, 3, 9, NULL, NULL));
+	assert_true(put_tried(bench, STATE_CHECKING, 4, 0, NULL, NULL));
+}
+
+/* Older and newer versions share one Redis while they are mixed. */
+static void a_state_with_its_members_in_another_order_is_compared_all_the_same(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	static const struct {
+		const char *there;
+		int64_t rev;
+		bool written;
+	} rows[] = {
+	        {"{\"rev\":5,\"state\":\"checking\",\"attempts\":0}", 5, false},
+	        {"{\"rev\":5,\"state\":\"checking\",\"attempts\":0}", 6, true},
+	        {"{\"state\":\"completed\",\"more\":[1],\"rev\":2}", 9, false},
+	        {"{\"state\": \"checking\", \"rev\": 5}", 5, false},
+	        {"{\"state\":\"of_another_age\",\"rev\":5}", 6, true},
+	        {"[]", 1, true},
+	        {"7", 1, true},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		redis_do(bench, "SET verifyd:v:{%s} %s", id, rows[i].there);
+		assert_int_equal(put(bench, STATE_CHECKING, rows[i].rev, NULL, NULL), rows[i].written);
+	}
+}
+
 static void a_state_stays_as_long_as_its_kind_of_state_may_take(void **state)
 {
 	struct redis_bench *bench = bench_of(state);
@@ -279,6 +319,18 @@ static void a_lease_is_one_tokens_until_it_gives_it_back_with_the_state_or_witho
 	assert_int_equal(lease(bench, token, false).what, LEASE_ANOTHERS);
 	redis_store_release(bench->store, id, op, other_token);
 	assert_int_equal(lease(bench, token, false).what, LEASE_GRANTED);
+}
+
+static void a_state_that_says_nothing_but_accepted_comes_only_with_a_lease_on_the_whole_cache(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	assert_true(put(bench, STATE_QUEUED, 1, NULL, NULL));
+	assert_false(lease(bench, token, false).there);
+	assert_true(lease(bench, token, true).there);
+	assert_true(put_tried(bench, STATE_QUEUED, 1, 2, NULL, NULL));
+	assert_true(lease(bench, token, false).there);
+	assert_true(put(bench, STATE_QUEUED, 2, NULL, NULL));
+	assert_true(lease(bench, token, false).there);
 }
 
 static void what_needs_the_whole_cache_takes_nothing_while_it_is_filled(void **state)
@@ -349,9 +401,12 @@ int main(void)
 	        WITH_REDIS(a_question_belongs_to_who_claimed_it_first_until_a_result_drops_it),
 	        WITH_REDIS(the_first_state_is_written_only_where_there_is_none),
 	        WITH_REDIS(a_state_is_written_only_over_a_lower_one),
+	        WITH_REDIS(of_two_states_of_one_revision_the_one_with_more_tries_stands),
+	        WITH_REDIS(a_state_with_its_members_in_another_order_is_compared_all_the_same),
 	        WITH_REDIS(a_state_stays_as_long_as_its_kind_of_state_may_take),
 	        WITH_REDIS(what_is_written_is_told_to_who_listens_and_what_is_not_is_not),
 	        WITH_REDIS(a_lease_is_one_tokens_until_it_gives_it_back_with_the_state_or_without),
+	        WITH_REDIS(a_state_that_says_nothing_but_accepted_comes_only_with_a_lease_on_the_whole_cache),
 	        WITH_REDIS(what_needs_the_whole_cache_takes_nothing_while_it_is_filled),
 	        WITH_REDIS(an_answer_is_kept_beside_its_own_lease_only_and_found_by_who_comes_next),
 	        WITH_REDIS(lost_scripts_are_loaded_again),

@@ -35,12 +35,13 @@ enum fault {
 	FAULT_STALL = 64, /* everybody stands still while leases run out */
 	FAULT_VENDOR = 128,
 	FAULT_ALL = 255,
+	FAULT_DOWN = 256, /* no call succeeds */
 };
 
 /* A record of the request topic (a hop through a delay topic is a record that is not due yet). */
 struct record {
 	int attempts, replays;
-	int64_t deadline_ms, not_before_ms;
+	int64_t deadline_ms, not_before_ms, first_failure_ms;
 	bool done;
 	int delivery; /* counts up; a worker that holds an older one has lost its partition */
 	int holder;   /* the worker that was given it, or -1 */
@@ -50,6 +51,7 @@ enum phase {
 	PHASE_IDLE,
 	PHASE_LEASE,
 	PHASE_CALL,
+	PHASE_SAVE,
 	PHASE_WAIT,
 	PHASE_HOP,
 	PHASE_DEAD_LETTER,
@@ -62,7 +64,7 @@ struct worker {
 	enum phase phase;
 	int record, delivery, token; /* token: names this try at the lease */
 	int attempts, replays;
-	int64_t deadline_ms, wait_until_ms, hop_ms, answered_ms;
+	int64_t deadline_ms, first_failure_ms, retry_ms, hop_ms, wait_until_ms, answered_ms;
 	bool leased;
 	struct verification state;
 	unsigned effects;
@@ -83,12 +85,14 @@ struct sim {
 	struct verification cache;
 	int lease_token; /* 0: free */
 	int64_t lease_until_ms;
-	bool kept; /* the lease's holder got an answer and kept it beside the lease */
+	int lapses; /* leases that ran out and were taken by another: what their holders had counted may be lost */
+	bool kept;  /* the lease's holder got an answer and kept it beside the lease */
 	struct verification kept_answer;
 	/* results: the truth; projected up to where the projector has read */
 	struct verification results[MAX_RESULTS];
 	int result_count, projected;
 	int dead_letters, calls, replays; /* replays: the highest that an operator asked for */
+	int burned;                       /* failed calls that counted */
 	const char *broken;
 };
 
@@ -125,7 +129,8 @@ static void check_succession(struct sim *sim, const struct verification *was, co
 {
 	int rank_was = state_rank(was->state), rank_is = state_rank(is->state);
 	check(sim, rank_is >= rank_was, "the rank in the cache fell");
-	check(sim, rank_is > 0 || is->rev > was->rev, "the revision in the cache fell or stood still");
+	check(sim, rank_is > 0 || is->rev > was->rev || (is->rev == was->rev && is->attempts > was->attempts),
+	      "the revision in the cache fell, or stood still without a further try");
 	check(sim, was->state != STATE_COMPLETED || is->state == STATE_ERASED, "a completed state changed");
 	check(sim, was->state != STATE_ERASED, "an erased state changed");
 }
@@ -143,15 +148,11 @@ static void cache_put(struct sim *sim, const struct verification *state)
 
 /* ---- the logs ---- */
 
-static void produce(struct sim *sim, int attempts, int replays, int64_t deadline_ms, int64_t not_before_ms)
+static void produce(struct sim *sim, struct record record)
 {
-	if (sim->record_count == MAX_RECORDS)
-		return;
-	sim->records[sim->record_count++] = (struct record){.attempts = attempts,
-	                                                    .replays = replays,
-	                                                    .deadline_ms = deadline_ms,
-	                                                    .not_before_ms = not_before_ms,
-	                                                    .holder = -1};
+	record.holder = -1;
+	if (sim->record_count < MAX_RECORDS)
+		sim->records[sim->record_count++] = record;
 }
 
 static void publish(struct sim *sim, const struct verification *state)
@@ -196,9 +197,36 @@ static void apply(struct sim *sim, struct worker *worker, struct event event)
 		keep_answer(sim, worker);
 }
 
+/* What was counted is kept before it is waited for the next try; one that hops takes it along. */
+static bool is_worth_saving(const struct sim *sim, struct worker *worker, enum reason reason)
+{
+	const struct event event = {.type = EVENT_RETRIED,
+	                            .at_ms = sim->now_ms,
+	                            .reason = reason,
+	                            .attempts = worker->attempts,
+	                            .replays = worker->replays,
+	                            .answered_ms = worker->answered_ms};
+	return verification_step(&worker->state, &event, &worker->state, &worker->effects);
+}
+
+static void retry(struct sim *sim, struct worker *worker, const struct retry_decision *decision)
+{
+	worker->retry_ms = decision->wait_ms;
+	worker->wait_until_ms = sim->now_ms + decision->wait_ms;
+	if (decision->verdict == RETRY_DELAYED) {
+		worker->hop_ms = decision->tier->wait_ms;
+		worker->phase = PHASE_HOP;
+	} else {
+		worker->phase = is_worth_saving(sim, worker, decision->reason) ? PHASE_SAVE : PHASE_WAIT;
+	}
+}
+
 static void failed(struct sim *sim, struct worker *worker, enum failure failure)
 {
 	const struct retry_input input = {.failure = failure,
+	                                  .flow = FLOW_ASK,
+	                                  .bytes_sent = true,
+	                                  .first_failure_ms = worker->first_failure_ms,
 	                                  .attempts = worker->attempts,
 	                                  .max_attempts = MAX_ATTEMPTS,
 	                                  .retry_after_ms = failure == FAILURE_THROTTLED ? roll(sim, 5000) : 0,
@@ -207,16 +235,16 @@ static void failed(struct sim *sim, struct worker *worker, enum failure failure)
 	                                  .random_bits = roll(sim, UINT32_MAX)};
 	struct retry_decision decision = retry_decide(&input);
 	check(sim, decision.attempts <= MAX_ATTEMPTS, "more attempts than allowed");
+	sim->burned += decision.attempts > worker->attempts;
 	worker->attempts = decision.attempts;
-	worker->hop_ms = decision.wait_ms;
-	if (decision.verdict == RETRY_DEAD) {
-		apply(sim, worker, (struct event){.type = EVENT_DIED, .reason = failure_reason(failure)});
-	} else if (decision.verdict == RETRY_EXPIRED) {
+	if (!worker->first_failure_ms)
+		worker->first_failure_ms = sim->now_ms;
+	if (decision.verdict == RETRY_DEAD)
+		apply(sim, worker, (struct event){.type = EVENT_DIED, .reason = decision.reason});
+	else if (decision.verdict == RETRY_EXPIRED)
 		apply(sim, worker, (struct event){.type = EVENT_EXPIRED, .reason = REASON_EXPIRED});
-	} else {
-		worker->phase = decision.wait_ms >= RETRY_IN_MEMORY_MS ? PHASE_HOP : PHASE_WAIT;
-		worker->wait_until_ms = sim->now_ms + decision.wait_ms;
-	}
+	else
+		retry(sim, worker, &decision);
 }
 
 /* Every call's answer is its own, so that a changed answer shows. */
@@ -224,7 +252,9 @@ static void answer(struct sim *sim, struct worker *worker)
 {
 	sim->calls++;
 	worker->answered_ms = sim->now_ms;
-	if (fault(sim, FAULT_VENDOR, 2))
+	if (fault(sim, FAULT_DOWN, 1))
+		failed(sim, worker, FAILURE_SERVER_ERROR);
+	else if (fault(sim, FAULT_VENDOR, 2))
 		failed(sim, worker, (enum failure)roll(sim, FAILURE_COUNT));
 	else if (fault(sim, FAULT_VENDOR, 5))
 		apply(sim, worker, (struct event){.type = EVENT_NO_SCORE, .reason = REASON_NOT_COLLECTED});
@@ -272,10 +302,12 @@ static void wait_for_lease(struct sim *sim, struct worker *worker)
 /* As the script of redis_store: our own token gets the lease again, and what was kept beside it is gone then. */
 static bool grant_lease(struct sim *sim, struct worker *worker)
 {
-	if (sim->now_ms >= sim->lease_until_ms)
+	bool lapsed = sim->lease_token != 0 && sim->now_ms >= sim->lease_until_ms;
+	if (lapsed)
 		sim->lease_token = 0;
 	if (sim->lease_token != 0 && sim->lease_token != worker->token)
 		return false;
+	sim->lapses += lapsed;
 	sim->kept = false;
 	sim->lease_token = worker->token;
 	sim->lease_until_ms = sim->now_ms + LEASE_MS;
@@ -293,6 +325,8 @@ static void take_lease(struct sim *sim, struct worker *worker)
 	}
 	if (sim->cached)
 		worker->state = sim->cache;
+	sim->request.attempts = worker->attempts;
+	worker->attempts = verification_attempts(&worker->state, &sim->request, FLOW_ASK);
 	worker->leased = grant_lease(sim, worker);
 	/* a kept death is older than a replay of it */
 	bool is_replay = sim->kept_answer.state == STATE_DEAD && worker->replays > sim->kept_answer.replays;
@@ -337,6 +371,18 @@ static void settle(struct sim *sim, struct worker *worker)
 	worker->phase = PHASE_IDLE;
 }
 
+/* As often as it takes: a tier holds it for as long as it does, and it is not due before its time. */
+static void hop(struct sim *sim, struct worker *worker)
+{
+	int64_t wait_ms = worker->retry_ms > worker->hop_ms ? worker->retry_ms : worker->hop_ms;
+	produce(sim, (struct record){.attempts = worker->attempts,
+	                             .replays = worker->replays,
+	                             .deadline_ms = worker->deadline_ms,
+	                             .first_failure_ms = worker->first_failure_ms,
+	                             .not_before_ms = sim->now_ms + wait_ms});
+	worker->phase = PHASE_DONE;
+}
+
 static void step_worker(struct sim *sim, struct worker *worker)
 {
 	switch (worker->phase) {
@@ -348,13 +394,18 @@ static void step_worker(struct sim *sim, struct worker *worker)
 	case PHASE_CALL:
 		answer(sim, worker);
 		break;
+	case PHASE_SAVE:
+		if (sim->cache_up)
+			cache_put(sim, &worker->state);
+		publish(sim, &worker->state);
+		worker->phase = PHASE_WAIT;
+		break;
 	case PHASE_WAIT:
 		if (sim->now_ms >= worker->wait_until_ms)
 			worker->phase = PHASE_LEASE;
 		break;
 	case PHASE_HOP:
-		produce(sim, worker->attempts, worker->replays, worker->deadline_ms, sim->now_ms + worker->hop_ms);
-		worker->phase = PHASE_DONE;
+		hop(sim, worker);
 		break;
 	case PHASE_DEAD_LETTER:
 		sim->dead_letters++;

@@ -238,6 +238,23 @@ static void a_death_while_checked_is_revived_by_a_replay_or_a_callback_into_chec
 	}
 }
 
+static void tries_are_counted_for_each_look_and_a_further_journey_does_not_touch_them(void **state)
+{
+	struct walk walk = returned();
+	(void)state;
+	go(&walk, (struct event){.type = EVENT_RETRIED, .attempts = 1, .reason = REASON_TIMEOUT});
+	go(&walk, (struct event){.type = EVENT_RETRIED, .attempts = 2, .reason = REASON_RESET});
+	assert_int_equal(walk.now.state, STATE_CHECKING);
+	assert_int_equal(walk.now.reason, REASON_RESET);
+	go(&walk, (struct event){.type = EVENT_RESUMED, .made_ms = 1234});
+	assert_int_equal(walk.now.attempts, 2);
+	go(&walk, (struct event){.type = EVENT_PENDING, .is_rung = true, .attempts = 5, .reason = REASON_TIMEOUT});
+	assert_int_equal(walk.now.attempts, 0);
+	go(&walk, (struct event){.type = EVENT_RETRIED, .attempts = 1});
+	go(&walk, (struct event){.type = EVENT_JUDGED, .verdict = VERDICT_VERIFIED, .attempts = 1});
+	assert_int_equal(walk.now.attempts, 1);
+}
+
 static void one_that_nobody_waits_for_ends_with_the_verdict_expired(void **state)
 {
 	struct walk walk = begin();
@@ -292,6 +309,7 @@ int main(void)
 	        cmocka_unit_test(two_sends_without_an_answer_are_the_last),
 	        cmocka_unit_test(a_death_before_the_upload_is_revived_as_a_new_beginning_and_by_no_callback),
 	        cmocka_unit_test(a_death_while_checked_is_revived_by_a_replay_or_a_callback_into_checking),
+	        cmocka_unit_test(tries_are_counted_for_each_look_and_a_further_journey_does_not_touch_them),
 	        cmocka_unit_test(one_that_nobody_waits_for_ends_with_the_verdict_expired),
 	        cmocka_unit_test(counters_stop_where_their_type_ends),
 	        cmocka_unit_test(only_a_pending_look_climbs),

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-_Static_assert(STATE_COUNT == 6 && EVENT_COUNT == 15, "write down below what is expected of the new state or event");
+_Static_assert(STATE_COUNT == 6 && EVENT_COUNT == 16, "write down below what is expected of the new state or event");
 
 /* Members that some events change and others do not. */
 enum {
@@ -85,12 +85,15 @@ static const struct situation {
           [EVENT_NO_SCORE] = GO(COMPLETED, PUBLISH, RISKS),
           [EVENT_EXPIRED] = GO(COMPLETED, PUBLISH | EFFECT_DROP_POINTER, RISKS),
           [EVENT_DIED] = GO(DEAD, LETTER, 0),
+          [EVENT_RETRIED] = GO(QUEUED, PUBLISH, 0),
           [EVENT_ERASED] = GO(ERASED, PUBLISH, 0)}},
         /* a score is never here; read from a damaged record it can still end */
         {"a score that awaits its user", {SCORE(AWAITING_USER)}, {[EVENT_ERASED] = GO(ERASED, PUBLISH, 0)}},
         {"a score that is checked",
          {SCORE(CHECKING)},
-         {[EVENT_DIED] = GO(DEAD, LETTER, 0), [EVENT_ERASED] = GO(ERASED, PUBLISH, 0)}},
+         {[EVENT_DIED] = GO(DEAD, LETTER, 0),
+          [EVENT_RETRIED] = GO(CHECKING, PUBLISH, 0),
+          [EVENT_ERASED] = GO(ERASED, PUBLISH, 0)}},
         {"a dead score",
          {SCORE(DEAD)},
          {[EVENT_REVIVED] = GO(QUEUED, CALL, 0), [EVENT_ERASED] = GO(ERASED, PUBLISH, 0)}},
@@ -106,6 +109,7 @@ static const struct situation {
          {JOURNEY(QUEUED)},
          {[EVENT_EXPIRED] = GO(COMPLETED, PUBLISH | EFFECT_DROP_POINTER, VERDICT),
           [EVENT_DIED] = GO(DEAD, LETTER, 0),
+          [EVENT_RETRIED] = GO(QUEUED, PUBLISH, 0),
           [EVENT_ERASED] = GO(ERASED, PUBLISH, 0),
           [EVENT_SENDING] = GO(QUEUED, PUBLISH | CALL, SENDS),
           [EVENT_UNSENT] = GO(QUEUED, PUBLISH, 0),
@@ -114,6 +118,7 @@ static const struct situation {
          {JOURNEY(QUEUED), .sends = 1},
          {[EVENT_EXPIRED] = GO(COMPLETED, PUBLISH | EFFECT_DROP_POINTER, VERDICT),
           [EVENT_DIED] = GO(DEAD, LETTER, 0),
+          [EVENT_RETRIED] = GO(QUEUED, PUBLISH, 0),
           [EVENT_ERASED] = GO(ERASED, PUBLISH, 0),
           [EVENT_SENDING] = GO(QUEUED, PUBLISH | CALL, SENDS),
           [EVENT_UNSENT] = GO(QUEUED, PUBLISH, SENDS),
@@ -122,6 +127,7 @@ static const struct situation {
          {JOURNEY(QUEUED), .sends = SENDS_MAX},
          {[EVENT_EXPIRED] = GO(COMPLETED, PUBLISH | EFFECT_DROP_POINTER, VERDICT),
           [EVENT_DIED] = GO(DEAD, LETTER, 0),
+          [EVENT_RETRIED] = GO(QUEUED, PUBLISH, 0),
           [EVENT_ERASED] = GO(ERASED, PUBLISH, 0),
           [EVENT_UNSENT] = GO(QUEUED, PUBLISH, SENDS),
           [EVENT_INITIATED] = GO(AWAITING_USER, EFFECT_WATCH | PUBLISH, REFERENCE)}},
@@ -129,6 +135,7 @@ static const struct situation {
          {OPENED(QUEUED)},
          {[EVENT_EXPIRED] = GO(COMPLETED, PUBLISH | EFFECT_DROP_POINTER, VERDICT),
           [EVENT_DIED] = GO(DEAD, LETTER, 0),
+          [EVENT_RETRIED] = GO(QUEUED, PUBLISH, 0),
           [EVENT_ERASED] = GO(ERASED, PUBLISH, 0),
           [EVENT_SENDING] = GO(QUEUED, PUBLISH | CALL, SENDS),
           [EVENT_UNSENT] = GO(QUEUED, PUBLISH, SENDS)}},
@@ -142,6 +149,7 @@ static const struct situation {
         {"a checked journey whose person has not come back",
          {BEING_CHECKED(CHECKING)},
          {[EVENT_DIED] = GO(DEAD, LETTER, 0),
+          [EVENT_RETRIED] = GO(CHECKING, PUBLISH, 0),
           [EVENT_ERASED] = GO(ERASED, PUBLISH, 0),
           [EVENT_RESUMED] = GO(CHECKING, PUBLISH, RESUMED),
           [EVENT_RETURNED] = GO(CHECKING, PUBLISH, RETURNED),
@@ -151,6 +159,7 @@ static const struct situation {
         {"a checked journey whose person came back",
          {BEING_CHECKED(CHECKING), .returned_ms = 64},
          {[EVENT_DIED] = GO(DEAD, LETTER, 0),
+          [EVENT_RETRIED] = GO(CHECKING, PUBLISH, 0),
           [EVENT_ERASED] = GO(ERASED, PUBLISH, 0),
           [EVENT_RESUMED] = GO(CHECKING, PUBLISH, RESUMED),
           [EVENT_CALLED_BACK] = GO(CHECKING, CALL, CALLED),
@@ -177,6 +186,7 @@ static struct verification now_of(const struct situation *situation)
 	memcpy(now.id, "vAAAAAAAAAAAAAAAAAAAAAA", sizeof now.id);
 	memcpy(now.caller, "demo", sizeof "demo");
 	now.rev = 41;
+	now.attempts = 2;
 	now.created_ms = 10;
 	now.taken_ms = 20;
 	now.asked_ms = 30;
@@ -265,7 +275,13 @@ static void the_table_has_every_state_of_scores_and_of_journeys(void **state)
 		assert_true(seen[KIND_BIOCATCH_SCORE][i] && seen[KIND_JUMIO_IDENTITY][i]);
 }
 
-static void every_step_is_one_revision_and_notes_when_why_and_how_often(void **state)
+/* A look that ended without a verdict was the last of its tries; a further journey says nothing of calls. */
+static int attempts_after(enum event_type type, int before, int given)
+{
+	return type == EVENT_PENDING ? 0 : type == EVENT_RESUMED ? before : given;
+}
+
+static void every_step_but_a_further_try_is_one_revision_and_notes_when_why_and_how_often(void **state)
 {
 	int steps = 0;
 	(void)state;
@@ -278,10 +294,10 @@ static void every_step_is_one_revision_and_notes_when_why_and_how_often(void **s
 			if (!verification_step(&now, &event, &next, &effects))
 				continue;
 			steps++;
-			assert_int_equal(next.rev, 42);
+			assert_int_equal(next.rev, type == EVENT_RETRIED ? 41 : 42);
 			assert_int_equal(next.updated_ms, 1000);
 			assert_int_equal(next.reason, REASON_FRAUD);
-			assert_int_equal(next.attempts, 3);
+			assert_int_equal(next.attempts, attempts_after(event.type, now.attempts, 3));
 			assert_int_equal(next.replays, 1);
 			assert_int_equal(next.taken_ms, 970);
 			assert_int_equal(next.asked_ms, 980);
@@ -333,7 +349,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(every_state_answers_every_event_as_the_table_says),
 	        cmocka_unit_test(the_table_has_every_state_of_scores_and_of_journeys),
-	        cmocka_unit_test(every_step_is_one_revision_and_notes_when_why_and_how_often),
+	        cmocka_unit_test(every_step_but_a_further_try_is_one_revision_and_notes_when_why_and_how_often),
 	        cmocka_unit_test(a_step_may_be_taken_in_place),
 	        cmocka_unit_test(only_a_scored_one_has_a_score_and_only_a_judged_one_a_verdict),
 	};

@@ -166,6 +166,91 @@ static void states_are_ordered_by_rank_then_by_revision_below_completed(void **s
 				}
 }
 
+static void of_one_revision_the_one_that_was_tried_more_often_stands_until_it_is_completed(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < STATE_COUNT; i++) {
+		struct verification fewer = in_state((enum state)i), more = in_state((enum state)i);
+		int want = i == STATE_COMPLETED || i == STATE_ERASED ? 0 : 1;
+		more.attempts = 1;
+		assert_int_equal(verification_compare(&more, &fewer), want);
+		assert_int_equal(verification_compare(&fewer, &more), -want);
+		more.attempts = INT_MAX;
+		fewer.rev = more.rev + 1; /* a revision is worth more than any number of tries */
+		assert_int_equal(verification_compare(&more, &fewer), -want);
+	}
+}
+
+static struct event tried(int attempts)
+{
+	return (struct event){.type = EVENT_RETRIED, .at_ms = 900, .reason = REASON_TIMEOUT, .attempts = attempts};
+}
+
+static void a_further_try_is_counted_once_and_is_no_revision(void **state)
+{
+	struct verification now = in_state(STATE_QUEUED);
+	const struct event first = tried(1), second = tried(2);
+	unsigned effects;
+	(void)state;
+	assert_true(verification_step(&now, &second, &now, &effects));
+	assert_int_equal(now.state, STATE_QUEUED);
+	assert_int_equal(now.rev, 41);
+	assert_int_equal(now.attempts, 2);
+	assert_int_equal(now.reason, REASON_TIMEOUT);
+	assert_int_equal(now.updated_ms, 900);
+	assert_false(verification_step(&now, &second, &now, &effects));
+	assert_false(verification_step(&now, &first, &now, &effects));
+	assert_int_equal(now.attempts, 2);
+}
+
+/* Redis was away when it died: who wrote that knew of no try. */
+static void a_death_stands_above_all_tries_that_its_writer_did_not_know_of(void **state)
+{
+	const struct request request = {.kind = KIND_BIOCATCH_SCORE, .replays = 1};
+	const struct event died = event_of(EVENT_DIED);
+	struct verification known, dead;
+	unsigned effects;
+	(void)state;
+	verification_queued(&request, &known);
+	dead = known;
+	for (int attempts = 1; attempts < 100; attempts++) {
+		const struct event event = tried(attempts);
+		assert_true(verification_step(&known, &event, &known, &effects));
+	}
+	assert_true(verification_step(&dead, &died, &dead, &effects));
+	assert_true(verification_compare(&dead, &known) > 0);
+}
+
+static void whoever_takes_over_counts_on_where_calls_of_its_flow_are_tried(void **state)
+{
+	static const struct {
+		enum state state;
+		enum flow_kind flow;
+		bool same;
+	} rows[] = {
+	        {STATE_QUEUED, FLOW_ASK, true},         {STATE_QUEUED, FLOW_INITIATE, true},
+	        {STATE_QUEUED, FLOW_RETRIEVE, false},   {STATE_AWAITING_USER, FLOW_INITIATE, false},
+	        {STATE_CHECKING, FLOW_RETRIEVE, true},  {STATE_AWAITING_USER, FLOW_RETRIEVE, false},
+	        {STATE_CHECKING, FLOW_INITIATE, false}, {STATE_DEAD, FLOW_ASK, false},
+	        {STATE_DEAD, FLOW_RETRIEVE, false},     {STATE_COMPLETED, FLOW_ASK, false},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct verification now = in_state(rows[i].state);
+		struct request request = {.attempts = 2, .replays = 1};
+		now.attempts = 3;
+		now.replays = 1;
+		assert_int_equal(verification_attempts(&now, &request, rows[i].flow), rows[i].same ? 3 : 2);
+		request.attempts = 4; /* it hopped since */
+		assert_int_equal(verification_attempts(&now, &request, rows[i].flow), 4);
+		request.attempts = 0;
+		request.replays = 2; /* the state is from before the replay */
+		assert_int_equal(verification_attempts(&now, &request, rows[i].flow), 0);
+		request.replays = 0; /* the record is from before the replay: tried all the same */
+		assert_int_equal(verification_attempts(&now, &request, rows[i].flow), rows[i].same ? 3 : 0);
+	}
+}
+
 static void final_is_what_moves_no_more_by_itself(void **state)
 {
 	static const bool final[STATE_COUNT] = {[STATE_DEAD] = true, [STATE_COMPLETED] = true, [STATE_ERASED] = true};
@@ -208,6 +293,10 @@ int main(void)
 	        cmocka_unit_test(a_queued_one_is_what_was_asked),
 	        cmocka_unit_test(who_knows_only_a_replays_record_counts_as_high_as_who_knows_the_state),
 	        cmocka_unit_test(states_are_ordered_by_rank_then_by_revision_below_completed),
+	        cmocka_unit_test(of_one_revision_the_one_that_was_tried_more_often_stands_until_it_is_completed),
+	        cmocka_unit_test(a_further_try_is_counted_once_and_is_no_revision),
+	        cmocka_unit_test(a_death_stands_above_all_tries_that_its_writer_did_not_know_of),
+	        cmocka_unit_test(whoever_takes_over_counts_on_where_calls_of_its_flow_are_tried),
 	        cmocka_unit_test(final_is_what_moves_no_more_by_itself),
 	        cmocka_unit_test(every_name_leads_back_to_its_value),
 	};

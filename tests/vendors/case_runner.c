@@ -28,9 +28,11 @@ static const char *const answer_members[] = {"failure", "next_step", "event", "r
                                              "reason",  "reference", "link",  "until_ms", "retry_after_ms", NULL};
 
 static const char *const failure_names[] = {
-#define FAILURE(symbol, reason, burns, base_ms, cap_ms, acted) #symbol,
+#define FAILURE(symbol, reason) #symbol,
+#define RETRY(failure, flow, tries, base_ms, cap_ms, acted)
 #include "common/domain/retry_policy.def"
 #undef FAILURE
+#undef RETRY
 };
 
 /* What every worker must be given besides its vendor's settings. */

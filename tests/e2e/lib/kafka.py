@@ -56,6 +56,14 @@ class Broker:
         return self.process.stop()
 
 
+class SharedBroker:
+    """A Broker as the other processes of the same run see it; who started it ends it."""
+
+    def __init__(self, ready):
+        self.ready = Path(ready)
+        self.servers = until(lambda: self.ready.exists() and self.ready.read_text().strip(), 120, "Kafka")
+
+
 class DevBroker:
     """verifyd-devbroker, which makes the topics of one prefix and forgets everything at its end."""
 
@@ -146,15 +154,15 @@ class Topics:
         return self.read("results")
 
     def final(self):
-        """What `results` says stands, per id: the higher rank, then the rev; of two completions the lower offset."""
+        """What `results` says stands, per id: the higher rank, then rev, then attempts; of two completions the lower offset."""
         rank = {"completed": 1, "erased": 2}
         standing = {}
         for record in self.results():
             state = record.content
             known = standing.get(state["id"])
-            order = (rank.get(state["state"], 0), state["rev"])
-            if known is None or order[0] > rank.get(known["state"], 0) or (
-                    order[0] == 0 == rank.get(known["state"], 0) and order[1] > known["rev"]):
+            ranks = rank.get(state["state"], 0), rank.get(known["state"], 0) if known else -1
+            later = ranks == (0, 0) and (state["rev"], state["attempts"]) > (known["rev"], known["attempts"])
+            if ranks[0] > ranks[1] or later:
                 standing[state["id"]] = state
         return standing
 

@@ -1,0 +1,230 @@
+/* engine_lease: the right to work on a verification, and what is known of it: the state in Redis, what the record
+ * brought along, what this job has published itself; the highest stands. A holder that died may have left its answer.
+ */
+#include "common/base/clock.h"
+#include "common/base/crash_point.h"
+#include "workers/engine_internal.h"
+#include <string.h>
+
+enum {
+	LEASE_MARGIN_MS = 5000, /* the lease outlives the longest call by this */
+	LEASE_POLL_MS = 500,    /* how often a lease that another one holds is asked for */
+	/* What was published while Redis was away is set by the projectors when it is back; until then its states are
+	 * old, and one of them may say that nothing was sent. */
+	CATCH_UP_MS = PROJECTOR_LAG_MS + 2000,
+};
+
+/* ---- what is known ---- */
+
+/* A state and its texts as Redis has them. Returns: false when there is none that can be read. */
+static bool decode_state(const struct job *job, const char *value, size_t len, struct verification *ret,
+                         struct verification_texts *ret_texts)
+{
+	struct err err;
+	if (!value)
+		return false;
+	if (verification_decode(value, len, ret, ret_texts, &err) == ERR_OK)
+		return true;
+	log_error("state_unreadable", LOG_STR("id", job->request.id), LOG_STR("why", err.msg));
+	return false;
+}
+
+/* texts: become the job's; an empty one leaves those that it has. */
+static void take_state(struct job *job, const struct verification *state, struct verification_texts *texts)
+{
+	job->state = *state;
+	job->unsaved = false;
+	if (texts->sealed || texts->link) {
+		verification_texts_fini(&job->texts);
+		job->texts = *texts;
+		*texts = (struct verification_texts){NULL, NULL};
+	}
+}
+
+/* The state in Redis, what a retrieval's record brought along, or, of a new question, that it is queued; but what this
+ * job has reached itself stands above what is older (Redis was away). Returns: false when nothing is known. */
+static bool read_state(struct job *job, const char *value, size_t len)
+{
+	struct verification found, brought;
+	struct verification_texts texts = {NULL, NULL};
+	const struct flow *flow = job->engine->flow;
+	bool known = decode_state(job, value, len, &found, &texts);
+	if (flow->opens && !known) {
+		verification_queued(&job->request, &found);
+		known = true;
+	} else if (!flow->opens &&
+	           retrieval_decode_state(job->record->value, job->record->value_len, &brought, NULL) == ERR_OK) {
+		memcpy(job->brought, brought.reference, sizeof job->brought);
+		if (!known || verification_compare(&brought, &found) > 0)
+			found = brought;
+		known = true;
+	}
+	bool own_stands = job->has_state && (!known || verification_compare(&job->state, &found) > 0);
+	if (known && !own_stands)
+		take_state(job, &found, &texts);
+	verification_texts_fini(&texts);
+	job->has_state = job->has_state || known;
+	if (job->has_state)
+		job->request.attempts = verification_attempts(&job->state, &job->request, job->engine->operation->flow);
+	if (kind_is_journey(job->request.kind) && !job->texts.sealed)
+		job->texts.sealed = strndup(job->request.sealed, job->request.sealed_len);
+	return job->has_state;
+}
+
+/* ---- an answer that its buyer left behind ---- */
+
+/* A kept death is older than a replay of it: to adopt it would swallow the replay, so that one waits. */
+static bool can_adopt(const struct job *job, const struct verification *kept)
+{
+	if (kept->state == STATE_DEAD)
+		return job->request.replays <= kept->replays;
+	return kept->state == job->engine->flow->keeps;
+}
+
+/* Whether the kept answer goes on from what stands; that may have moved while Redis was away, to the same revision. */
+static bool goes_on_from(const struct verification *kept, const struct verification *stands)
+{
+	int rank = state_rank(stands->state);
+	if (state_rank(kept->state) != rank)
+		return state_rank(kept->state) > rank;
+	return rank == 0 && (kept->rev > stands->rev || stands->state == STATE_QUEUED);
+}
+
+/* Finishes the work of who bought the answer, under its token, without a call. */
+static void adopt_answer(struct job *job)
+{
+	metric_add(job->engine->metric.adopted, 1);
+	job->leased = true;
+	job->decided = true;
+	job->sent_effects = 0;
+	job->reason = job->state.reason;
+	job->request.attempts = job->state.attempts;
+	job->orphans = job->state.state == STATE_AWAITING_USER;
+	job->effects = EFFECT_PUBLISH;
+	if (job->state.state == STATE_DEAD)
+		job->effects |= EFFECT_DEAD_LETTER;
+	if (job->state.state == STATE_AWAITING_USER)
+		job->effects |= EFFECT_WATCH;
+	if (job_encode(job) == ERR_OK)
+		job_do_effects(job);
+	else
+		job_hand_back(job);
+}
+
+static void on_standing(void *ctx, enum err_code code, const char *value, size_t len)
+{
+	struct job *job = ctx;
+	struct verification stands;
+	job->held = false;
+	if (job->abandoned) {
+		job_end(job);
+		return;
+	}
+	if (code != ERR_OK && redis_store_is_up(job->ports->store))
+		value = NULL; /* it is being filled again: nothing stands there yet */
+	else if (code != ERR_OK) {
+		job_wait(job, LEASE_POLL_MS, job_take_lease);
+		return;
+	}
+	if (decode_state(job, value, len, &stands, NULL)) {
+		if (!goes_on_from(&job->state, &stands)) {
+			job_note_orphan(job, &stands);
+			job_no_use(job);
+			return;
+		}
+		if (stands.rev >= job->state.rev)
+			job->state.rev = stands.rev + 1;
+	}
+	adopt_answer(job);
+}
+
+/* Another worker got the answer and died, or is about to write it. */
+static void on_answered(struct job *job, const char *token, const char *value, size_t len)
+{
+	struct verification kept;
+	struct verification_texts texts = {NULL, NULL};
+	bool good = decode_state(job, value, len, &kept, &texts) && can_adopt(job, &kept) &&
+	            (!job->has_state || goes_on_from(&kept, &job->state));
+	if (good) {
+		int64_t above = job->has_state && job->state.rev >= kept.rev ? job->state.rev + 1 : kept.rev;
+		take_state(job, &kept, &texts);
+		job->state.rev = above;
+		memcpy(job->token, token, TOKEN_BYTES);
+		job->held = true;
+	}
+	verification_texts_fini(&texts);
+	if (!good)
+		job_wait(job, LEASE_POLL_MS, job_take_lease);
+	else if (redis_store_get(job->ports->store, job->request.id, on_standing, job) != ERR_OK)
+		on_standing(job, ERR_UNAVAILABLE, NULL, 0);
+}
+
+/* ---- the lease ---- */
+
+/* A watchdog judges a person by what it does not see: it must see all that is known. */
+static bool needs_cache(const struct job *job)
+{
+	return job->engine->flow->needs_cache || job->request.cause == CAUSE_WATCHDOG;
+}
+
+static void without_cache(struct job *job)
+{
+	if (needs_cache(job) || !read_state(job, NULL, 0)) {
+		job_wait(job, LEASE_POLL_MS, job_take_lease);
+		return;
+	}
+	metric_add(job->engine->metric.without_lease, 1);
+	job->engine->flow->begin(job);
+}
+
+static void on_lease(void *ctx, enum err_code code, enum lease lease, const char *token, const char *value, size_t len)
+{
+	struct job *job = ctx;
+	job->held = false;
+	if (job->abandoned) {
+		job_end(job);
+		return;
+	}
+	CRASH_POINT(worker.leased);
+	job->leased = code == ERR_OK && lease == LEASE_GRANTED;
+	if (code != ERR_OK) {
+		without_cache(job);
+	} else if (lease == LEASE_ANSWERED) {
+		on_answered(job, token, value, len);
+	} else if (lease != LEASE_REBUILDING && !read_state(job, value, len)) {
+		job_no_use(job); /* a retrieval of something that nobody knows: erased, or of another age */
+	} else if (lease == LEASE_REBUILDING || (lease == LEASE_ANOTHERS && state_rank(job->state.state) == 0)) {
+		/* the cache is being filled; another worker is at it, or died and its lease runs out */
+		job_wait(job, LEASE_POLL_MS, job_take_lease);
+	} else {
+		job->engine->flow->begin(job);
+	}
+}
+
+int64_t job_lease_ms(const struct job *job)
+{
+	const struct engine_options *options = &job->engine->options;
+	return options->vendor->timeout_ms(options->vendor_self, job->operation) + LEASE_MARGIN_MS;
+}
+
+static int64_t catching_up_ms(const struct job *job, int64_t now)
+{
+	int64_t back = redis_store_back_ms(job->ports->store);
+	return needs_cache(job) && back != 0 ? back + CATCH_UP_MS - now : 0;
+}
+
+void job_take_lease(struct job *job)
+{
+	struct engine *engine = job->engine;
+	int64_t now = clock_mono_ms(), catching_up = catching_up_ms(job, now);
+	if (catching_up > 0) {
+		job_wait(job, catching_up, job_take_lease);
+		return;
+	}
+	job->leased_ms = now;
+	job->held = true; /* the store holds a pointer to the job until it answers */
+	enum err_code code = redis_store_lease(job->ports->store, job->request.id, engine->lease, job->token,
+	                                       job_lease_ms(job), needs_cache(job), on_lease, job);
+	if (code != ERR_OK)
+		on_lease(job, ERR_UNAVAILABLE, LEASE_ANOTHERS, "", NULL, 0);
+}
