@@ -3,7 +3,8 @@
 #
 #   sh tests/run.sh [--quick] [--preset NAME] [-- pytest arguments]
 #
-# --quick: what takes seconds, no servers. --preset: dev (default), asan, clang, … of CMakePresets.json.
+# --quick: what takes seconds, no servers. --preset: dev (default), asan, tsan, clang, … of CMakePresets.json.
+# Files of end-to-end tests run side by side; `-- -n 0` runs one after the other (for -s, --pdb).
 # Missing Debian packages are installed (apt as root or by sudo). Downloads are kept in ${VERIFYD_CACHE:-~/.cache/verifyd}.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -20,7 +21,7 @@ while [ $# -gt 0 ]; do
 		shift
 		;;
 	--help | -h)
-		sed -n '2,8s/^# \{0,1\}//p' tests/run.sh
+		sed -n '2,9s/^# \{0,1\}//p' tests/run.sh
 		exit 0
 		;;
 	--)
@@ -40,11 +41,24 @@ reports=$build/reports
 cache=${VERIFYD_CACHE:-$HOME/.cache/verifyd}
 broken=0
 
+# Most of what the tests do is waiting, so twice as many run at once as there are processors; programs with a sanitizer
+# work more. More than six only press on Kafka.
+beside=$(($(nproc) * 2))
+case $preset in asan | tsan) beside=$(($(nproc) + 1)) ;; esac
+[ "$beside" -le 6 ] || beside=6
+
 # A sanitizer's report ends a program with 86, which no program uses itself.
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:exitcode=86}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1:exitcode=86}"
 export LSAN_OPTIONS="${LSAN_OPTIONS:-exitcode=86}"
-export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=0:exitcode=86}"
+export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=0:exitcode=86:suppressions=$PWD/tests/tsan/suppressions.txt}"
+
+# Servers' data, logs and profiles lie in one folder, which goes whatever ends the run.
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/verifyd-tests-XXXXXX") || exit 1
+export TMPDIR="$scratch"
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 finish() {
 	python3 tests/tally.py "$broken" "$@"
@@ -88,19 +102,35 @@ mkdir -p "$reports"
 quietly "build ($preset)" configure_and_build || finish
 
 echo "== unit tests and vendor cases"
-ctest --test-dir "$build" ${labels:+-L "$labels"} -j "$(nproc)" --output-on-failure --no-tests=error --test-output-size-passed 1048576 \
+ctest --test-dir "$build" ${labels:+-L "$labels"} -j "$beside" --output-on-failure --no-tests=error --test-output-size-passed 1048576 \
 	--test-output-size-failed 1048576 --output-junit "$PWD/$reports/ctest.xml" >"$reports/ctest.log" 2>&1
 [ $? -eq 0 ] || grep -v ' Passed ' "$reports/ctest.log" | tail -n 200
 [ "$quick" = no ] || finish "$reports/ctest.xml"
 
 make_venv && quietly "Apache Kafka (jars)" python3 tests/kafka/broker.py fetch || finish "$reports/ctest.xml"
 
-echo "== end to end, on real Kafka and Redis"
-suites=tests/e2e
-for suite in tests/integration; do
-	[ -n "$(find "$suite" -name 'test_*.py' 2>/dev/null)" ] && suites="$suite $suites"
+# end_to_end PART ARGUMENT…: the tests that are not, or are, marked alone.
+end_to_end() {
+	part=$1
+	shift
+	"$venv/bin/python" -m pytest -c tests/pytest.ini --rootdir tests -q --junitxml "$reports/$part.xml" --part "$part" "$@"
+}
+
+suites=
+for suite in tests/chaos tests/integration tests/e2e; do
+	[ -n "$(find "$suite" -name 'test_*.py' 2>/dev/null)" ] && suites="$suites $suite"
 done
+export VERIFYD_BIN="$PWD/$build/bin"
+echo "== end to end, on real Kafka and Redis, $beside files at a time"
 # shellcheck disable=SC2086
-VERIFYD_BIN=$PWD/$build/bin "$venv/bin/python" -m pytest -c tests/pytest.ini --rootdir tests -q --junitxml "$reports/pytest.xml" \
-	$suites "$@"
-finish "$reports/ctest.xml" "$reports/pytest.xml"
+end_to_end crowd -n "$beside" --dist loadfile --no-loadscope-reorder $suites "$@"
+echo "== end to end, what measures time"
+# shellcheck disable=SC2086
+end_to_end alone $suites "$@"
+
+# With pytest arguments it is about the tests that these name.
+[ $# -eq 0 ] || finish "$reports/ctest.xml" "$reports/crowd.xml" "$reports/alone.xml"
+echo "== chaos, briefly"
+mkdir "$reports/chaos"
+sh tests/chaos/run.sh --quick --dir "$PWD/$reports/chaos" || broken=$((broken + 1))
+finish "$reports/ctest.xml" "$reports/crowd.xml" "$reports/alone.xml" "$reports/chaos/shards.jsonl"

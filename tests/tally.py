@@ -2,9 +2,11 @@
 """Adds up JUnit reports of ctest and pytest and prints the one line that tests/run.sh ends with.
 
 A ctest entry that is a cmocka program, or a vendor's table of cases, counts as what is inside it; one that broke off
-counts as one failure more.
-Usage: tally.py MISSING REPORT...   MISSING: steps that gave no report, each one a failure. Exit status 1 when any failed.
+counts as one failure more. Of chaos (a .jsonl, one line a shard) each clean shard counts as passed; a shard that is not
+clean is a step that failed.
+Usage: tally.py BROKEN REPORT...   BROKEN: steps that failed and are in no report. Exit status 1 when any failed.
 """
+import json
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -56,6 +58,9 @@ def main():
     for name in sys.argv[2:]:
         if not Path(name).is_file():
             total[1] += 1
+            continue
+        if name.endswith(".jsonl"):
+            total[0] += sum(not json.loads(line)["violations_count"] for line in Path(name).read_text().splitlines())
             continue
         for case in ET.parse(name).getroot().iter("testcase"):
             total = [a + b for a, b in zip(total, count_case(case))]

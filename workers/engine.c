@@ -10,7 +10,7 @@
 enum {
 	RESEND_MS = 1000, /* before a record that was not acked is sent again */
 	REVOKE_WAIT_MS = 3000,
-	SPAN_PER_PARTITION = 65536, /* records between the watermark and the newest one */
+	SPAN_PER_PARTITION = 16384, /* between watermark and newest; what is out keeps its fetch in memory */
 	PREFETCH_KBYTES = 16384,
 	INSTANCE_BYTES = 192,
 };
@@ -82,7 +82,9 @@ void job_hand_back(struct job *job)
 	if (job->call)
 		http_curl_cancel(job->ports->http, job->call);
 	job->call = NULL;
-	release_lease(job);
+	bool on_its_way = job->held && job->decided; /* a result may yet arrive: nobody may buy another one meanwhile */
+	if (!on_its_way)
+		release_lease(job);
 	if (job->record)
 		kafka_record_drop(job->record);
 	job->record = NULL;

@@ -18,18 +18,40 @@ static void claim(struct job *job);
 
 /* ---- the call, counted ---- */
 
-/* When Kafka took long, the lease may be another's by now: it is taken again, and only who still stands there sends. */
+/* The count must be where the next worker looks before the call is made: should this one die in the call, a count that
+ * only `results` has may come too late. When all this took long, the lease may be another's by now: it is taken again.
+ */
+static void on_count_shown(void *ctx, enum err_code code, bool written)
+{
+	struct job *job = ctx;
+	job->held = false;
+	job->count_hidden = code != ERR_OK;
+	if (job->abandoned)
+		job_end(job);
+	else if (job->count_hidden)
+		job_wait(job, CLAIM_AGAIN_MS, job_take_lease);
+	else if (written && clock_mono_ms() - job->leased_ms <= FRESH_MS)
+		job_call_vendor(job);
+	else
+		job_take_lease(job);
+}
+
+static void show_count(struct job *job)
+{
+	job->held = true;
+	enum err_code code = redis_store_put(job->ports->store, &job->state, job->value.data, job->value.len,
+	                                     job->engine->lease, NULL, NULL, on_count_shown, job);
+	if (code != ERR_OK)
+		on_count_shown(job, code, false);
+}
+
 static void counted(struct job *job)
 {
 	CRASH_POINT(worker.counted);
 	job_note_published(job);
-	job_show(job);
 	job->counted_rev = job->state.rev;
 	job->counted_ms = job->state.updated_ms;
-	if (clock_mono_ms() - job->leased_ms <= FRESH_MS)
-		job_call_vendor(job);
-	else
-		job_take_lease(job);
+	show_count(job);
 }
 
 static void count(struct job *job)
@@ -141,10 +163,14 @@ static bool is_open(struct job *job)
 
 static void begin(struct job *job)
 {
-	bool stands = job->counted_rev != 0 && job->state.rev == job->counted_rev &&
+	bool stands = job->counted_rev != 0 && job->state.rev == job->counted_rev && job->state.state == STATE_QUEUED &&
 	              job->state.updated_ms == job->counted_ms; /* else another worker's count of the same revision */
+	if (stands && job->count_hidden) {
+		show_count(job);
+		return;
+	}
 	job->counted_rev = 0;
-	if (stands && job->state.state == STATE_QUEUED)
+	if (stands)
 		job_call_vendor(job);
 	else if (job->state.state == STATE_AWAITING_USER || job->state.state == STATE_CHECKING)
 		resume(job);

@@ -95,6 +95,7 @@ static void adopt_answer(struct job *job)
 {
 	metric_add(job->engine->metric.adopted, 1);
 	job->leased = true;
+	job->published = false; /* this state is not yet, whatever this job has published before */
 	job->decided = true;
 	job->sent_effects = 0;
 	job->reason = job->state.reason;

@@ -1,17 +1,23 @@
-/* http_curl: libcurl's multi interface on libuv. One timer for libcurl, one per call: libcurl does not time calls that
- * wait for a free connection. Calls and their easy handles are pooled, because making one costs more than a call.
- * Sockets are http_watch's, what is sent and what came back http_exchange's. It does not retry. */
+/* http_curl: calls, and in which order they get a connection. A call waits at its host for the name's address, then for
+ * a connection, then libcurl has it; its own timer bounds all of that, and is what ends it where libcurl does not. Calls
+ * and their easy handles are pooled, because making one costs more than a call. Hosts and lanes are http_host's, what is
+ * sent and what came back http_exchange's. It does not retry. */
 #include "workers/http_curl.h"
 #include "workers/http_exchange.h"
-#include "workers/http_watch.h"
 #include <assert.h>
 #include <stdlib.h>
 
-enum { POOL_MAX = 1024 }; /* calls kept for later */
+enum {
+	SWEEP_MS = 5000, /* idle lanes and pooled calls are looked at so often */
+	POOL_SHARE = 4,  /* of the pooled calls that nobody took between two looks one in so many is freed */
+};
 
 struct http_call {
 	struct http_curl *http;
-	struct http_call *next, **at; /* in `calls`, or in `pool`: then without `at` */
+	struct list node;    /* in `calls` or `pool` */
+	struct list waiting; /* at its host, or alone */
+	struct http_host *host;
+	size_t lane; /* SIZE_MAX: none */
 	struct http_exchange exchange;
 	uv_timer_t deadline;
 	http_done_fn done;
@@ -20,28 +26,35 @@ struct http_call {
 
 struct http_curl {
 	uv_loop_t *loop;
-	uv_timer_t timer;
-	CURLM *multi; /* NULL once closed */
-	CURLSH *share;
-	struct http_watches *watches;
+	uv_timer_t sweep;
 	struct http_curl_options options;
-	struct http_call *calls, *pool;
-	size_t in_flight, pooled;
-	size_t handles; /* timers that have not closed yet; the last one frees this */
+	struct http_common common;
+	struct http_hosts hosts;
+	struct list calls, pool;
+	size_t in_flight, connected, pooled;
+	size_t pool_spare; /* the least that was in the pool since the last look */
+	size_t handles;    /* of the loop that have not closed yet; the last one frees this */
+	bool closed;
 };
 
-/* ---- timers ---- */
+#define CALL_OF(list_node)    LIST_ENTRY((list_node), struct http_call, node)
+#define WAITING_OF(list_node) LIST_ENTRY((list_node), struct http_call, waiting)
 
-static void handle_closed(struct http_curl *http)
+/* ---- the end ---- */
+
+static void handle_closed(void *ctx)
 {
+	struct http_curl *http = ctx;
+
 	http->handles--;
 	if (http->handles > 0)
 		return;
-	curl_share_cleanup(http->share); /* every easy handle is gone by now */
+	curl_share_cleanup(http->common.share); /* every easy handle is gone by now */
+	http_trust_free(http->common.trust);
 	free(http);
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_sweep_closed(uv_handle_t *handle)
 {
 	handle_closed(handle->data);
 }
@@ -75,22 +88,21 @@ static struct http_call *call_new(struct http_curl *http)
 	}
 	call->deadline.data = call;
 	call->http = http;
+	list_init(&call->waiting);
 	http->handles++;
-	if (http_exchange_init(&call->exchange, &http->options, http->share, http->watches, call))
+	if (http_exchange_init(&call->exchange, &http->common, call))
 		return call;
 	call_free(call);
 	return NULL;
 }
 
-static struct http_call *call_take(struct http_curl *http)
+static struct http_call *pool_take(struct http_curl *http, struct list *node)
 {
-	struct http_call *call = http->pool;
-
-	if (!call)
-		return call_new(http);
-	http->pool = call->next;
+	list_remove(node);
 	http->pooled--;
-	return call;
+	if (http->pooled < http->pool_spare)
+		http->pool_spare = http->pooled;
+	return CALL_OF(node);
 }
 
 /* clean: the exchange ended well. Any other handle is not used again: a refused repeat leaves libcurl's wish to rewind
@@ -99,121 +111,220 @@ static void call_release(struct http_call *call, bool clean)
 {
 	struct http_curl *http = call->http;
 
-	if (!clean || !http->multi || http->pooled >= POOL_MAX) {
+	if (!clean || http->closed || !http_exchange_wipe(&call->exchange)) {
 		call_free(call);
 		return;
 	}
-	http_exchange_wipe(&call->exchange);
-	call->at = NULL;
-	call->next = http->pool;
-	http->pool = call;
+	list_insert(http->pool.next, &call->node);
 	http->pooled++;
 }
 
-static void call_attach(struct http_call *call)
+/* Takes a call off its lane, its host and the list; it still holds its answer. Returns: whether a connection is free
+ * now. */
+static bool call_detach(struct http_call *call)
 {
 	struct http_curl *http = call->http;
+	bool connected = call->lane != SIZE_MAX;
 
-	call->next = http->calls;
-	call->at = &http->calls;
-	if (call->next)
-		call->next->at = &call->next;
-	http->calls = call;
-	http->in_flight++;
-}
-
-/* Takes a call off libcurl and off the list; it still holds its answer. */
-static void call_detach(struct http_call *call)
-{
 	(void)uv_timer_stop(&call->deadline); /* never fails */
-	CURLMcode code = curl_multi_remove_handle(call->http->multi, call->exchange.easy);
-	assert(code == CURLM_OK);
-	*call->at = call->next;
-	if (call->next)
-		call->next->at = call->at;
-	call->http->in_flight--;
+	list_remove(&call->waiting);
+	list_init(&call->waiting);
+	if (connected) {
+		http_lane_remove(call->host->lanes[call->lane], call->exchange.easy);
+		http_host_give(call->host, call->lane);
+		http->connected--;
+	}
+	call->host->users--;
+	list_remove(&call->node);
+	http->in_flight--;
+	return connected;
 }
 
-/* Ends a call and tells its owner, who may start and cancel calls and close http meanwhile. */
+static void pump(struct http_curl *http);
+
+/* Ends a call and tells its owner, who may start and cancel calls and close http meanwhile. Only from the loop. */
 static void call_finish(struct http_call *call, CURLcode code)
 {
+	struct http_curl *http = call->http; /* stays until the loop's next turn, even if it is closed meanwhile */
 	struct http_result result;
+	bool connected = call_detach(call);
 
-	call_detach(call);
 	http_exchange_result(&call->exchange, code, &result);
 	call->done(call->ctx, &result);
 	call_release(call, code == CURLE_OK);
+	if (connected && !http->closed)
+		pump(http);
+}
+
+static void on_ended(void *private, CURLcode code)
+{
+	call_finish(private, code);
 }
 
 static void on_deadline(uv_timer_t *timer)
 {
-	call_finish(timer->data, CURLE_OPERATION_TIMEDOUT);
+	struct http_call *call = timer->data;
+	CURLcode code = CURLE_OPERATION_TIMEDOUT;
+
+	if (call->exchange.stage == HTTP_STAGE_NAMELESS)
+		code = call->host->proxied ? CURLE_COULDNT_RESOLVE_PROXY : CURLE_COULDNT_RESOLVE_HOST;
+	else if (call->exchange.stage == HTTP_STAGE_REFUSED)
+		code = CURLE_OUT_OF_MEMORY;
+	call_finish(call, code);
 }
 
-/* ---- driving libcurl ---- */
+/* ---- getting a connection ---- */
 
-/* Takes every finished transfer. A callback may close http, so that is looked at again each time. */
-static void drain(struct http_curl *http)
+static void stop_waiting(struct http_call *call)
 {
-	int left = 0;
+	list_remove(&call->waiting);
+	list_init(&call->waiting);
+}
 
-	while (http->multi) {
-		CURLMsg *message = curl_multi_info_read(http->multi, &left);
-		if (!message)
-			return;
-		struct http_call *call = NULL;
-		CURLcode found = curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-		assert(found == CURLE_OK && call);
-		call_finish(call, message->data.result);
+/* Ends a call that cannot go on, in the loop's next turn. */
+static void end_soon(struct http_call *call, enum http_stage stage)
+{
+	stop_waiting(call);
+	call->exchange.stage = stage;
+	(void)uv_timer_start(&call->deadline, on_deadline, 0, 0); /* never fails */
+}
+
+static bool has_room(const struct http_curl *http, const struct http_host *host)
+{
+	return host->calls < host->limit && http->connected < (size_t)http->options.max_connections;
+}
+
+/* Hands a call to libcurl. */
+static void launch(struct http_call *call)
+{
+	struct http_curl *http = call->http;
+	struct http_host *host = call->host;
+	size_t at = http_host_take(&http->hosts, host);
+
+	if (at == SIZE_MAX) {
+		end_soon(call, HTTP_STAGE_REFUSED);
+		return;
+	}
+	struct http_lane *lane = host->lanes[at];
+	if (http_exchange_aim(&call->exchange, host, lane) != ERR_OK || !http_lane_add(lane, call->exchange.easy)) {
+		http_host_give(host, at);
+		end_soon(call, HTTP_STAGE_REFUSED);
+		return;
+	}
+	call->lane = at;
+	call->exchange.stage = HTTP_STAGE_CALL;
+	http->connected++;
+}
+
+static enum http_name name_of(const struct http_host *host)
+{
+	return host->resolve ? http_resolve_state(host->resolve) : HTTP_NAME_KNOWN;
+}
+
+/* Where a new call stands: with libcurl, waiting, or without an address to go to. */
+static void admit(struct http_call *call)
+{
+	struct http_host *host = call->host;
+	enum http_name name = name_of(host);
+
+	if (name == HTTP_NAME_FAILED) {
+		end_soon(call, HTTP_STAGE_NAMELESS);
+	} else if (name == HTTP_NAME_KNOWN && list_is_empty(&host->waiting) && has_room(call->http, host)) {
+		launch(call);
+	} else {
+		call->exchange.stage = name == HTTP_NAME_KNOWN ? HTTP_STAGE_QUEUE : HTTP_STAGE_NAME;
+		list_insert(&host->waiting, &call->waiting);
 	}
 }
 
-static void act(void *ctx, curl_socket_t fd, int events)
+/* Has those who wait at a host go on as far as they can. */
+static void pump_host(struct http_curl *http, struct http_host *host)
 {
-	struct http_curl *http = ctx;
-	int running = 0;
-
-	if (!http->multi)
+	if (list_is_empty(&host->waiting))
 		return;
-	/* what goes wrong for one call comes as its message; anything else is ended by the calls' deadlines */
-	(void)curl_multi_socket_action(http->multi, fd, events, &running);
-	drain(http);
+	enum http_name name = name_of(host);
+	while (name == HTTP_NAME_FAILED && !list_is_empty(&host->waiting))
+		end_soon(WAITING_OF(host->waiting.next), HTTP_STAGE_NAMELESS);
+	while (name == HTTP_NAME_KNOWN && !list_is_empty(&host->waiting) && has_room(http, host)) {
+		struct http_call *call = WAITING_OF(host->waiting.next);
+		stop_waiting(call);
+		launch(call);
+	}
+	if (name != HTTP_NAME_KNOWN)
+		return;
+	for (struct list *at = host->waiting.prev; at != &host->waiting; at = at->prev) {
+		if (WAITING_OF(at)->exchange.stage == HTTP_STAGE_QUEUE)
+			break; /* so are those before it */
+		WAITING_OF(at)->exchange.stage = HTTP_STAGE_QUEUE;
+	}
 }
 
-static void on_timer(uv_timer_t *timer)
+/* Calls nobody back. */
+static void pump(struct http_curl *http)
 {
-	act(timer->data, CURL_SOCKET_TIMEOUT, 0);
+	struct list *list = &http->hosts.list;
+
+	if (http->connected >= http->in_flight) /* nobody waits */
+		return;
+	for (struct list *at = list->next; at != list; at = at->next)
+		pump_host(http, LIST_ENTRY(at, struct http_host, node));
+	if (http->connected < (size_t)http->options.max_connections || list_is_empty(list))
+		return;
+	/* the limit over all hosts is reached: another host is the first to be looked at the next time */
+	struct list *first = list->next;
+	list_remove(first);
+	list_insert(list, first);
 }
 
-static int on_timeout_change(CURLM *multi, long timeout_ms, void *ctx)
+static void on_resolved(void *ctx)
 {
-	struct http_curl *http = ctx;
+	pump(ctx);
+}
 
-	(void)multi;
-	if (timeout_ms < 0)
-		return uv_timer_stop(&http->timer);
-	return uv_timer_start(&http->timer, on_timer, (uint64_t)timeout_ms, 0);
+/* ---- now and then ---- */
+
+static void on_sweep(uv_timer_t *timer)
+{
+	struct http_curl *http = timer->data;
+	size_t count = (http->pool_spare + POOL_SHARE - 1) / POOL_SHARE;
+
+	for (; count > 0; count--)
+		call_free(pool_take(http, http->pool.prev));
+	http->pool_spare = http->pooled;
+	http_hosts_sweep(&http->hosts, uv_now(http->loop), (uint64_t)http->options.max_idle_s * 1000);
 }
 
 /* ---- the interface ---- */
 
-static bool setup(struct http_curl *http)
+static enum err_code setup(struct http_curl *http, struct err *err)
 {
-	CURLM *multi = http->multi = curl_multi_init();
-	CURLSH *share = http->share = curl_share_init();
-	long connections = http->options.max_connections;
+	const struct http_curl_options *options = &http->options;
+	int limit = options->max_host_connections;
+	struct http_common *common = &http->common;
 
-	http->watches = http_watches_new(http->loop, act, http);
-	return multi && share && http->watches &&
-	       curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, http_watch_socket) == CURLM_OK &&
-	       curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, http->watches) == CURLM_OK &&
-	       curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout_change) == CURLM_OK &&
-	       curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http) == CURLM_OK &&
-	       curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) == CURLM_OK &&
-	       curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, connections) == CURLM_OK &&
-	       curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections) == CURLM_OK &&
-	       curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK &&
-	       curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) == CURLSHE_OK;
+	common->options = options;
+	common->share = curl_share_init();
+	common->watches = http_watches_new(http->loop, http_lane_ready);
+	if (!common->share || !common->watches ||
+	    curl_share_setopt(common->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK)
+		return err_set(err, ERR_INTERNAL, "libcurl could not be set up");
+	enum err_code code = http_trust_new(options->ca_file, &common->trust, err);
+	uv_update_time(http->loop); /* that took a while, and the first calls' time is not to be shorter for it */
+	if (code != ERR_OK)
+		return code;
+	const struct http_hosts_options hosts = {
+	        .limit = (size_t)(limit < options->max_connections ? limit : options->max_connections),
+	        .proxy = options->proxy,
+	        .names = {http->loop, options->lookup, on_resolved, http, handle_closed, http},
+	        .lanes = {.loop = http->loop,
+	                  .watches = common->watches,
+	                  .ended = on_ended,
+	                  .handles = &http->handles,
+	                  .closed = handle_closed,
+	                  .ctx = http},
+	};
+	code = http_hosts_init(&http->hosts, &hosts);
+	return code == ERR_OK ? ERR_OK : err_set(err, code, "the proxy's URL cannot be used");
 }
 
 enum err_code http_curl_new(uv_loop_t *loop, const struct http_curl_options *options, struct http_curl **ret_http,
@@ -225,15 +336,20 @@ enum err_code http_curl_new(uv_loop_t *loop, const struct http_curl_options *opt
 		return err_set(err, ERR_NO_MEMORY, "no memory for the HTTP client");
 	http->loop = loop;
 	http->options = *options;
-	if (uv_timer_init(loop, &http->timer) != 0) {
+	list_init(&http->calls);
+	list_init(&http->pool);
+	if (uv_timer_init(loop, &http->sweep) != 0) {
 		free(http);
 		return err_set(err, ERR_INTERNAL, "no timer for the HTTP client");
 	}
-	http->timer.data = http;
+	http->sweep.data = http;
+	(void)uv_timer_start(&http->sweep, on_sweep, SWEEP_MS, SWEEP_MS); /* never fails */
+	uv_unref((uv_handle_t *)&http->sweep); /* it alone keeps no loop turning */
 	http->handles = 1;
-	if (!setup(http)) {
+	enum err_code code = setup(http, err);
+	if (code != ERR_OK) {
 		http_curl_close(http);
-		return err_set(err, ERR_INTERNAL, "libcurl could not be set up");
+		return code;
 	}
 	*ret_http = http;
 	return ERR_OK;
@@ -242,31 +358,35 @@ enum err_code http_curl_new(uv_loop_t *loop, const struct http_curl_options *opt
 enum err_code http_curl_start(struct http_curl *http, const struct http_request *request, http_done_fn done, void *ctx,
                               struct http_call **ret_call, struct err *err)
 {
-	struct http_call *call = call_take(http);
+	struct http_host *host = NULL;
+	enum err_code code = http_hosts_find(&http->hosts, request, &host, err);
 
+	if (code != ERR_OK)
+		return code;
+	struct http_call *call = list_is_empty(&http->pool) ? call_new(http) : pool_take(http, http->pool.next);
 	if (!call)
 		return err_set(err, ERR_NO_MEMORY, "no memory for an HTTP call");
-	enum err_code code = http_exchange_begin(&call->exchange, request, err);
-	if (code == ERR_OK && (uv_timer_start(&call->deadline, on_deadline, (uint64_t)request->timeout_ms, 0) != 0 ||
-	                       curl_multi_add_handle(http->multi, call->exchange.easy) != CURLM_OK))
-		code = err_set(err, ERR_NO_MEMORY, "libcurl did not take the call");
-	if (code != ERR_OK) {
-		(void)uv_timer_stop(&call->deadline);
-		call_release(call, false);
-		return code;
-	}
+	call->host = host;
+	call->lane = SIZE_MAX;
 	call->done = done;
 	call->ctx = ctx;
-	call_attach(call);
+	list_insert(&http->calls, &call->node);
+	host->users++;
+	http->in_flight++;
+	http_exchange_begin(&call->exchange, request);
+	(void)uv_timer_start(&call->deadline, on_deadline, (uint64_t)request->timeout_ms, 0); /* never fails */
+	admit(call);
 	*ret_call = call;
 	return ERR_OK;
 }
 
 void http_curl_cancel(struct http_curl *http, struct http_call *call)
 {
-	assert(call->http == http && call->at);
-	call_detach(call);
+	assert(call->http == http);
+	bool connected = call_detach(call);
 	call_release(call, false);
+	if (connected && !http->closed)
+		pump(http);
 }
 
 size_t http_curl_in_flight(const struct http_curl *http)
@@ -278,15 +398,21 @@ void http_curl_close(struct http_curl *http)
 {
 	if (!http)
 		return;
-	while (http->calls)
-		http_curl_cancel(http, http->calls);
-	while (http->pool) {
-		struct http_call *call = http->pool;
-		http->pool = call->next;
-		call_free(call);
-	}
-	curl_multi_cleanup(http->multi); /* ends the kept connections, through http_watch_close */
-	http->multi = NULL;
-	http_watches_close(http->watches);
-	uv_close((uv_handle_t *)&http->timer, on_timer_closed);
+	http->closed = true;
+	while (!list_is_empty(&http->calls))
+		http_curl_cancel(http, CALL_OF(http->calls.next));
+	while (!list_is_empty(&http->pool))
+		call_free(pool_take(http, http->pool.next));
+	http_hosts_fini(&http->hosts);
+	http_watches_close(http->common.watches);
+	uv_close((uv_handle_t *)&http->sweep, on_sweep_closed);
+}
+
+enum err_code http_curl_check_ca(const char *ca_file, struct err *err)
+{
+	struct http_trust *trust = NULL;
+	enum err_code code = http_trust_new(ca_file, &trust, err);
+
+	http_trust_free(trust);
+	return code;
 }

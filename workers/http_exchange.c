@@ -1,31 +1,46 @@
 /* http_exchange: sets up easy handles, feeds and reads them, and says in our words how an exchange ended.
  *
  * libcurl repeats a request by itself when a reused connection ends before an answer. No option turns that off, so the
- * repeat is refused where it would connect (on_open), send (on_prereq) and rewind a body (on_seek). */
+ * repeat is refused where it would connect (on_open) and where it would send (on_prereq). */
 #include "workers/http_exchange.h"
+#include "workers/http_address.h"
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum {
 	KEPT_ANSWER_BYTES = 16 * 1024,   /* a larger answer's memory is not kept */
-	READ_BUFFER_BYTES = 8 * 1024,    /* libcurl's, per handle */
-	UPLOAD_BUFFER_BYTES = 16 * 1024, /* the least libcurl allows */
+	READ_BUFFER_BYTES = 2 * 1024,    /* libcurl's, per call in flight */
+	UPLOAD_BUFFER_BYTES = 16 * 1024, /* per call over TLS in flight; the least libcurl allows */
 	KEEPALIVE_IDLE_S = 30,
 	KEEPALIVE_PROBE_S = 10,
 };
 
 /* ---- what libcurl asks ---- */
 
+/* libcurl has taken the addresses that this call carries. */
+static void note_told(struct http_exchange *exchange)
+{
+	if (exchange->telling == 0)
+		return;
+	*http_lane_told(exchange->lane) = exchange->telling;
+	exchange->telling = 0;
+}
+
 static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct http_exchange *exchange = ctx;
 
 	(void)purpose;
+	note_told(exchange);
 	if (exchange->sends > 0) /* a repeat */
 		return CURL_SOCKET_BAD;
-	if (exchange->plain && !http_is_loopback(&address->addr))
+	if (exchange->plain && !http_address_is_loopback(&address->addr))
 		return CURL_SOCKET_BAD;
-	return http_watch_open(exchange->watches, address);
+	if (exchange->request->is_foreign && !exchange->proxied && !http_address_is_public(&address->addr)) {
+		exchange->not_public = true;
+		return CURL_SOCKET_BAD;
+	}
+	return http_watch_open(exchange->common->watches, address, exchange->lane);
 }
 
 static int on_prereq(void *ctx, char *peer, char *local, int peer_port, int local_port)
@@ -36,29 +51,20 @@ static int on_prereq(void *ctx, char *peer, char *local, int peer_port, int loca
 	(void)local;
 	(void)peer_port;
 	(void)local_port;
+	note_told(exchange);
 	exchange->sends++;
 	return exchange->sends == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
-static int on_seek(void *ctx, curl_off_t offset, int origin)
+/* libcurl is about to find an address by itself. It may read one that is written in the URL; a name it was told, or the
+ * call fails: its own resolver could make the loop wait. */
+static int on_resolve(void *state, void *reserved, void *ctx)
 {
-	(void)ctx;
-	(void)offset;
-	(void)origin;
-	return CURL_SEEKFUNC_FAIL;
-}
+	const struct http_exchange *exchange = ctx;
 
-static size_t on_read(char *out, size_t size, size_t count, void *ctx)
-{
-	struct http_exchange *exchange = ctx;
-	const struct buf *body = &exchange->request->body;
-	size_t room = size * count;
-	size_t left = body->len - exchange->body_sent;
-	size_t take = left < room ? left : room;
-
-	memcpy(out, body->data + exchange->body_sent, take);
-	exchange->body_sent += take;
-	return take;
+	(void)state;
+	(void)reserved;
+	return exchange->told != NULL || *http_lane_told(exchange->lane) > 0;
 }
 
 static size_t on_write(char *data, size_t size, size_t count, void *ctx)
@@ -78,7 +84,8 @@ static size_t on_write(char *data, size_t size, size_t count, void *ctx)
 			return false;                                                                                  \
 	} while (0)
 
-/* The same for every handle. */
+/* The same for every handle. There is no limit on how long an answer may stall (CURLOPT_LOW_SPEED_TIME): a call's total
+ * time is a few seconds and its answer a few kilobytes, so the total ends a stalled one soon enough. */
 static const struct {
 	CURLoption option;
 	long value;
@@ -90,6 +97,10 @@ static const struct {
         {CURLOPT_SSL_VERIFYPEER, 1},
         {CURLOPT_SSL_VERIFYHOST, 2},
         {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2}, /* or newer */
+        {CURLOPT_PROXY_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+        {CURLOPT_HTTPPROXYTUNNEL, 1},
+        {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
+        {CURLOPT_DNS_CACHE_TIMEOUT, -1}, /* http_resolve knows how old they are */
         {CURLOPT_TCP_NODELAY, 1},
         {CURLOPT_TCP_KEEPALIVE, 1},
         {CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
@@ -98,17 +109,21 @@ static const struct {
         {CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES},
 };
 
-static bool set_connection(CURL *easy, const struct http_curl_options *options, CURLSH *share)
+static bool set_connection(CURL *easy, const struct http_common *common)
 {
+	const struct http_curl_options *options = common->options;
+
 	for (size_t i = 0; i < sizeof(fixed_options) / sizeof(fixed_options[0]); i++)
 		SET(fixed_options[i].option, fixed_options[i].value);
-	SET(CURLOPT_SHARE, share);
+	SET(CURLOPT_SHARE, common->share);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_PROXY, ""); /* not the environment's either */
+	SET(CURLOPT_PROXY, "");   /* not the environment's either */
+	SET(CURLOPT_NOPROXY, ""); /* nor its exceptions */
 	SET(CURLOPT_MAXAGE_CONN, (long)options->max_idle_s);
+	SET(CURLOPT_MAXLIFETIME_CONN, (long)options->max_life_s);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
 	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)HTTP_MAX_RESPONSE_BYTES);
-	return true;
+	return http_trust_set(common->trust, easy);
 }
 
 static bool set_callbacks(CURL *easy)
@@ -116,8 +131,7 @@ static bool set_callbacks(CURL *easy)
 	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, http_watch_close);
 	SET(CURLOPT_PREREQFUNCTION, on_prereq);
-	SET(CURLOPT_READFUNCTION, on_read);
-	SET(CURLOPT_SEEKFUNCTION, on_seek);
+	SET(CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
 	SET(CURLOPT_WRITEFUNCTION, on_write);
 	return true;
 }
@@ -126,10 +140,9 @@ static bool set_contexts(CURL *easy, struct http_exchange *exchange, void *owner
 {
 	SET(CURLOPT_PRIVATE, owner);
 	SET(CURLOPT_OPENSOCKETDATA, exchange);
-	SET(CURLOPT_CLOSESOCKETDATA, exchange->watches); /* the connection outlives the exchange */
+	SET(CURLOPT_CLOSESOCKETDATA, exchange->common->watches); /* the connection outlives the exchange */
 	SET(CURLOPT_PREREQDATA, exchange);
-	SET(CURLOPT_READDATA, exchange);
-	SET(CURLOPT_SEEKDATA, exchange);
+	SET(CURLOPT_RESOLVER_START_DATA, exchange);
 	SET(CURLOPT_WRITEDATA, exchange);
 	return true;
 }
@@ -144,7 +157,8 @@ static bool set_request(CURL *easy, struct http_exchange *exchange)
 		exchange->headers[i] = (struct curl_slist){request->headers[i].data, &exchange->headers[i + 1]};
 	exchange->headers[count] = (struct curl_slist){no_expect, NULL};
 	if (strcmp(request->method, "POST") == 0) {
-		SET(CURLOPT_POST, 1L);
+		/* Goes out with the head in one write, and needs no buffer of its own while the answer is awaited. */
+		SET(CURLOPT_POSTFIELDS, request->body.data); /* not copied */
 		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
 	} else {
 		SET(CURLOPT_HTTPGET, 1L);
@@ -154,13 +168,26 @@ static bool set_request(CURL *easy, struct http_exchange *exchange)
 	return true;
 }
 
-bool http_exchange_init(struct http_exchange *exchange, const struct http_curl_options *options, CURLSH *share,
-                        struct http_watches *watches, void *owner)
+/* Has libcurl learn the name's addresses where this lane does not know this answer yet. */
+static bool set_addresses(CURL *easy, struct http_exchange *exchange, const struct http_resolve *resolve)
+{
+	if (!resolve || http_resolve_version(resolve) == *http_lane_told(exchange->lane))
+		return true;
+	exchange->told = strdup(http_resolve_answer(resolve));
+	if (!exchange->told)
+		return false;
+	exchange->telling = http_resolve_version(resolve);
+	exchange->resolve = (struct curl_slist){exchange->told, NULL};
+	SET(CURLOPT_RESOLVE, &exchange->resolve);
+	return true;
+}
+
+bool http_exchange_init(struct http_exchange *exchange, const struct http_common *common, void *owner)
 {
 	buf_init(&exchange->answer, HTTP_MAX_RESPONSE_BYTES);
-	exchange->watches = watches;
+	exchange->common = common;
 	exchange->easy = curl_easy_init();
-	return exchange->easy && set_connection(exchange->easy, options, share) && set_callbacks(exchange->easy) &&
+	return exchange->easy && set_connection(exchange->easy, common) && set_callbacks(exchange->easy) &&
 	       set_contexts(exchange->easy, exchange, owner);
 }
 
@@ -168,12 +195,15 @@ void http_exchange_fini(struct http_exchange *exchange)
 {
 	curl_easy_cleanup(exchange->easy);
 	exchange->easy = NULL;
+	free(exchange->told);
+	exchange->told = NULL;
 	buf_fini_secret(&exchange->answer);
 }
 
-void http_exchange_wipe(struct http_exchange *exchange)
+bool http_exchange_wipe(struct http_exchange *exchange)
 {
 	struct buf *answer = &exchange->answer;
+	CURL *easy = exchange->easy;
 
 	if (answer->cap > KEPT_ANSWER_BYTES) {
 		buf_fini_secret(answer);
@@ -181,57 +211,39 @@ void http_exchange_wipe(struct http_exchange *exchange)
 		explicit_bzero(answer->data, answer->len);
 		buf_clear(answer);
 	}
+	if (exchange->told) {
+		SET(CURLOPT_RESOLVE, NULL);
+		free(exchange->told);
+		exchange->told = NULL;
+	}
+	return true;
 }
 
-/* ---- which URLs ---- */
-
-/* Length of the host in "host[:port]/..."; 0 when there is user information or an odd form. */
-static size_t host_length(const char *authority)
+void http_exchange_begin(struct http_exchange *exchange, const struct http_request *request)
 {
-	size_t whole = strcspn(authority, "/?#");
-	size_t end = authority[0] == '[' ? strcspn(authority, "]") + 1 : strcspn(authority, ":/?#");
-
-	if (end > whole || memchr(authority, '@', whole) || memchr(authority, '\\', whole))
-		return 0;
-	return end;
-}
-
-/* Names of loopback are checked once more as addresses, in on_open. */
-static bool is_loopback_host(const char *host, size_t len)
-{
-	static const char *const names[] = {"localhost", "[::1]"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strlen(names[i]) == len && strncasecmp(names[i], host, len) == 0)
-			return true;
-	return len > 4 && strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") >= len;
-}
-
-static bool url_allowed(const struct buf *url, bool *ret_plain)
-{
-	for (size_t i = 0; i < url->len; i++)
-		if ((unsigned char)url->data[i] <= ' ' || (unsigned char)url->data[i] >= 0x7f)
-			return false;
-	bool plain = strncasecmp(url->data, "http://", 7) == 0;
-	if (!plain && strncasecmp(url->data, "https://", 8) != 0)
-		return false;
-	const char *host = url->data + (plain ? 7 : 8);
-	size_t len = host_length(host);
-	*ret_plain = plain;
-	return len > 0 && (!plain || is_loopback_host(host, len));
-}
-
-enum err_code http_exchange_begin(struct http_exchange *exchange, const struct http_request *request, struct err *err)
-{
-	if (!url_allowed(&request->url, &exchange->plain))
-		return err_set(err, ERR_INVALID, "URL refused: https, or http to loopback; no user information");
 	exchange->request = request;
-	exchange->body_sent = 0;
+	exchange->lane = NULL;
 	exchange->sends = 0;
 	exchange->too_large = false;
-	if (!set_request(exchange->easy, exchange))
-		return err_set(err, ERR_NO_MEMORY, "no memory for an HTTP call");
-	return ERR_OK;
+	exchange->not_public = false;
+	exchange->telling = 0;
+}
+
+static bool aim(struct http_exchange *exchange, const struct http_host *host)
+{
+	CURL *easy = exchange->easy;
+
+	if (host->proxied != exchange->proxied)
+		SET(CURLOPT_PROXY, host->proxied ? exchange->common->options->proxy : "");
+	exchange->proxied = host->proxied;
+	return set_request(easy, exchange) && set_addresses(easy, exchange, host->resolve);
+}
+
+enum err_code http_exchange_aim(struct http_exchange *exchange, const struct http_host *host, struct http_lane *lane)
+{
+	exchange->plain = host->url.plain;
+	exchange->lane = lane;
+	return aim(exchange, host) ? ERR_OK : ERR_NO_MEMORY;
 }
 
 /* ---- how it ended ---- */
@@ -249,9 +261,11 @@ struct outcome {
 /* An answer that breaks off is GARBAGE, not RESET: the vendor did answer, and without a Content-Length the same shows
  * as JSON that breaks off. */
 static const struct outcome outcomes[] = {
-        {CURLE_OPERATION_TIMEDOUT, FAILURE_TIMEOUT, "no connection in time"},
+        {CURLE_OPERATION_TIMEDOUT, FAILURE_TIMEOUT, "no answer in time"},
         {CURLE_COULDNT_RESOLVE_HOST, FAILURE_CONNECT, "the host's name was not found"},
+        {CURLE_COULDNT_RESOLVE_PROXY, FAILURE_CONNECT, "the proxy's name was not found"},
         {CURLE_COULDNT_CONNECT, FAILURE_CONNECT, "no connection"},
+        {CURLE_PROXY, FAILURE_CONNECT, "no connection through the proxy"},
         {CURLE_SEND_ERROR, FAILURE_RESET, "the connection broke while sending"},
         {CURLE_RECV_ERROR, FAILURE_RESET, "the connection broke while receiving"},
         {CURLE_GOT_NOTHING, FAILURE_RESET, TEXT_NO_ANSWER},
@@ -270,7 +284,37 @@ static const struct outcome outcomes[] = {
         {CURLE_BAD_CONTENT_ENCODING, FAILURE_GARBAGE, "the answer's encoding is wrong"},
         {CURLE_FILESIZE_EXCEEDED, FAILURE_TOO_LARGE, TEXT_TOO_LARGE},
         {CURLE_URL_MALFORMAT, FAILURE_REFUSED, "the URL is not valid"},
+        {CURLE_OUT_OF_MEMORY, FAILURE_RESET, "out of memory"},
 };
+
+/* What was not there in time, by how far the call had come; nothing had been sent. */
+static const char *const late[HTTP_STAGE_COUNT] = {
+        [HTTP_STAGE_NAME] = "the host's name was not looked up in time",
+        [HTTP_STAGE_QUEUE] = "no free connection in time",
+        [HTTP_STAGE_CALL] = "no connection in time",
+}; /* the other stages end for reasons of their own */
+
+static bool tunnel_refused(const struct http_exchange *exchange)
+{
+	long status = 0;
+
+	return exchange->stage == HTTP_STAGE_CALL && exchange->proxied &&
+	       curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE, &status) == CURLE_OK && status >= 300;
+}
+
+/* Nothing was sent. */
+static struct outcome unsent(const struct http_exchange *exchange, struct outcome found)
+{
+	if (found.code == CURLE_OPERATION_TIMEDOUT)
+		found.detail = late[exchange->stage];
+	if (found.failure == FAILURE_RESET)
+		found.failure = FAILURE_CONNECT;
+	if (exchange->not_public && found.failure == FAILURE_CONNECT)
+		return (struct outcome){found.code, FAILURE_REFUSED, "the address is not a public one"};
+	if (tunnel_refused(exchange))
+		return (struct outcome){found.code, FAILURE_CONNECT, "the proxy refused the connection"};
+	return found;
+}
 
 static struct outcome outcome_of(CURLcode code, const struct http_exchange *exchange)
 {
@@ -279,15 +323,13 @@ static struct outcome outcome_of(CURLcode code, const struct http_exchange *exch
 	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
 		if (outcomes[i].code == code)
 			found = outcomes[i];
+	if (exchange->sends == 0)
+		return unsent(exchange, found);
 	if (code == CURLE_WRITE_ERROR && exchange->too_large)
 		return (struct outcome){code, FAILURE_TOO_LARGE, TEXT_TOO_LARGE};
-	if (code == CURLE_OPERATION_TIMEDOUT && exchange->sends > 0)
-		found.detail = "no answer in time";
 	/* once the request went out, a failure to connect is a repeat that was refused */
-	if (exchange->sends > 0 && found.failure == FAILURE_CONNECT)
+	if (found.failure == FAILURE_CONNECT)
 		return (struct outcome){code, FAILURE_RESET, TEXT_NO_ANSWER};
-	if (exchange->sends == 0 && found.failure == FAILURE_RESET)
-		found.failure = FAILURE_CONNECT;
 	return found;
 }
 

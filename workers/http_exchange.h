@@ -4,34 +4,62 @@
 #define VERIFYD_HTTP_EXCHANGE_H
 
 #include "workers/http_curl.h"
-#include "workers/http_watch.h"
+#include "workers/http_host.h"
+#include "workers/http_trust.h"
+
+/* How far a call has come. */
+enum http_stage {
+	HTTP_STAGE_NAME,     /* its host's name is being looked up */
+	HTTP_STAGE_NAMELESS, /* that has failed */
+	HTTP_STAGE_QUEUE,    /* waits for a connection: as many as allowed are in use */
+	HTTP_STAGE_REFUSED,  /* libcurl did not take it: out of memory */
+	HTTP_STAGE_CALL,     /* libcurl has it */
+	HTTP_STAGE_COUNT
+};
+
+/* What every exchange of a port has in common. Outlives them. */
+struct http_common {
+	const struct http_curl_options *options;
+	CURLSH *share;
+	struct http_trust *trust;
+	struct http_watches *watches;
+};
 
 struct http_exchange {
 	CURL *easy;
-	struct http_watches *watches;
+	const struct http_common *common;
 	const struct http_request *request;
+	struct http_lane *lane;
 	struct buf answer;
-	size_t body_sent;
-	int sends;  /* how often libcurl went on to send the request */
+	int sends; /* how often libcurl went on to send the request */
+	enum http_stage stage;
 	bool plain; /* http, so loopback only */
+	bool proxied; /* what the handle is set to */
 	bool too_large;
+	bool not_public; /* a connection to an address that is not public was refused */
+	unsigned telling; /* the answer of http_resolve that it carries; 0: none */
+	char *told;       /* that answer */
+	struct curl_slist resolve;
 	struct curl_slist headers[HTTP_MAX_HEADERS + 1]; /* point into the request: nothing is copied per call */
 };
 
 /* Makes the handle and sets what never changes. owner comes back as CURLINFO_PRIVATE; the exchange must not move.
  * Returns: false when libcurl has no memory; http_exchange_fini is then still to be called. */
-bool http_exchange_init(struct http_exchange *exchange, const struct http_curl_options *options, CURLSH *share,
-                        struct http_watches *watches, void *owner) WARN_UNUSED;
+bool http_exchange_init(struct http_exchange *exchange, const struct http_common *common, void *owner) WARN_UNUSED;
 void http_exchange_fini(struct http_exchange *exchange); /* accepts a zeroed one */
 
-/* Readies the handle for a request, which must stay. Returns: ERR_OK; ERR_INVALID (URL refused); ERR_NO_MEMORY. */
-enum err_code http_exchange_begin(struct http_exchange *exchange, const struct http_request *request,
-                                  struct err *err) WARN_UNUSED;
+/* Readies the handle for a request, which must stay. */
+void http_exchange_begin(struct http_exchange *exchange, const struct http_request *request);
+
+/* Sets the handle up to go to this host on this lane. Returns: ERR_OK; ERR_NO_MEMORY. */
+enum err_code http_exchange_aim(struct http_exchange *exchange, const struct http_host *host,
+                                struct http_lane *lane) WARN_UNUSED;
 
 /* Says how the transfer ended. The result points into the exchange. */
 void http_exchange_result(const struct http_exchange *exchange, CURLcode code, struct http_result *ret_result);
 
-/* Overwrites what the vendor said; keeps a small buffer for the next answer. */
-void http_exchange_wipe(struct http_exchange *exchange);
+/* Overwrites what the vendor said; keeps a small buffer for the next answer. Returns: false when the handle must not be
+ * used again. */
+bool http_exchange_wipe(struct http_exchange *exchange) WARN_UNUSED;
 
 #endif

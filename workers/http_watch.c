@@ -1,7 +1,9 @@
-/* http_watch: one libuv poll handle per socket of libcurl, found by its descriptor. Transfers are not known here. */
+/* http_watch: one libuv poll handle per socket of libcurl, found by its descriptor. Transfers are not known here.
+ *
+ * libcurl 7.88 closes a socket that has not connected yet without calling http_watch_close. Its watch must then not be
+ * polled for any more, and is ended when the descriptor's number comes again. */
 #include "workers/http_watch.h"
-#include <netinet/in.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,16 +11,16 @@
 struct watch {
 	uv_poll_t poll;
 	struct http_watches *watches;
+	void *owner;
 	curl_socket_t fd;
-	int wanted;  /* what libcurl waits for; 0: nothing, the connection is idle */
-	int armed;   /* what libuv polls for */
-	bool opened; /* by http_watch_open: lives until closed; else it is libcurl's own and lives while wanted */
+	int wanted; /* what libcurl waits for; 0: nothing, the connection is idle */
+	int armed;  /* what libuv polls for */
+	bool read;  /* something came in: the connection was made, and http_watch_close will be called for it */
 };
 
 struct http_watches {
 	uv_loop_t *loop;
 	http_ready_fn ready;
-	void *ctx;
 	struct watch **by_fd;
 	size_t reach;   /* length of by_fd; bounded by the limit on open files */
 	size_t handles; /* that have not closed yet */
@@ -43,7 +45,7 @@ static void on_watch_closed(uv_handle_t *handle)
 	free_when_over(watches);
 }
 
-struct http_watches *http_watches_new(uv_loop_t *loop, http_ready_fn ready, void *ctx)
+struct http_watches *http_watches_new(uv_loop_t *loop, http_ready_fn ready)
 {
 	struct http_watches *watches = calloc(1, sizeof(*watches));
 
@@ -51,7 +53,6 @@ struct http_watches *http_watches_new(uv_loop_t *loop, http_ready_fn ready, void
 		return NULL;
 	watches->loop = loop;
 	watches->ready = ready;
-	watches->ctx = ctx;
 	return watches;
 }
 
@@ -74,7 +75,7 @@ static bool reach_for(struct http_watches *watches, curl_socket_t fd)
 	return true;
 }
 
-static struct watch *watch_new(struct http_watches *watches, curl_socket_t fd, bool opened)
+static struct watch *watch_new(struct http_watches *watches, curl_socket_t fd, void *owner)
 {
 	if (!reach_for(watches, fd))
 		return NULL;
@@ -88,7 +89,7 @@ static struct watch *watch_new(struct http_watches *watches, curl_socket_t fd, b
 	watch->poll.data = watch;
 	watch->watches = watches;
 	watch->fd = fd;
-	watch->opened = opened;
+	watch->owner = owner;
 	watches->by_fd[fd] = watch;
 	watches->handles++;
 	return watch;
@@ -127,11 +128,12 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		disarm(watch);
 		return;
 	}
+	watch->read = watch->read || bits & CURL_CSELECT_IN;
 	if (status < 0) { /* libuv has stopped polling */
 		watch->armed = 0;
 		bits = CURL_CSELECT_ERR;
 	}
-	watch->watches->ready(watch->watches->ctx, watch->fd, bits);
+	watch->watches->ready(watch->owner, watch->fd, bits);
 	if (watch->wanted != 0) /* one that was ended meanwhile is still in memory, and wants nothing */
 		arm(watch, watch->wanted);
 }
@@ -143,32 +145,41 @@ int http_watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *s
 
 	(void)easy;
 	(void)socket_ctx;
+	if (!watch) /* every socket is opened below: libcurl resolves no names, and so has none of its own */
+		return 0;
 	if (what == CURL_POLL_REMOVE) {
-		if (watch && watch->opened)
-			watch->wanted = 0;
-		else if (watch)
-			watch_end(watch);
+		watch->wanted = 0;
+		if (!watch->read)
+			disarm(watch);
 		return 0;
 	}
-	if (!watch)
-		watch = watch_new(watches, fd, false); /* the resolver's; without a watch libcurl asks it by time */
-	if (!watch)
-		return 0;
 	watch->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
 	arm(watch, watch->wanted);
 	return 0;
 }
 
-curl_socket_t http_watch_open(struct http_watches *watches, const struct curl_sockaddr *address)
+curl_socket_t http_watch_open(struct http_watches *watches, const struct curl_sockaddr *address, void *owner)
 {
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+	int wanted = 0;
 
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
-	if (watch_new(watches, fd, true))
-		return fd;
-	close(fd);
-	return CURL_SOCKET_BAD;
+	struct watch *watch = find(watches, fd);
+	if (watch) {
+		/* Closed untold. libcurl takes the new socket for the old one, and does not say again what it waits for. */
+		wanted = watch->wanted;
+		watch_end(watch);
+	}
+	watch = watch_new(watches, fd, owner);
+	if (!watch) {
+		close(fd);
+		return CURL_SOCKET_BAD;
+	}
+	watch->wanted = wanted;
+	if (wanted != 0)
+		arm(watch, wanted);
+	return fd;
 }
 
 int http_watch_close(void *ctx, curl_socket_t fd)
@@ -178,20 +189,6 @@ int http_watch_close(void *ctx, curl_socket_t fd)
 	if (watch)
 		watch_end(watch);
 	return close(fd);
-}
-
-bool http_is_loopback(const struct sockaddr *address)
-{
-	static const uint8_t mapped[13] = {[10] = 0xff, [11] = 0xff, [12] = 127};
-
-	if (address->sa_family == AF_INET) {
-		const struct sockaddr_in *v4 = (const void *)address;
-		return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-	}
-	if (address->sa_family != AF_INET6)
-		return false;
-	const struct sockaddr_in6 *v6 = (const void *)address;
-	return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) || memcmp(&v6->sin6_addr, mapped, sizeof(mapped)) == 0;
 }
 
 void http_watches_close(struct http_watches *watches)

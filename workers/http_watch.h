@@ -5,27 +5,24 @@
 #define VERIFYD_HTTP_WATCH_H
 
 #include <curl/curl.h>
-#include <stdbool.h>
 #include <uv.h>
 
 struct http_watches;
 
-/* A socket is ready; events are libcurl's CURL_CSELECT_ bits. */
-typedef void (*http_ready_fn)(void *ctx, curl_socket_t fd, int events);
+/* A socket of `owner` is ready; events are libcurl's CURL_CSELECT_ bits. */
+typedef void (*http_ready_fn)(void *owner, curl_socket_t fd, int events);
 
 /* Returns: NULL when out of memory; ended by http_watches_close. */
-struct http_watches *http_watches_new(uv_loop_t *loop, http_ready_fn ready, void *ctx);
+struct http_watches *http_watches_new(uv_loop_t *loop, http_ready_fn ready);
 
 /* After the last connection has ended. Frees itself when the loop has closed its handles. Accepts NULL. */
 void http_watches_close(struct http_watches *watches);
 
-/* Opens a socket for libcurl. Returns: CURL_SOCKET_BAD when there is none. */
-curl_socket_t http_watch_open(struct http_watches *watches, const struct curl_sockaddr *address);
+/* Opens a socket for libcurl; `owner` outlives it. Returns: CURL_SOCKET_BAD when there is none. */
+curl_socket_t http_watch_open(struct http_watches *watches, const struct curl_sockaddr *address, void *owner);
 
 /* For CURLOPT_CLOSESOCKETFUNCTION and CURLMOPT_SOCKETFUNCTION; watches is a struct http_watches. */
 int http_watch_close(void *watches, curl_socket_t fd);
 int http_watch_socket(CURL *easy, curl_socket_t fd, int what, void *watches, void *socket_ctx);
-
-bool http_is_loopback(const struct sockaddr *address);
 
 #endif

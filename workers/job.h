@@ -24,6 +24,7 @@ struct job {
 	bool unsaved;   /* the state has moved since it was last published */
 	bool published; /* value is in `results`, and maybe not in Redis */
 	bool called;  /* a call of this job has ended: what it counted is known */
+	bool count_hidden; /* an initiate: its send is counted in `results`, not yet in Redis */
 	int64_t counted_rev, counted_ms; /* an initiate: revision and time of the state that counts its send; 0: none */
 	char brought[REFERENCE_BYTES]; /* a retrieval: the vendor's reference that its record names */
 	bool climbs;  /* a retrieval: what it finds pending takes the ladder's next rung */

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/seal.h"
+#include "workers/http_curl.h"
 #include "workers/worker.h"
 #include <curl/curl.h>
 #include <string.h>
@@ -31,11 +32,14 @@ static int check_ports(const struct config *config, FILE *complaints)
 	struct seal_ring *ring = NULL;
 	struct redis_url redis;
 	const char *seal_keys = config_str(config, CONFIG_SEAL_KEYS), *redis_url = config_str(config, CONFIG_REDIS_URL);
+	const char *ca_file = config_str(config, CONFIG_VENDOR_CA_FILE);
 	int mistakes = 0;
 	if (seal_keys && seal_ring_new(seal_keys, &ring, &err) != ERR_OK && ++mistakes)
 		fprintf(complaints, "VERIFYD_SEAL_KEYS: %s\n", err.msg);
 	if (redis_url && redis_url_parse(redis_url, &redis, &err) != ERR_OK && ++mistakes)
 		fprintf(complaints, "VERIFYD_REDIS_URL: %s\n", err.msg);
+	if (ca_file && http_curl_check_ca(ca_file, &err) != ERR_OK && ++mistakes)
+		fprintf(complaints, "VERIFYD_VENDOR_CA_FILE: %s\n", err.msg);
 	seal_ring_free(ring);
 	return mistakes;
 }

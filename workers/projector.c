@@ -47,7 +47,7 @@ struct projector {
 	uv_timer_t timer;
 	struct list waiting, writing; /* of struct item, oldest first */
 	size_t waiting_count, writing_count;
-	bool stopping, closing, timer_closed;
+	bool stopping, revoking, closing, timer_closed;
 	struct metric *written, *present, *skipped, *unreadable;
 	struct settled_set settled[SETTLED_SETS];
 };
@@ -96,7 +96,7 @@ static void on_written(void *ctx, enum err_code code, bool written)
 		metric_add(written ? projector->written : projector->present, 1);
 		kafka_record_done(item->record);
 		free(item);
-	} else if (item->abandoned || projector->stopping) {
+	} else if (item->abandoned || projector->stopping || projector->revoking) {
 		kafka_record_drop(item->record);
 		free(item);
 	} else { /* Redis is away: first in line again */
@@ -191,7 +191,9 @@ static void drop_waiting(struct projector *projector)
 /* What is queued is read again by whoever owns its partition next. */
 static void on_revoke(void *ctx)
 {
-	drop_waiting(ctx);
+	struct projector *projector = ctx;
+	projector->revoking = true;
+	drop_waiting(projector);
 }
 
 /* Partitions moved: what is queued belongs to somebody else now, or comes again. */
@@ -199,6 +201,7 @@ static void on_assignment(void *ctx, size_t partitions)
 {
 	struct projector *projector = ctx;
 	(void)partitions;
+	projector->revoking = false;
 	drop_waiting(projector);
 	for (struct list *node = projector->writing.next; node != &projector->writing; node = node->next)
 		LIST_ENTRY(node, struct item, node)->abandoned = true;

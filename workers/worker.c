@@ -8,12 +8,17 @@
 #include "common/base/process.h"
 #include "workers/delay.h"
 #include "workers/engine.h"
+#include "workers/loop_lag.h"
 #include "workers/rebuild.h"
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* A wake-up and a request of librdkafka's for each record cost more than they gain once there are thousands a second.
+ */
+#define LINGER_MS "0.3"
 
 enum {
 	TICK_MS = 50,
@@ -23,6 +28,7 @@ enum {
 	MAX_QUEUED_MESSAGES = 100000,
 	CONNECT_TIMEOUT_MS = 3000,
 	MAX_IDLE_S = 20,
+	MAX_LIFE_S = 300,
 	CLOSE_RESERVE_MS = 3000, /* of DRAIN_MS: for commits, leaving the groups, last deliveries */
 	FLUSH_MS = 1000,
 	MAX_ENGINES = OPERATION_COUNT,
@@ -50,6 +56,7 @@ struct worker {
 	struct ops_server *ops;
 	uv_signal_t on_term, on_int;
 	uv_timer_t tick;
+	struct loop_lag loop_lag;
 	bool failed; /* a consumer gave up for good: the process ends, so that a new one begins */
 	int64_t drain_until_ms, watched_ms, waiting_logged_ms;
 	struct shown shown;
@@ -247,6 +254,7 @@ static void drain(struct worker *worker)
 	uv_close((uv_handle_t *)&worker->on_int, NULL);
 	process_ignore_stops();
 	uv_close((uv_handle_t *)&worker->tick, NULL);
+	loop_lag_close(&worker->loop_lag);
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	for (size_t i = 0; i < worker->engine_count; i++)
 		engine_free(worker->engines[i]);
@@ -261,11 +269,18 @@ static enum err_code open_ports(struct worker *worker, struct err *err)
 {
 	struct ports *ports = &worker->ports;
 	const struct config *config = worker->config;
-	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES, "0"};
+	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES, LINGER_MS};
+	int connections = (int)config_int(config, CONFIG_MAX_IN_FLIGHT) + OPERATION_COUNT; /* each has one at least */
+	int64_t host_connections = config_int(config, CONFIG_VENDOR_MAX_CONNECTIONS); /* -1: not set */
 	const struct http_curl_options http = {
-	        .max_connections = (int)config_int(config, CONFIG_MAX_IN_FLIGHT) * OPERATION_COUNT,
+	        .max_connections = connections,
+	        .max_host_connections = host_connections < 0 ? connections : (int)host_connections,
 	        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
 	        .max_idle_s = MAX_IDLE_S,
+	        .max_life_s = MAX_LIFE_S,
+	        .proxy = config_str(config, CONFIG_VENDOR_PROXY),
+	        .ca_file = config_str(config, CONFIG_VENDOR_CA_FILE),
+	        .lookup = uv_getaddrinfo,
 	};
 	enum err_code code;
 	if ((code = metrics_new(&worker->metrics)) != ERR_OK ||
@@ -287,32 +302,61 @@ static enum err_code open_ports(struct worker *worker, struct err *err)
 	return ERR_OK;
 }
 
+/* Whose operation it is, among the vendors of this worker. Returns: NULL: none of them. */
+static const struct worker_vendor *vendor_of(const struct worker_vendors *vendors, enum operation operation)
+{
+	const char *name = kind_info(operation_info(operation)->kind)->vendor;
+	for (size_t i = 0; i < vendors->count; i++)
+		if (strcmp(name, vendors->list[i].vendor->name) == 0)
+			return &vendors->list[i];
+	return NULL;
+}
+
+static size_t count_operations(const struct worker_vendors *vendors)
+{
+	size_t count = 0;
+	for (unsigned operation = 0; operation < OPERATION_COUNT; operation++)
+		count += vendor_of(vendors, (enum operation)operation) != NULL;
+	return count;
+}
+
+/* Each operation has an equal part of the budget for itself: a queue of initiates never holds up who has finished. */
+static size_t share_of_budget(const struct worker *worker, const struct worker_vendors *vendors)
+{
+	size_t share = (size_t)config_int(worker->config, CONFIG_MAX_IN_FLIGHT) / count_operations(vendors);
+	return share > 0 ? share : 1;
+}
+
+static enum err_code open_engine(struct worker *worker, enum operation operation, const struct worker_vendor *vendor,
+                                 size_t max_in_flight, struct err *err)
+{
+	const struct engine_options options = {
+	        .operation = operation,
+	        .vendor = vendor->vendor,
+	        .vendor_self = vendor->self,
+	        .max_in_flight = max_in_flight,
+	        .max_attempts = (int)config_int(worker->config, CONFIG_RETRY_MAX_ATTEMPTS),
+	        .instance_id = config_str(worker->config, CONFIG_INSTANCE_ID),
+	        .projector = worker->projector,
+	};
+	enum err_code code = engine_new(&worker->ports, &options, &worker->engines[worker->engine_count], err);
+	worker->engine_count += code == ERR_OK;
+	return code;
+}
+
 static enum err_code open_engines(struct worker *worker, const struct worker_vendors *vendors, struct err *err)
 {
-	const struct config *config = worker->config;
-	const char *instance = config_str(config, CONFIG_INSTANCE_ID);
+	const char *instance = config_str(worker->config, CONFIG_INSTANCE_ID);
+	size_t share = share_of_budget(worker, vendors);
 	enum err_code code = projector_new(&worker->ports, instance, &worker->projector, err);
 	if (code == ERR_OK)
 		code = delay_new(&worker->ports, instance, &worker->delay, err);
 	if (code == ERR_OK)
 		code = rebuild_new(&worker->ports, &worker->rebuild, err);
 	for (unsigned operation = 0; operation < OPERATION_COUNT && code == ERR_OK; operation++) {
-		const struct kind_info *kind = kind_info(operation_info((enum operation)operation)->kind);
-		for (size_t i = 0; i < vendors->count && code == ERR_OK; i++) {
-			if (strcmp(kind->vendor, vendors->list[i].vendor->name) != 0)
-				continue;
-			const struct engine_options options = {
-			        .operation = (enum operation)operation,
-			        .vendor = vendors->list[i].vendor,
-			        .vendor_self = vendors->list[i].self,
-			        .max_in_flight = (size_t)config_int(config, CONFIG_MAX_IN_FLIGHT),
-			        .max_attempts = (int)config_int(config, CONFIG_RETRY_MAX_ATTEMPTS),
-			        .instance_id = instance,
-			        .projector = worker->projector,
-			};
-			code = engine_new(&worker->ports, &options, &worker->engines[worker->engine_count], err);
-			worker->engine_count += code == ERR_OK;
-		}
+		const struct worker_vendor *vendor = vendor_of(vendors, (enum operation)operation);
+		if (vendor)
+			code = open_engine(worker, (enum operation)operation, vendor, share, err);
 	}
 	return code;
 }
@@ -339,6 +383,7 @@ static void start_watching(struct worker *worker)
 	uv_signal_start(&worker->on_term, on_signal, SIGTERM);
 	uv_signal_start(&worker->on_int, on_signal, SIGINT);
 	uv_timer_start(&worker->tick, on_tick, TICK_MS, TICK_MS);
+	loop_lag_start(&worker->loop_lag, &worker->loop, worker->metrics);
 }
 
 static void close_all(struct worker *worker)

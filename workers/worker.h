@@ -7,12 +7,14 @@
 
 enum { WORKER_MAX_VENDORS = 16 };
 
+struct worker_vendor {
+	const struct vendor *vendor;
+	void *self;
+};
+
 /* The vendors that --vendor names, configured. */
 struct worker_vendors {
-	struct {
-		const struct vendor *vendor;
-		void *self;
-	} list[WORKER_MAX_VENDORS];
+	struct worker_vendor list[WORKER_MAX_VENDORS];
 	size_t count;
 };
 

@@ -274,7 +274,7 @@ static const struct value *value_of(const struct config *config, enum config_opt
 const char *config_str(const struct config *config, enum config_option option)
 {
 	unsigned types = TYPE(CONFIG_TEXT) | TYPE(CONFIG_CHOICE) | TYPE(CONFIG_ADDRESS) | TYPE(CONFIG_VENDOR_URL) |
-	                 TYPE(CONFIG_FILE);
+	                 TYPE(CONFIG_PROXY_URL) | TYPE(CONFIG_FILE);
 	return value_of(config, option, types)->text;
 }
 

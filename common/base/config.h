@@ -27,6 +27,7 @@ enum config_type {
 	CONFIG_CHOICE,   /* `unit` lists the words, separated by |; any case is taken, the table's is kept */
 	CONFIG_ADDRESS,  /* HOST:PORT or [V6]:PORT; port 0 = any free one */
 	CONFIG_VENDOR_URL, /* https://...; http:// only to a loopback address; no user, query or fragment; kept without closing / */
+	CONFIG_PROXY_URL,  /* http:// or https://[USER:PASSWORD@]HOST:PORT, percent-encoded; no path */
 	CONFIG_DURATION, /* 500ms, 30s, 15m, 12h, 7d; min..max in ms; read with config_int as ms */
 	CONFIG_FILE,     /* a readable file of at most max bytes */
 };

@@ -116,7 +116,7 @@ static bool host_is_valid(const struct endpoint *endpoint)
 	struct in_addr v4;
 	if (endpoint->v6)
 		return inet_pton(AF_INET6, host, &v6) == 1;
-	if (!*host || host[strspn(host, allowed)])
+	if (!*host || host[strspn(host, allowed)] || *host == '.' || strstr(host, "..") || host[strlen(host) - 1] == '.')
 		return false;
 	/* Digits and dots alone are an IPv4 address in full; 127.1 or 2130706433 would be read by some and not by
 	 * others. */
@@ -169,6 +169,14 @@ static const char *check_address(const struct setting *setting, char *text, int6
 	return "not an address with a port";
 }
 
+static bool may_stand_in_url(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if (!isgraph((unsigned char)*c) || strchr("\\\"<>^`{|}", *c))
+			return false;
+	return true;
+}
+
 static const char *url_fault(const char *url)
 {
 	bool https = strncasecmp(url, "https://", 8) == 0;
@@ -177,10 +185,8 @@ static const char *url_fault(const char *url)
 	const char *authority = url + (https ? 8 : 7);
 	size_t len = strcspn(authority, "/?#");
 	struct endpoint endpoint;
-	for (const char *c = url; *c; c++) {
-		if (!isgraph((unsigned char)*c) || strchr("\\\"<>^`{|}", *c))
-			return "it holds a character that no URL may hold";
-	}
+	if (!may_stand_in_url(url))
+		return "it holds a character that no URL may hold";
 	if (memchr(authority, '@', len))
 		return "a user name or password must not stand in it";
 	if (strpbrk(url, "?#"))
@@ -198,6 +204,33 @@ static const char *check_vendor_url(const struct setting *setting, char *text, i
 	for (size_t len = strlen(text); !fault && text[len - 1] == '/'; len--)
 		text[len - 1] = '\0';
 	return fault;
+}
+
+/* The port must be given: what is meant without one differs from program to program. */
+static const char *check_proxy_url(const struct setting *setting, char *text, int64_t *ret_number)
+{
+	struct endpoint endpoint;
+	const char *fault = check_text(setting, text, ret_number);
+	bool https = strncasecmp(text, "https://", 8) == 0;
+	if (fault)
+		return fault;
+	if (!https && strncasecmp(text, "http://", 7) != 0)
+		return "not an http:// or https:// URL";
+	if (!may_stand_in_url(text))
+		return "it holds a character that no URL may hold";
+	char *authority = text + (https ? 8 : 7);
+	size_t len = strcspn(authority, "/?#");
+	if (strcmp(authority + len, "/") == 0)
+		authority[len] = '\0';
+	if (authority[len])
+		return "a path must not stand in it";
+	char *user_end = memrchr(authority, '@', len);
+	char *host = user_end ? user_end + 1 : authority;
+	if (user_end && (user_end == authority || memchr(authority, '@', (size_t)(user_end - authority))))
+		return "its user name or password is not valid; percent-encode them";
+	if (!endpoint_parse(host, strlen(host), &endpoint) || endpoint.port <= 0)
+		return "its host or port is not valid, or there is no port";
+	return NULL;
 }
 
 static const char *check_file(const struct setting *setting, char *text, int64_t *ret_number)
@@ -222,6 +255,7 @@ static const struct type_info {
         [CONFIG_CHOICE] = {check_choice, NULL, true},
         [CONFIG_ADDRESS] = {check_address, "HOST:PORT or [V6]:PORT", false},
         [CONFIG_VENDOR_URL] = {check_vendor_url, "https://HOST[:PORT][/PATH]", false},
+        [CONFIG_PROXY_URL] = {check_proxy_url, "http[s]://[USER:PASSWORD@]HOST:PORT", false},
         [CONFIG_DURATION] = {check_duration, NULL, true},
         [CONFIG_FILE] = {check_file, "the path of a readable file", false},
 };

@@ -1,5 +1,10 @@
-"""Fixtures: one broker a session; `service`, a running verifyd that the tests of a session share; `stack`, an empty one."""
+"""Fixtures: one broker a session; `service`, a running verifyd that the tests of a session share; `stack`, an empty one.
+
+tests/run.sh lets files run side by side (pytest-xdist), since most tests wait: each process has its own `service`, all
+share one broker. What measures time is marked `alone` and comes afterwards. Without xdist everything runs in one process.
+"""
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -9,14 +14,50 @@ pytest.register_assert_rewrite("lib")  # before it is imported: its checks show 
 
 # pylint: disable=wrong-import-position
 from lib.journey import Journey
-from lib.kafka import Broker
+from lib.kafka import Broker, SharedBroker
 from lib.process import BIN
 from lib.stack import Stack
 
+# The files that take longest, so that no process is left with one of them at the end.
+LONGEST = ("test_jumio_crash", "test_crash_points", "test_jumio_signup", "test_worker_kill", "test_rebalance", "test_redis_outage", "test_drain",
+           "test_jumio_join", "test_answer_kept", "test_jumio_chromium", "test_verifyctl", "test_privacy", "test_kafka_outage", "test_devbroker")
+PARTS = {"all": (False, True), "crowd": (False,), "alone": (True,)}  # which of those that are not, and are, marked alone
+HOST_OF_BROKER = pytest.StashKey()
 
-def pytest_collection_modifyitems(items):
-    if items and not (BIN / "verifyd-ingress").exists():
+
+def pytest_addoption(parser):
+    parser.addoption("--part", choices=PARTS, default="all", help="crowd: without the tests that are marked alone; alone: only those")
+
+
+def pytest_configure():
+    """SIGTERM ends a run as Ctrl-C does: what was started is ended, what was written is removed."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """xdist, before it starts a process: they share a broker, which the one that hands out the tests starts and ends."""
+    config = node.config
+    if HOST_OF_BROKER not in config.stash:
+        folder = Path(tempfile.mkdtemp(prefix="verifyd-e2e-"))
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        config.stash[HOST_OF_BROKER] = Broker(folder)
+        config.add_cleanup(config.stash[HOST_OF_BROKER].stop)
+    node.workerinput["broker"] = str(config.stash[HOST_OF_BROKER].ready)
+
+
+def pytest_sessionstart(session):
+    if not (BIN / "verifyd-ingress").exists() and not hasattr(session.config, "workerinput"):
         pytest.exit(f"no programs in {BIN}: build first (cmake --preset dev && cmake --build --preset dev)", returncode=2)
+
+
+def pytest_collection_modifyitems(config, items):
+    wanted = PARTS[config.getoption("part")]
+    left_out = [item for item in items if (item.get_closest_marker("alone") is not None) not in wanted]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+    kept = [item for item in items if (item.get_closest_marker("alone") is not None) in wanted]
+    items[:] = sorted(kept, key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -39,7 +80,11 @@ def session_folder():
 
 
 @pytest.fixture(scope="session")
-def broker(session_folder):
+def broker(request, session_folder):
+    shared = getattr(request.config, "workerinput", {}).get("broker")
+    if shared:
+        yield SharedBroker(shared)
+        return
     one = Broker(session_folder)
     try:
         yield one.wait()

@@ -81,6 +81,7 @@ def test_a_newer_journeys_browser_takes_over(service):
     check_approved(newer.end())
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_start_waits_and_sends_on_when_the_reference_is_known(service):
     """The vendor answers after 2.5 s; the browser is sent on within 300 ms of that (more slack here: 2 cores for everything)."""
@@ -99,6 +100,7 @@ def test_start_waits_and_sends_on_when_the_reference_is_known(service):
     assert min(late_s) < 0.3 and max(late_s) < 1.5
 
 
+@pytest.mark.alone
 def test_initialize_answers_as_soon_as_the_vendor_has(service):
     """Not by polling: at most 50 ms after the vendor's reply (slack as above)."""
     late_s = []
@@ -116,7 +118,7 @@ def test_initialize_answers_when_its_time_is_up(service):
     journey = service.journey("~delay=6000")
     journey.ingress = ingress
     answer = journey.try_initialize()
-    assert answer.status == 200 and 0.6 < answer.elapsed_s < 2.5
+    assert answer.status == 200 and 0.6 < answer.elapsed_s < 5
     print(f"INITIATE_WAIT_MS=700: answered after {answer.elapsed_s * 1000:.0f} ms")
 
 

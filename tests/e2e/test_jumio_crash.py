@@ -26,6 +26,7 @@ from lib.load import outcomes, taken
 from lib.process import until
 from lib.stack import Stack
 
+WAITING = "one moment"  # the waiting page's title; "in a moment" is another's advice
 PATIENCE_S = 100  # a session of Kafka's (10 s), a lease, hops through the delay topics
 POD = {"INSTANCE_ID": "pod-0"}  # a worker of the same name takes over at once; others when Kafka's session has ended
 
@@ -59,7 +60,7 @@ def begin_anew(journey):
             assert answer.code == "not_started"
             return None
         newer.accept(answer)
-        page = until(lambda: (page := newer.open_start()).location is not None and page or "moment" not in page.words.lower() and page, PATIENCE_S)
+        page = until(lambda: (page := newer.open_start()).location is not None and page or WAITING not in page.words.lower() and page, PATIENCE_S)
         return newer if page.location else None
 
     return until(once, PATIENCE_S, "a journey that begins", 0.5)
@@ -182,7 +183,7 @@ def test_killed_during_the_initiate(killed):
 def test_killed_before_it_saw_the_request(stack):
     stack.worker(**POD).process.kill()
     journey = Journey(stack, stack.ingress(INITIATE_WAIT_MS=1000)).initialize()
-    assert "moment" in journey.open_start().words.lower() and journey.initiates() == 0
+    assert WAITING in journey.open_start().words.lower() and journey.initiates() == 0
     stack.worker(**POD)
     check_approved(to_the_end(journey))
     assert journey.initiates() == 1
@@ -339,7 +340,7 @@ def test_redis_away_during_initialize_and_back(stack):
     answer = until(lambda: (a := journey.try_initialize()).status == 200 and a, 20)
     journey.accept(answer)
     page = journey.open_start()
-    assert page.status == 200 and not page.location and "moment" in page.words.lower()
+    assert page.status == 200 and not page.location and WAITING in page.words.lower()
     stack.redis.start()  # empty
     check_approved(to_the_end(journey))
     assert journey.initiates() == 1
@@ -375,7 +376,7 @@ def test_redis_away_while_the_person_is_at_jumio(stack):
     stack.redis.process.kill()
     journey.finish()
     page = journey.open_return()
-    assert page.location or (page.status == 200 and "moment" in page.words.lower()), page.words
+    assert page.location or (page.status == 200 and WAITING in page.words.lower()), page.words
     journey.token()
     assert journey.status()["status"] == "RETRY" and "later" in journey.validate()["message"]
     stack.redis.start()

@@ -51,7 +51,7 @@ def test_twice_at_once_on_two_ingresses_and_again_after_10_s(slow):
     first = Journey(stack, here, "~delay=12000")
     tries = [first, twin(first, there)]
     answers = together(tries)
-    assert all(answer.elapsed_s < 3 for answer in answers), "held for INITIATE_WAIT_MS, not for the vendor"
+    assert all(answer.elapsed_s < 6 for answer in answers), "held for INITIATE_WAIT_MS, not for the vendor"
     until(lambda: time.monotonic() - begun > 10, 20)
     assert first.state()["state"] == "queued", "it still runs"
     late = twin(first, there)

@@ -123,7 +123,7 @@ def test_an_address_in_use_is_named(service, listener):
 
 def test_verifyctl_names_a_broker_that_is_away(service):
     for arguments in (["topics", "check"], ["topics", "create"], ["dead", "list"]):
-        done = process.run("verifyctl", *arguments, "--timeout", 2, settings=service.stack.environment(KAFKA_BROKERS=f"127.0.0.1:{free_port()}"))
+        done = process.run("verifyctl", *arguments, "--timeout", 1, settings=service.stack.environment(KAFKA_BROKERS=f"127.0.0.1:{free_port()}"))
         assert done.returncode == 1 and "127.0.0.1" in done.stderr + done.stdout
 
 

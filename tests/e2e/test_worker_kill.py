@@ -14,9 +14,9 @@ DAY_MS = 86_400_000
 @pytest.mark.timeout(420)
 @pytest.mark.parametrize("instance", [None, "worker-a"], ids=["dynamic", "static membership"])
 def test_all_jobs_end_after_a_kill(stack, instance):
-    settings = {"BIOCATCH_TIMEOUT_MS": 20_000, "INSTANCE_ID": instance}
-    jobs = JOBS if instance is None else 50
-    stack.vendor.set(delay_ms=15_000)
+    jobs, delay_ms = (JOBS, 12_000) if instance is None else (50, 6000)
+    settings = {"BIOCATCH_TIMEOUT_MS": delay_ms + 1000, "INSTANCE_ID": instance}
+    stack.vendor.set(delay_ms=delay_ms)
     worker = stack.worker(**settings)
     ingress = stack.ingress()
     sessions = [stack.person(f"~score={n}") for n in range(jobs)]

@@ -215,6 +215,7 @@ def test_reset_is_an_rst_without_a_byte(sim, session):
     assert [entry["session"] for entry in sim.requests()] == [session]
 
 
+@pytest.mark.alone
 def test_delay_holds_the_answer_for_that_long(sim):
     begun = time.monotonic()
     assert sim.post("a~delay=300-x").status == 200
@@ -394,7 +395,7 @@ def test_a_signal_ends_it_cleanly_while_answers_are_waiting(number):
         assert time.monotonic() < give_up
     begun = time.monotonic()
     assert sim.stop(number) == 0
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 30, "not when the answers were due"
     for link in links:
         link.close()
 

@@ -359,6 +359,7 @@ def test_pending_counts_the_looks_after_the_finish(sim):
     assert (known["status_calls"], known["data_calls"]) == (6, 2)
 
 
+@pytest.mark.alone
 def test_when_its_life_is_over_nobody_has_uploaded_anything(sim):
     reference, _ = sim.begin("u~life=300")
     assert sim.status(reference) == "PENDING"
@@ -369,6 +370,7 @@ def test_when_its_life_is_over_nobody_has_uploaded_anything(sim):
     assert (known["outcome"], known["finished_ms"]) == ("expired", None)
 
 
+@pytest.mark.alone
 def test_a_life_ends_only_what_was_not_finished(sim):
     reference, token = sim.begin("u~life=300")
     sim.press(token, "approved")
@@ -379,6 +381,7 @@ def test_a_life_ends_only_what_was_not_finished(sim):
 # Markers of the initiate
 
 
+@pytest.mark.alone
 def test_a_delayed_initiate_exists_from_the_request_on(sim):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         begun = time.monotonic()
@@ -466,6 +469,7 @@ def test_scan_fail_first_counts_the_retrievals_of_each_transaction(sim):
         assert [reply.json()["status"] for reply in replies[2:]] == ["PENDING", "DONE"]
 
 
+@pytest.mark.alone
 def test_scan_reset_html_truncated_and_delay(sim):
     reset, _ = sim.begin("a~scan-reset~scan-fail-first=1")
     with pytest.raises(ConnectionResetError):

@@ -93,6 +93,7 @@ def test_defaults_hold_for_all_and_markers_win(sim, receiver):
     assert sim.control("jumio", **dict.fromkeys(wanted)) == {}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("default", ["delay_ms", "scan_delay_ms"])
 def test_delays_may_be_defaults(sim, default):
     reference, _ = sim.begin()
@@ -288,7 +289,7 @@ def test_a_signal_ends_it_cleanly_while_callbacks_and_answers_wait(number):
     assert len(receiver.calls) == 64 and sim.stats()["in_flight"] == 100
     begun = time.monotonic()
     assert sim.stop(number) == 0
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 15, "not when the answers were due"
     for link in links:
         link.close()
     receiver.shutdown()

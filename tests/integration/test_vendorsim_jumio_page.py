@@ -184,6 +184,7 @@ def test_without_marker_there_is_no_callback(sim, receiver):
     assert (known["callbacks"], known["callback_status"]) == (0, 0)
 
 
+@pytest.mark.alone
 def test_a_callback_at_0_is_over_before_the_redirect(sim, receiver):
     receiver.wait_s = 0.4
     _, token = sim.begin("u~callback=0", callbackUrl=receiver.url)
@@ -194,6 +195,7 @@ def test_a_callback_at_0_is_over_before_the_redirect(sim, receiver):
     assert (known["callbacks"], known["callback_status"]) == (1, 200)
 
 
+@pytest.mark.alone
 def test_a_later_callback_comes_that_long_after_the_redirect_and_once(sim, receiver):
     _, token = sim.begin("u~callback=400", callbackUrl=receiver.url)
     begun = time.monotonic()
@@ -226,6 +228,7 @@ def test_nobody_there_to_be_called_back_keeps_no_browser_waiting(sim):
     assert (known["callbacks"], known["callback_status"]) == (1, 0)
 
 
+@pytest.mark.alone
 def test_a_callback_of_what_was_forgotten_is_not_sent(sim, receiver):
     _, token = sim.begin("u~callback=300", callbackUrl=receiver.url)
     sim.press(token, "approved")

@@ -333,13 +333,43 @@ static void a_vendors_url_is_https_or_loopback(void **state)
 	          true);
 	check_all(CONFIG_WORKER, "BIOCATCH_BASE_URL",
 	          VALUES("api.example.com", "ftp://h", "https://", "https:///x", "https://h:0",
-	                 "https://h:", "https://h:99999", "https://u@h", "https://u:p@h", "https://h?x=1",
+	                 "https://h.", "https://.h", "https://a..b", "https://h:", "https://h:99999", "https://u@h", "https://u:p@h", "https://h?x=1",
 	                 "https://h/x?y", "https://h/#f", "https://h#f", "https://h/a b", "https://h\\x",
 	                 "https://h/\x7f", "https://h/\xc3\xa9", "https://2130706433", "http://example.com",
 	                 "http://10.0.0.1", "http://127.0.0.1.example.com", "http://127.1",
 	                 "http://localhost.example.com", "http://[::2]", "http://[::ffff:127.0.0.1]", "http://0.0.0.0",
 	                 "http://localhost@example.com", "http://localhost\\@example.com", "http://[::1"),
 	          false);
+}
+
+static void a_proxys_url_has_a_port_and_no_path(void **state)
+{
+	(void)state;
+	check_all(CONFIG_WORKER, "VENDOR_PROXY",
+	          VALUES("http://proxy:3128", "HTTPS://proxy.example.com:443/", "http://10.0.0.1:8080", "http://[::1]:1",
+	                 "http://u:p%40ss@proxy:3128", "http://u@proxy:3128"),
+	          true);
+	check_all(CONFIG_WORKER, "VENDOR_PROXY",
+	          VALUES("proxy:3128", "socks5://proxy:1080", "http://proxy", "http://proxy:0", "http://:3128",
+	                 "http://proxy:99999", "http://@proxy:3128", "http://u:p@ss@proxy:3128", "http://proxy:3128/x",
+	                 "http://proxy:3128?x", "http://pro xy:3128", "http://u\\@proxy:3128", "http://127.1:3128"),
+	          false);
+}
+
+static void a_proxys_password_is_not_shown(void **state)
+{
+	struct config *config = NULL;
+	char shown[16384];
+	FILE *out = fmemopen(shown, sizeof(shown), "w");
+	(void)state;
+	assert_non_null(out);
+	assert_true(takes(CONFIG_WORKER, "VENDOR_PROXY", "http://u:hunter22@proxy:3128", &config));
+	assert_string_equal(config_str(config, CONFIG_VENDOR_PROXY), "http://u:hunter22@proxy:3128");
+	config_print(config, out);
+	assert_int_equal(fclose(out), 0);
+	assert_non_null(strstr(shown, "VERIFYD_VENDOR_PROXY="));
+	assert_null(strstr(shown, "hunter22"));
+	config_free(config);
 }
 
 static void a_urls_closing_slash_is_dropped(void **state)
@@ -457,8 +487,8 @@ static void help_lists_a_programs_own_settings_within_100_columns(void **state)
 	(void)state;
 	char *text = printed(CONFIG_WORKER, NULL);
 	assert_non_null(strstr(text,
-	                       "\n  VERIFYD_MAX_IN_FLIGHT           vendor calls in flight per process and class\n"
-	                       "                                  (1 to 20000 jobs; default 2000)\n"));
+	                       "\n  VERIFYD_MAX_IN_FLIGHT           vendor calls in flight in one worker; its operations have an equal\n"
+	                       "                                  share each (1 to 20000 jobs; default 2000)\n"));
 	assert_non_null(strstr(text, "required; secret; "));
 	assert_null(strstr(text, "VERIFYD_HTTP_LISTEN"));
 	for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
@@ -489,6 +519,8 @@ int main(void)
 	        cmocka_unit_test(a_choice_is_one_whole_word_of_its_list),
 	        cmocka_unit_test(an_address_is_a_host_and_a_port),
 	        cmocka_unit_test(a_vendors_url_is_https_or_loopback),
+	        cmocka_unit_test(a_proxys_url_has_a_port_and_no_path),
+	        cmocka_unit_test(a_proxys_password_is_not_shown),
 	        cmocka_unit_test(a_urls_closing_slash_is_dropped),
 	        cmocka_unit_test(a_text_has_a_length_and_no_control_characters),
 	        cmocka_unit_test(a_file_is_there_readable_and_not_too_large),

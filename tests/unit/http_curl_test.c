@@ -418,33 +418,6 @@ static void refuses_urls_that_are_not_https_or_loopback(void **state)
 	assert_status(run(*state, "GET", "/ok"), 200);
 }
 
-static void only_loopback_addresses_count_as_loopback(void **state)
-{
-	static const struct {
-		int family;
-		const char *text;
-		bool loopback;
-	} cases[] = {{AF_INET, "127.0.0.1", true},
-	             {AF_INET, "127.255.0.3", true},
-	             {AF_INET, "128.0.0.1", false},
-	             {AF_INET, "10.0.0.127", false},
-	             {AF_INET6, "::1", true},
-	             {AF_INET6, "::", false},
-	             {AF_INET6, "::ffff:127.0.0.1", true},
-	             {AF_INET6, "::ffff:10.0.0.1", false},
-	             {AF_INET6, "fe80::1", false}};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct sockaddr_storage storage = {.ss_family = (sa_family_t)cases[i].family};
-		void *at = cases[i].family == AF_INET ? (void *)&((struct sockaddr_in *)&storage)->sin_addr
-		                                      : (void *)&((struct sockaddr_in6 *)&storage)->sin6_addr;
-		assert_int_equal(inet_pton(cases[i].family, cases[i].text, at), 1);
-		if (http_is_loopback((struct sockaddr *)&storage) != cases[i].loopback)
-			fail_msg("%s", cases[i].text);
-	}
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -484,7 +457,6 @@ int main(void)
 	        TEST(callback_may_close),
 	        TEST(callback_may_start_another_call),
 	        TEST(refuses_urls_that_are_not_https_or_loopback),
-	        TEST(only_loopback_addresses_count_as_loopback),
 	};
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return 1;

@@ -4,8 +4,8 @@
 #define VERIFYD_TEST_HTTP_FIXTURE_H
 
 #include "workers/http_curl.h"
-#include "workers/http_watch.h"
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -299,11 +299,30 @@ struct fixture {
 	int done;
 };
 
+/* No name is looked up by these tests' own calls; one that is fails. */
+static int no_lookup(uv_loop_t *loop, uv_getaddrinfo_t *lookup, uv_getaddrinfo_cb done, const char *name,
+                     const char *service, const struct addrinfo *hints)
+{
+	(void)loop;
+	(void)lookup;
+	(void)done;
+	(void)name;
+	(void)service;
+	(void)hints;
+	return UV_EAI_NONAME;
+}
+
+#define FIXTURE_OPTIONS                                                                                                \
+	{                                                                                                              \
+		.max_connections = FIXTURE_CONNECTIONS, .max_host_connections = FIXTURE_CONNECTIONS,                   \
+		.connect_timeout_ms = 2000, .max_idle_s = 20, .max_life_s = 300, .lookup = no_lookup                   \
+	}
+
 static int fixture_new(void **state, int connections)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	struct http_curl_options options = {
-	        .max_connections = connections, .connect_timeout_ms = 2000, .max_idle_s = 20};
+	struct http_curl_options options = FIXTURE_OPTIONS;
+	options.max_host_connections = connections;
 
 	assert_non_null(fixture);
 	server_start(&fixture->server);

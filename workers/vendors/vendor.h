@@ -25,7 +25,9 @@ struct http_request {
 	struct buf body;    /* may be empty */
 	struct buf headers[HTTP_MAX_HEADERS]; /* "Name: value" */
 	size_t header_count;
-	int timeout_ms; /* total, connect included */
+	int timeout_ms; /* total: waiting for a connection and connecting included */
+	bool is_foreign; /* the URL came from a vendor or a caller, not from the settings: then https only, and to public
+			  * addresses only (workers/http_curl.h) */
 };
 
 /* What came back. Only for the time of the call to `read`. */

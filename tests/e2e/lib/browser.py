@@ -78,13 +78,13 @@ def parse_cookie(text):
 
 
 class Browser:
-    def __init__(self, language="en"):
-        self.language = language
+    def __init__(self, language="en", timeout_s=TIMEOUT_S):
+        self.language, self.timeout_s = language, timeout_s
         self.cookies = {}  # host -> {name: Cookie}
 
     def copy(self):
         """A second tab, or a stolen profile: the same cookies now, its own later."""
-        other = Browser(self.language)
+        other = Browser(self.language, self.timeout_s)
         other.cookies = {host: dict(jar) for host, jar in self.cookies.items()}
         return other
 
@@ -109,7 +109,7 @@ class Browser:
             sent["Content-Type"] = "application/x-www-form-urlencoded"
         if cookies := self.cookie_header(url):
             sent["Cookie"] = cookies
-        link = http.client.HTTPConnection(at or parts.netloc, timeout=TIMEOUT_S)
+        link = http.client.HTTPConnection(at or parts.netloc, timeout=self.timeout_s)
         begun = time.monotonic()
         try:
             link.request("POST" if form is not None else "GET", path, body, sent | (headers or {}))

@@ -1,4 +1,5 @@
 """A redis-server of a test's own, and a look inside it that judges what is kept there by schemas/."""
+import os
 import random
 import re
 import socket
@@ -11,15 +12,23 @@ from lib.process import Process, until
 KNOWN_KEYS = re.compile(r"verifyd:(v:\{v[\w-]{22}\}|lease:\{v[\w-]{22}\}:(score|initiate)|[qs]:[\w-]{43}|browser:\{v[\w-]{22}\}"
                         r"|ref:jumio:[\w-]{1,64}|epoch|rebuild|projector[\w:.-]*)")
 FOR_EVER = {"verifyd:epoch"}  # the only key without an end
-PORTS = (10240, 32767)  # below those that Linux gives to outgoing connections: nothing takes them between choice and use
+PORTS = range(10240, 32768)  # below those that Linux gives to outgoing connections: nothing takes them between choice and use
+SLICES = 8  # processes of one run that choose ports at the same time
+
+
+def own_ports():
+    """Of those that run side by side (pytest -n names them gw0, gw1, …) each has its own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    return PORTS[int(worker.removeprefix("gw")) % SLICES::SLICES] if worker else PORTS
 
 
 def free_port():
     while True:
         with socket.socket() as probe:
             try:
-                probe.bind(("127.0.0.1", random.randint(*PORTS)))
-                return probe.getsockname()[1]
+                port = random.choice(own_ports())
+                probe.bind(("127.0.0.1", port))
+                return port
             except OSError:
                 continue
 

@@ -38,20 +38,21 @@ class Caller:
     """One caller: an address and a credential. Makes a new connection per call unless `link` is used."""
     address: str
     headers: dict = field(default_factory=dict)
+    timeout_s: float = TIMEOUT_S
 
     def with_key(self, key):
-        return Caller(self.address, {"X-Api-Key": key})
+        return Caller(self.address, {"X-Api-Key": key}, self.timeout_s)
 
     def with_basic(self, user, password):
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
-        return Caller(self.address, {"Authorization": f"Basic {token}"})
+        return Caller(self.address, {"Authorization": f"Basic {token}"}, self.timeout_s)
 
     def without_credential(self):
-        return Caller(self.address)
+        return Caller(self.address, timeout_s=self.timeout_s)
 
     def connect(self):
         host, _, port = self.address.rpartition(":")
-        return http.client.HTTPConnection(host, int(port), timeout=TIMEOUT_S)
+        return http.client.HTTPConnection(host, int(port), timeout=self.timeout_s)
 
     def ask(self, method, path, body=None, headers=None, link=None, judged=True):
         """body: bytes as they are, anything else as JSON."""

@@ -19,7 +19,7 @@ SANITIZERS = {  # unless whoever runs the tests says otherwise; 86 is a status t
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:exitcode=86",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=86",
     "LSAN_OPTIONS": "exitcode=86",
-    "TSAN_OPTIONS": "halt_on_error=0:exitcode=86",
+    "TSAN_OPTIONS": f"halt_on_error=0:exitcode=86:suppressions={Path(__file__).resolve().parents[2] / 'tsan' / 'suppressions.txt'}",
 }
 SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", ": runtime error:")
 LIBC = ctypes.CDLL(None)
