@@ -37,14 +37,15 @@ void desk_serve_parked(struct desk *desk)
 	}
 }
 
-/* The person goes on with what is under way: its worker hears of this journey, and has its fields from now on. */
-static void join(struct ask *ask)
+/* The person goes on with what is under way: its worker hears of this journey, and has its fields from now on.
+ * is_known: it has a state; else the record of whoever claimed it may be lost, and this one is its first. */
+static void join(struct ask *ask, bool is_known)
 {
 	metric_add(ask->desk->metric.joined, 1);
 	memcpy(ask->request.id, ask->holder, ID_BYTES);
 	ask->joined = true;
 	if (!ask->on_joined || ask->on_joined(ask) == ERR_OK) {
-		desk_produce(ask, THEN_WAIT);
+		desk_produce(ask, is_known ? THEN_WAIT : THEN_SAVE);
 		return;
 	}
 	log_error("journey_not_joined", LOG_STR("id", ask->request.id));
@@ -62,7 +63,7 @@ static void on_holder(void *ctx, enum err_code code, const char *value, size_t l
 	else if (value && state_is_final(ask->state.state))
 		claim(ask, ask->holder);
 	else
-		join(ask);
+		join(ask, value != NULL);
 }
 
 static void on_claimed(void *ctx, enum err_code code, enum subject_claim subject, const char *holder)

@@ -21,6 +21,7 @@ static void free_job(struct job *job)
 {
 	struct engine *engine = job->engine;
 	job_wipe_call(job);
+	job_forget_kept(job);
 	request_fini(&job->request);
 	verification_texts_fini(&job->texts);
 	buf_fini(&job->value);

@@ -57,6 +57,7 @@ void job_no_use(struct job *job); /* finishes a record that is done already, or 
 
 /* engine_lease.c */
 void job_take_lease(struct job *job);        /* then the state is read, and the flow begins */
+void job_forget_kept(struct job *job);       /* accepts that there is none */
 int64_t job_lease_ms(const struct job *job); /* how long a lease lasts: longer than any call */
 
 /* engine_result.c */
@@ -65,8 +66,8 @@ void job_keep_answer(struct job *job); /* beside the lease, until the result is 
 void job_show(struct job *job);        /* job->value to Redis, keeping the lease; best effort */
 /* `results` has job->value: from now on who gets the lease after this job must find it in Redis. */
 void job_note_published(struct job *job);
-/* Counts and logs the reference that the job holds, when another one stands. */
-void job_note_orphan(struct job *job, const struct verification *stands);
+/* Counts and logs a reference that was won, when another one stands. */
+void job_note_orphan(struct job *job, const char *reference, const struct verification *stands);
 
 /* engine.c */
 void job_end(struct job *job);       /* everything about it is done; starts the next of its id */

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/crash_point.h"
 #include "workers/engine_internal.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -91,12 +92,14 @@ static bool goes_on_from(const struct verification *kept, const struct verificat
 }
 
 /* Finishes the work of who bought the answer, under its token, without a call. */
-static void adopt_answer(struct job *job)
+static void adopt(struct job *job, struct kept_answer *kept)
 {
 	metric_add(job->engine->metric.adopted, 1);
+	take_state(job, &kept->state, &kept->texts);
+	memcpy(job->token, kept->token, TOKEN_BYTES);
 	job->leased = true;
-	job->published = false; /* this state is not yet, whatever this job has published before */
 	job->decided = true;
+	job->published = false; /* the answer is not in `results` yet, whatever this job has published before */
 	job->sent_effects = 0;
 	job->reason = job->state.reason;
 	job->request.attempts = job->state.attempts;
@@ -112,51 +115,73 @@ static void adopt_answer(struct job *job)
 		job_hand_back(job);
 }
 
+/* What was kept has been overtaken: its lease, which would stand for minutes, is given back for whoever kept it. */
+static void drop_kept(struct job *job, const struct kept_answer *kept, const struct verification *stands,
+                      const char *value, size_t len)
+{
+	job_note_orphan(job, kept->state.reference, stands);
+	if (redis_store_put(job->ports->store, stands, value, len, job->engine->lease, kept->token, NULL, NULL, NULL) !=
+	    ERR_OK)
+		log_debug("kept_answer_not_dropped", LOG_STR("id", job->request.id));
+	job_take_lease(job);
+}
+
+static void decide_on_kept(struct job *job, struct kept_answer *kept, const char *value, size_t len)
+{
+	struct verification stands;
+	bool known = decode_state(job, value, len, &stands, NULL);
+	bool is_next = (!known || goes_on_from(&kept->state, &stands)) &&
+	               (!job->has_state || goes_on_from(&kept->state, &job->state));
+	if (is_next && can_adopt(job, &kept->state)) {
+		int64_t above = known ? stands.rev : 0;
+		above = job->has_state && job->state.rev > above ? job->state.rev : above;
+		if (kept->state.rev <= above)
+			kept->state.rev = above + 1;
+		adopt(job, kept);
+	} else if (known && verification_compare(&stands, &kept->state) >= 0) {
+		drop_kept(job, kept, &stands, value, len);
+	} else {
+		job_wait(job, LEASE_POLL_MS, job_take_lease); /* another's to finish: its record will come, too */
+	}
+}
+
+void job_forget_kept(struct job *job)
+{
+	if (job->kept)
+		verification_texts_fini(&job->kept->texts);
+	free(job->kept);
+	job->kept = NULL;
+}
+
 static void on_standing(void *ctx, enum err_code code, const char *value, size_t len)
 {
 	struct job *job = ctx;
-	struct verification stands;
+	struct kept_answer kept = *job->kept; /* the job may be gone before this is over */
+	job->kept->texts = (struct verification_texts){NULL, NULL};
+	job_forget_kept(job);
 	job->held = false;
-	if (job->abandoned) {
+	if (job->abandoned)
 		job_end(job);
-		return;
-	}
-	if (code != ERR_OK && redis_store_is_up(job->ports->store))
-		value = NULL; /* it is being filled again: nothing stands there yet */
-	else if (code != ERR_OK) {
+	else if (code == ERR_OK ||
+	         redis_store_is_up(job->ports->store)) /* else: it is being filled, nothing stands there yet */
+		decide_on_kept(job, &kept, code == ERR_OK ? value : NULL, len);
+	else
 		job_wait(job, LEASE_POLL_MS, job_take_lease);
-		return;
-	}
-	if (decode_state(job, value, len, &stands, NULL)) {
-		if (!goes_on_from(&job->state, &stands)) {
-			job_note_orphan(job, &stands);
-			job_no_use(job);
-			return;
-		}
-		if (stands.rev >= job->state.rev)
-			job->state.rev = stands.rev + 1;
-	}
-	adopt_answer(job);
+	verification_texts_fini(&kept.texts);
 }
 
 /* Another worker got the answer and died, or is about to write it. */
 static void on_answered(struct job *job, const char *token, const char *value, size_t len)
 {
-	struct verification kept;
-	struct verification_texts texts = {NULL, NULL};
-	bool good = decode_state(job, value, len, &kept, &texts) && can_adopt(job, &kept) &&
-	            (!job->has_state || goes_on_from(&kept, &job->state));
-	if (good) {
-		int64_t above = job->has_state && job->state.rev >= kept.rev ? job->state.rev + 1 : kept.rev;
-		take_state(job, &kept, &texts);
-		job->state.rev = above;
-		memcpy(job->token, token, TOKEN_BYTES);
-		job->held = true;
-	}
-	verification_texts_fini(&texts);
-	if (!good)
+	struct kept_answer *kept = job->kept = calloc(1, sizeof *kept);
+	if (!kept || !decode_state(job, value, len, &kept->state, &kept->texts)) {
+		job_forget_kept(job);
 		job_wait(job, LEASE_POLL_MS, job_take_lease);
-	else if (redis_store_get(job->ports->store, job->request.id, on_standing, job) != ERR_OK)
+		return;
+	}
+	memcpy(kept->token, token, TOKEN_BYTES);
+	job->held = true;
+	if (redis_store_get(job->ports->store, job->request.id, on_standing, job) != ERR_OK)
 		on_standing(job, ERR_UNAVAILABLE, NULL, 0);
 }
 

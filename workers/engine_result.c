@@ -45,12 +45,12 @@ void job_note_published(struct job *job)
 	job->published = true;
 }
 
-void job_note_orphan(struct job *job, const struct verification *stands)
+void job_note_orphan(struct job *job, const char *reference, const struct verification *stands)
 {
-	if (!job->state.reference[0] || strcmp(stands->reference, job->state.reference) == 0)
+	if (!reference[0] || strcmp(stands->reference, reference) == 0)
 		return;
 	metric_add(job->engine->metric.orphaned, 1);
-	log_warn("orphaned_reference", LOG_STR("id", job->request.id), LOG_STR("reference", job->state.reference));
+	log_warn("orphaned_reference", LOG_STR("id", job->request.id), LOG_STR("reference", reference));
 }
 
 static void on_standing(void *ctx, enum err_code code, const char *value, size_t len)
@@ -59,7 +59,7 @@ static void on_standing(void *ctx, enum err_code code, const char *value, size_t
 	struct verification stands;
 	job->held = false;
 	if (code == ERR_OK && value && verification_decode(value, len, &stands, NULL, NULL) == ERR_OK)
-		job_note_orphan(job, &stands);
+		job_note_orphan(job, job->state.reference, &stands);
 	job_end(job);
 }
 

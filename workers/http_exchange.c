@@ -1,7 +1,8 @@
 /* http_exchange: sets up easy handles, feeds and reads them, and says in our words how an exchange ended.
  *
  * libcurl repeats a request by itself when a reused connection ends before an answer. No option turns that off, so the
- * repeat is refused where it would connect (on_open) and where it would send (on_prereq). */
+ * repeat is refused where it would connect (on_open) and where it would send (on_prereq), unless not one byte of the
+ * request had been taken by the connection: then it was dead before, and this is the first time. */
 #include "workers/http_exchange.h"
 #include "workers/http_address.h"
 #include <stdlib.h>
@@ -26,13 +27,29 @@ static void note_told(struct http_exchange *exchange)
 	exchange->telling = 0;
 }
 
+/* Whether nothing of the request has been written since libcurl went on to send it. */
+static bool nothing_sent(const struct http_exchange *exchange)
+{
+	long size = -1;
+
+	return curl_easy_getinfo(exchange->easy, CURLINFO_REQUEST_SIZE, &size) == CURLE_OK && size == exchange->size_before;
+}
+
+/* Whether this would be a repeat. */
+static bool is_repeat(struct http_exchange *exchange)
+{
+	if (exchange->begun && nothing_sent(exchange))
+		exchange->begun = false;
+	return exchange->begun;
+}
+
 static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct http_exchange *exchange = ctx;
 
 	(void)purpose;
 	note_told(exchange);
-	if (exchange->sends > 0) /* a repeat */
+	if (is_repeat(exchange))
 		return CURL_SOCKET_BAD;
 	if (exchange->plain && !http_address_is_loopback(&address->addr))
 		return CURL_SOCKET_BAD;
@@ -52,8 +69,11 @@ static int on_prereq(void *ctx, char *peer, char *local, int peer_port, int loca
 	(void)peer_port;
 	(void)local_port;
 	note_told(exchange);
-	exchange->sends++;
-	return exchange->sends == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+	if (is_repeat(exchange) ||
+	    curl_easy_getinfo(exchange->easy, CURLINFO_REQUEST_SIZE, &exchange->size_before) != CURLE_OK)
+		return CURL_PREREQFUNC_ABORT;
+	exchange->begun = true;
+	return CURL_PREREQFUNC_OK;
 }
 
 /* libcurl is about to find an address by itself. It may read one that is written in the URL; a name it was told, or the
@@ -65,6 +85,20 @@ static int on_resolve(void *state, void *reserved, void *ctx)
 	(void)state;
 	(void)reserved;
 	return exchange->told != NULL || *http_lane_told(exchange->lane) > 0;
+}
+
+/* libcurl calls a head that broke off after its first line an answer: 200 without a body. So its end is looked for: the
+ * empty line, after the last status line (RFC 9112 section 2.1; 1xx come before). */
+static size_t on_header(char *data, size_t size, size_t count, void *ctx)
+{
+	struct http_exchange *exchange = ctx;
+	size_t len = size * count;
+
+	if (len >= 5 && memcmp(data, "HTTP/", 5) == 0)
+		exchange->head_whole = false;
+	else if (len <= 2 && len > 0 && data[len - 1] == '\n')
+		exchange->head_whole = true;
+	return len;
 }
 
 static size_t on_write(char *data, size_t size, size_t count, void *ctx)
@@ -132,6 +166,7 @@ static bool set_callbacks(CURL *easy)
 	SET(CURLOPT_CLOSESOCKETFUNCTION, http_watch_close);
 	SET(CURLOPT_PREREQFUNCTION, on_prereq);
 	SET(CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_WRITEFUNCTION, on_write);
 	return true;
 }
@@ -143,6 +178,7 @@ static bool set_contexts(CURL *easy, struct http_exchange *exchange, void *owner
 	SET(CURLOPT_CLOSESOCKETDATA, exchange->common->watches); /* the connection outlives the exchange */
 	SET(CURLOPT_PREREQDATA, exchange);
 	SET(CURLOPT_RESOLVER_START_DATA, exchange);
+	SET(CURLOPT_HEADERDATA, exchange);
 	SET(CURLOPT_WRITEDATA, exchange);
 	return true;
 }
@@ -223,7 +259,8 @@ void http_exchange_begin(struct http_exchange *exchange, const struct http_reque
 {
 	exchange->request = request;
 	exchange->lane = NULL;
-	exchange->sends = 0;
+	exchange->begun = false;
+	exchange->head_whole = false;
 	exchange->too_large = false;
 	exchange->not_public = false;
 	exchange->telling = 0;
@@ -316,14 +353,14 @@ static struct outcome unsent(const struct http_exchange *exchange, struct outcom
 	return found;
 }
 
-static struct outcome outcome_of(CURLcode code, const struct http_exchange *exchange)
+static struct outcome outcome_of(CURLcode code, const struct http_exchange *exchange, bool bytes_sent)
 {
 	struct outcome found = {code, FAILURE_RESET, "the exchange failed"};
 
 	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
 		if (outcomes[i].code == code)
 			found = outcomes[i];
-	if (exchange->sends == 0)
+	if (!bytes_sent)
 		return unsent(exchange, found);
 	if (code == CURLE_WRITE_ERROR && exchange->too_large)
 		return (struct outcome){code, FAILURE_TOO_LARGE, TEXT_TOO_LARGE};
@@ -362,14 +399,14 @@ static bool read_response(const struct http_exchange *exchange, struct http_resp
 
 void http_exchange_result(const struct http_exchange *exchange, CURLcode code, struct http_result *ret_result)
 {
-	struct http_result result = {.bytes_sent = exchange->sends > 0, .failure = FAILURE_COUNT};
+	struct http_result result = {.bytes_sent = exchange->begun && !nothing_sent(exchange), .failure = FAILURE_COUNT};
 
 	if (code == CURLE_OK) {
-		result.ok = read_response(exchange, &result.response);
+		result.ok = exchange->head_whole && read_response(exchange, &result.response);
 		result.failure = FAILURE_GARBAGE;
-		result.detail = result.ok ? "" : "the answer has no valid status";
+		result.detail = result.ok ? "" : "the answer's head broke off, or has no valid status";
 	} else {
-		struct outcome outcome = outcome_of(code, exchange);
+		struct outcome outcome = outcome_of(code, exchange, result.bytes_sent);
 		result.failure = outcome.failure;
 		result.detail = outcome.detail;
 	}

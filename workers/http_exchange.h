@@ -31,10 +31,12 @@ struct http_exchange {
 	const struct http_request *request;
 	struct http_lane *lane;
 	struct buf answer;
-	int sends; /* how often libcurl went on to send the request */
+	bool begun;       /* libcurl went on to send the request */
+	long size_before; /* bytes that libcurl had sent before that: to a proxy */
 	enum http_stage stage;
 	bool plain; /* http, so loopback only */
 	bool proxied; /* what the handle is set to */
+	bool head_whole; /* of the answer */
 	bool too_large;
 	bool not_public; /* a connection to an address that is not public was refused */
 	unsigned telling; /* the answer of http_resolve that it carries; 0: none */

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct watch {
@@ -124,7 +125,12 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	struct watch *watch = poll->data;
 	int bits = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
 
-	if (watch->wanted == 0) { /* the vendor ended an idle connection: libcurl sees that before it uses it again */
+	if (watch->wanted == 0) {
+		/* The vendor ended an idle connection. libcurl sees that before it uses it again; 7.88 does so only where
+		 * there is no error left to be read (RST), so it is read here. */
+		int error = 0;
+		socklen_t len = sizeof(error);
+		(void)getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 		disarm(watch);
 		return;
 	}

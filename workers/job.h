@@ -8,6 +8,13 @@
 
 struct engine;
 
+/* An answer that whoever bought it left beside the lease. */
+struct kept_answer {
+	struct verification state;
+	struct verification_texts texts;
+	char token[TOKEN_BYTES];
+};
+
 struct job {
 	struct engine *engine;
 	const struct ports *ports;
@@ -30,6 +37,7 @@ struct job {
 	bool climbs;  /* a retrieval: what it finds pending takes the ladder's next rung */
 	bool orphans; /* a reference was won: should the state not stand, it is orphaned */
 	char over[ID_BYTES]; /* the person's last journey, known to have ended; "" */
+	struct kept_answer *kept; /* while what stands is asked for; NULL otherwise */
 	char token[TOKEN_BYTES]; /* names this try at the lease, and the key of a completed result */
 	bool leased;
 	int64_t leased_ms; /* monotonic: when the lease was asked for */

@@ -123,7 +123,8 @@ static void who_joins_one_that_is_queued_or_not_yet_known_waits_for_it(void **st
 			store(bench, &queued, false);
 		submit(bench, call, WAIT_LEFT_QUEUED, WAIT_MS);
 		assert_false(comes_back(call, 300));
-		assert_int_equal(is_stored(bench, one, &unused, NULL), known); /* nobody writes another's first state */
+		/* what Kafka has accepted is known, also when the one who claimed it never got that far */
+		assert_true(is_stored(bench, one, &unused, NULL));
 		store(bench, &awaiting, true);
 		expect(call, OUTCOME_STATE);
 		assert_string_equal(call->ask.state.id, one);

@@ -1,4 +1,5 @@
 """Real Kafka for the tests: one broker a session, and readers that judge every record by schemas/."""
+import os
 import secrets
 import sys
 import time
@@ -37,7 +38,8 @@ class Broker:
     def __init__(self, folder, name="kafka", port=0):
         self.ready = Path(folder) / f"{name}.ready"
         command = [sys.executable, BROKER_PY, "start", "--ready-file", self.ready, "--dir", folder]
-        self.process = Process(name, command + (["--port", port] if port else []), folder)
+        cache = {name: os.environ[name] for name in ("VERIFYD_CACHE",) if name in os.environ}  # where the jars are
+        self.process = Process(name, command + (["--port", port] if port else []), folder, cache)
         self.servers = None
 
     def wait(self):

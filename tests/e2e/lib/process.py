@@ -14,7 +14,7 @@ from pathlib import Path
 BIN = Path(os.environ.get("VERIFYD_BIN", Path(__file__).resolve().parents[3] / "build" / "dev" / "bin"))
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 40
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "JAVA_HOME", "VERIFYD_CACHE")
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "JAVA_HOME")
 SANITIZERS = {  # unless whoever runs the tests says otherwise; 86 is a status that no program uses itself
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:exitcode=86",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=86",
