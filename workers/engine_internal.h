@@ -58,6 +58,8 @@ void job_no_use(struct job *job); /* finishes a record that is done already, or 
 /* engine_lease.c */
 void job_take_lease(struct job *job);        /* then the state is read, and the flow begins */
 void job_forget_kept(struct job *job);       /* accepts that there is none */
+/* Does the effects of a step; where the lease's time is over, only after a look at what stands. */
+void job_confirm(struct job *job);
 int64_t job_lease_ms(const struct job *job); /* how long a lease lasts: longer than any call */
 
 /* engine_result.c */

@@ -254,3 +254,35 @@ void job_take_lease(struct job *job)
 	if (code != ERR_OK)
 		on_lease(job, ERR_UNAVAILABLE, LEASE_ANOTHERS, "", NULL, 0);
 }
+
+/* ---- was it ours all the time? ---- */
+
+static void on_confirmed(void *ctx, enum err_code code, const char *value, size_t len)
+{
+	struct job *job = ctx;
+	struct verification stands;
+	job->held = false;
+	if (job->abandoned) {
+		job_end(job);
+	} else if (code == ERR_OK && decode_state(job, value, len, &stands, NULL) && state_rank(stands.state) > 0 &&
+	           verification_compare(&stands, &job->state) >=
+	                   0) { /* what is lower may be shown and not yet durable */
+		job_note_orphan(job, job->state.reference, &stands);
+		job_no_use(job);
+	} else {
+		job_do_effects(job);
+	}
+}
+
+/* A process that stood still may wake up with a step that another worker has overtaken. */
+void job_confirm(struct job *job)
+{
+	if (clock_mono_ms() - job->leased_ms < job_lease_ms(job)) {
+		job_do_effects(job);
+		return;
+	}
+	job->held = true;
+	enum err_code code = redis_store_get(job->ports->store, job->request.id, on_confirmed, job);
+	if (code != ERR_OK)
+		on_confirmed(job, code, NULL, 0); /* nobody can say: of two completed results the first one stands */
+}

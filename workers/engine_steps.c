@@ -131,7 +131,7 @@ void job_apply(struct job *job, struct event event)
 		job_keep_answer(job);
 		CRASH_POINT(worker.kept);
 	}
-	job_do_effects(job);
+	job_confirm(job);
 }
 
 void job_no_use(struct job *job)
