@@ -271,7 +271,7 @@ static enum err_code open_ports(struct worker *worker, struct err *err)
 	const struct config *config = worker->config;
 	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES, LINGER_MS};
 	int connections = (int)config_int(config, CONFIG_MAX_IN_FLIGHT) + OPERATION_COUNT; /* each has one at least */
-	int64_t host_connections = config_int(config, CONFIG_VENDOR_MAX_CONNECTIONS); /* -1: not set */
+	int64_t host_connections = config_int(config, CONFIG_VENDOR_MAX_CONNECTIONS);      /* -1: not set */
 	const struct http_curl_options http = {
 	        .max_connections = connections,
 	        .max_host_connections = host_connections < 0 ? connections : (int)host_connections,
@@ -373,15 +373,20 @@ static enum err_code open_ops(struct worker *worker, struct err *err)
 	return ops_server_start(&options, &worker->ops, err);
 }
 
+static void watch_signals(struct worker *worker)
+{
+	uv_signal_init(&worker->loop, &worker->on_term);
+	uv_signal_init(&worker->loop, &worker->on_int);
+	worker->on_term.data = worker->on_int.data = worker;
+	uv_signal_start(&worker->on_term, on_signal, SIGTERM);
+	uv_signal_start(&worker->on_int, on_signal, SIGINT);
+}
+
 static void start_watching(struct worker *worker)
 {
 	worker->waiting_logged_ms = clock_mono_ms();
-	uv_signal_init(&worker->loop, &worker->on_term);
-	uv_signal_init(&worker->loop, &worker->on_int);
 	uv_timer_init(&worker->loop, &worker->tick);
-	worker->on_term.data = worker->on_int.data = worker->tick.data = worker;
-	uv_signal_start(&worker->on_term, on_signal, SIGTERM);
-	uv_signal_start(&worker->on_int, on_signal, SIGINT);
+	worker->tick.data = worker;
 	uv_timer_start(&worker->tick, on_tick, TICK_MS, TICK_MS);
 	loop_lag_start(&worker->loop_lag, &worker->loop, worker->metrics);
 }
@@ -407,10 +412,12 @@ int worker_run(const struct config *config, const struct worker_vendors *vendors
 		return 1;
 	}
 	worker->config = config;
+	watch_signals(worker); /* before anybody can know that it is there: a signal is then never missed */
 	enum err_code code = open_ports(worker, &err);
-	start_watching(worker); /* before anybody can know that it is there: a signal is then never missed */
-	if (code == ERR_OK)
+	if (code == ERR_OK) {
+		start_watching(worker);
 		code = open_ops(worker, &err);
+	}
 	if (code == ERR_OK)
 		code = open_engines(worker, vendors, &err);
 	if (code != ERR_OK) {

@@ -78,8 +78,8 @@ def test_a_full_worker_stays_in_its_group(stack):
     """Longer than max.poll.interval.ms every place is taken, and every other record has to wait in Kafka."""
     places, asked = 10, 40
     stack.vendor.set(delay_ms=POLL_MS + 3000)
-    worker = stack.worker(MAX_IN_FLIGHT=places, BIOCATCH_TIMEOUT_MS=20_000)
-    other = stack.worker(MAX_IN_FLIGHT=places, BIOCATCH_TIMEOUT_MS=20_000)
+    worker = stack.worker(vendors="biocatch", MAX_IN_FLIGHT=places, BIOCATCH_TIMEOUT_MS=20_000)
+    other = stack.worker(vendors="biocatch", MAX_IN_FLIGHT=places, BIOCATCH_TIMEOUT_MS=20_000)
     ingress = stack.ingress()
     await_steady(worker, other)
     before = [len(rebalances(one)) for one in (worker, other)]

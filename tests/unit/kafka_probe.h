@@ -18,6 +18,8 @@
 
 enum { MAX_SEEN = 4000 };
 
+enum { PROBE_FIRST = 4 };
+
 struct probe {
 	const char *name; /* of the topic and of the group */
 	int partitions;
@@ -29,6 +31,7 @@ struct probe {
 	struct kafka_record *out[MAX_SEEN]; /* NULL once it is done or dropped */
 	size_t seen;
 	size_t seen_of[2];      /* by partition */
+	size_t first_seen_of[2]; /* those below offset PROBE_FIRST */
 	size_t partition_count; /* as on_assignment said last */
 	int assignments;
 	int64_t waits_from; /* what a revoke finds out at or behind this offset is dropped; 0: the hook is not there */
@@ -62,6 +65,7 @@ static void on_record(void *ctx, struct kafka_record *record)
 	assert_true(probe->seen < MAX_SEEN);
 	assert_string_equal(record->topic, probe->name);
 	probe->seen_of[record->partition]++;
+	probe->first_seen_of[record->partition] += record->offset < PROBE_FIRST;
 	probe->out[probe->seen++] = probe->done_at_once ? NULL : record;
 	if (probe->done_at_once)
 		kafka_record_done(record);
