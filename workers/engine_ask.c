@@ -16,8 +16,8 @@ static void begin(struct job *job)
 {
 	if (state_is_final(job->state.state) && !revive(job))
 		job_no_use(job);
-	else if (job_deadline_passed(job))
-		job_apply(job, (struct event){.type = EVENT_EXPIRED, .reason = REASON_EXPIRED});
+	else if (job->expiring || job_deadline_passed(job))
+		job_expire(job);
 	else
 		job_call_vendor(job);
 }

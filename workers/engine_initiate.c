@@ -177,7 +177,7 @@ static void begin(struct job *job)
 	else if (!is_open(job))
 		job_no_use(job);
 	else if (job_deadline_passed(job))
-		job_apply(job, (struct event){.type = EVENT_EXPIRED, .reason = REASON_EXPIRED});
+		job_expire(job);
 	else
 		claim(job);
 }

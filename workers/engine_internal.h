@@ -53,6 +53,7 @@ bool job_step(struct job *job, struct event event) WARN_UNUSED;
 void job_retry_later(struct job *job, int64_t wait_ms);
 void job_die(struct job *job, enum reason reason, const char *detail); /* no call was made, and none can be made */
 bool job_deadline_passed(const struct job *job);
+void job_expire(struct job *job); /* its deadline has passed, or will before it can be tried again */
 void job_no_use(struct job *job); /* finishes a record that is done already, or stale */
 
 /* engine_lease.c */

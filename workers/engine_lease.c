@@ -190,13 +190,22 @@ static void on_answered(struct job *job, const char *token, const char *value, s
 /* A watchdog judges a person by what it does not see: it must see all that is known. */
 static bool needs_cache(const struct job *job)
 {
-	return job->engine->flow->needs_cache || job->request.cause == CAUSE_WATCHDOG;
+	return job->engine->flow->needs_cache || job->request.cause == CAUSE_WATCHDOG || job->expiring;
+}
+
+/* Waits for Redis, or for what it is being filled with; where nobody waits for the job, not in memory. */
+static void wait_for_cache(struct job *job)
+{
+	if (job->expiring)
+		job_retry_later(job, delay_tiers()[0].wait_ms);
+	else
+		job_wait(job, LEASE_POLL_MS, job_take_lease);
 }
 
 static void without_cache(struct job *job)
 {
 	if (needs_cache(job) || !read_state(job, NULL, 0)) {
-		job_wait(job, LEASE_POLL_MS, job_take_lease);
+		wait_for_cache(job);
 		return;
 	}
 	metric_add(job->engine->metric.without_lease, 1);
@@ -219,8 +228,10 @@ static void on_lease(void *ctx, enum err_code code, enum lease lease, const char
 		on_answered(job, token, value, len);
 	} else if (lease != LEASE_REBUILDING && !read_state(job, value, len)) {
 		job_no_use(job); /* a retrieval of something that nobody knows: erased, or of another age */
-	} else if (lease == LEASE_REBUILDING || (lease == LEASE_ANOTHERS && state_rank(job->state.state) == 0)) {
-		/* the cache is being filled; another worker is at it, or died and its lease runs out */
+	} else if (lease == LEASE_REBUILDING) {
+		wait_for_cache(job);
+	} else if (lease == LEASE_ANOTHERS && state_rank(job->state.state) == 0) {
+		/* another worker is at it, or died and its lease runs out */
 		job_wait(job, LEASE_POLL_MS, job_take_lease);
 	} else {
 		job->engine->flow->begin(job);
@@ -274,10 +285,12 @@ static void on_confirmed(void *ctx, enum err_code code, const char *value, size_
 	}
 }
 
-/* A process that stood still may wake up with a step that another worker has overtaken. */
+/* A process that stood still may wake up with a step that another worker has overtaken; so may one whose lease was lost
+ * with a Redis that came back empty. */
 void job_confirm(struct job *job)
 {
-	if (clock_mono_ms() - job->leased_ms < job_lease_ms(job)) {
+	bool lasts = clock_mono_ms() - job->leased_ms < job_lease_ms(job);
+	if (lasts && redis_store_back_ms(job->ports->store) <= job->leased_ms) {
 		job_do_effects(job);
 		return;
 	}

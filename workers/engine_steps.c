@@ -185,7 +185,7 @@ static void retry_or_end(struct job *job, enum failure failure, int64_t retry_af
 		if (!flow->exhausted || !flow->exhausted(job, failure))
 			job_apply(job, (struct event){.type = EVENT_DIED, .reason = job->reason});
 	} else if (decision.verdict == RETRY_EXPIRED) {
-		job_apply(job, (struct event){.type = EVENT_EXPIRED, .reason = REASON_EXPIRED});
+		job_expire(job);
 	} else {
 		/* a hop counts the try in its record; one that waits here would be forgotten if this worker died */
 		const struct event retried = {.type = EVENT_RETRIED, .reason = job->reason};
@@ -280,6 +280,18 @@ void job_call_vendor(struct job *job)
 	}
 	CRASH_POINT(worker.called);
 	metric_add(job->engine->metric.bought, 1);
+}
+
+/* A second completed result would say something else than the first one, and there is no hurry: nobody waits. So this is
+ * only done by whoever sees all that is known. */
+void job_expire(struct job *job)
+{
+	if (job->expiring || job->engine->flow->needs_cache) {
+		job_apply(job, (struct event){.type = EVENT_EXPIRED, .reason = REASON_EXPIRED});
+		return;
+	}
+	job->expiring = true;
+	job_take_lease(job);
 }
 
 void job_begin(struct job *job)

@@ -15,21 +15,21 @@ struct prefix {
 };
 
 static const struct prefix v4_special[] = {
-        {{0}, 8},              /* this network: RFC 791 */
-        {{10}, 8},             /* private: RFC 1918 */
-        {{100, 64}, 10},       /* shared, of carriers' NAT: RFC 6598 */
-        {{127}, 8},            /* loopback: RFC 1122 */
-        {{169, 254}, 16},      /* link-local: RFC 3927; clouds' metadata services */
-        {{172, 16}, 12},       /* private: RFC 1918 */
-        {{192, 0, 0}, 24},     /* IETF protocol assignments: RFC 6890 */
-        {{192, 0, 2}, 24},     /* documentation: RFC 5737 */
-        {{192, 88, 99}, 24},   /* relays of 6to4, given up: RFC 7526 */
-        {{192, 168}, 16},      /* private: RFC 1918 */
-        {{198, 18}, 15},       /* benchmarks: RFC 2544 */
-        {{198, 51, 100}, 24},  /* documentation: RFC 5737 */
-        {{203, 0, 113}, 24},   /* documentation: RFC 5737 */
-        {{224}, 4},            /* multicast: RFC 5771 */
-        {{240}, 4},            /* reserved: RFC 1112; 255.255.255.255: RFC 919 */
+        {{0}, 8},             /* this network: RFC 791 */
+        {{10}, 8},            /* private: RFC 1918 */
+        {{100, 64}, 10},      /* shared, of carriers' NAT: RFC 6598 */
+        {{127}, 8},           /* loopback: RFC 1122 */
+        {{169, 254}, 16},     /* link-local: RFC 3927; clouds' metadata services */
+        {{172, 16}, 12},      /* private: RFC 1918 */
+        {{192, 0, 0}, 24},    /* IETF protocol assignments: RFC 6890 */
+        {{192, 0, 2}, 24},    /* documentation: RFC 5737 */
+        {{192, 88, 99}, 24},  /* relays of 6to4, given up: RFC 7526 */
+        {{192, 168}, 16},     /* private: RFC 1918 */
+        {{198, 18}, 15},      /* benchmarks: RFC 2544 */
+        {{198, 51, 100}, 24}, /* documentation: RFC 5737 */
+        {{203, 0, 113}, 24},  /* documentation: RFC 5737 */
+        {{224}, 4},           /* multicast: RFC 5771 */
+        {{240}, 4},           /* reserved: RFC 1112; 255.255.255.255: RFC 919 */
 };
 
 static const struct prefix v6_unicast = {{0x20}, 3}; /* RFC 4291: what has been given out so far */
@@ -45,9 +45,9 @@ static const struct {
 	struct prefix prefix;
 	size_t at;
 } carriers[] = {
-        {{{[10] = 0xff, [11] = 0xff}, 96}, 12},              /* ::ffff:0:0/96, mapped: RFC 4291 */
-        {{{0x00, 0x64, 0xff, 0x9b}, 96}, 12},                /* 64:ff9b::/96, NAT64: RFC 6052 */
-        {{{0x20, 0x02}, 16}, 2},                             /* 2002::/16, 6to4: RFC 3056 */
+        {{{[10] = 0xff, [11] = 0xff}, 96}, 12}, /* ::ffff:0:0/96, mapped: RFC 4291 */
+        {{{0x00, 0x64, 0xff, 0x9b}, 96}, 12},   /* 64:ff9b::/96, NAT64: RFC 6052 */
+        {{{0x20, 0x02}, 16}, 2},                /* 2002::/16, 6to4: RFC 3056 */
 };
 
 static bool has_prefix(const uint8_t *address, const struct prefix *prefix)
@@ -108,7 +108,7 @@ bool http_address_is_loopback(const struct sockaddr *address)
 {
 	static const struct prefix v4 = {{127}, 8};
 	static const struct prefix v6[] = {
-	        {{[15] = 1}, 128},                          /* ::1: RFC 4291 */
+	        {{[15] = 1}, 128},                             /* ::1: RFC 4291 */
 	        {{[10] = 0xff, [11] = 0xff, [12] = 127}, 104}, /* ::ffff:127.0.0.0/104 */
 	};
 	bool is_v6 = false;

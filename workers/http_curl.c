@@ -1,7 +1,7 @@
 /* http_curl: calls, and in which order they get a connection. A call waits at its host for the name's address, then for
- * a connection, then libcurl has it; its own timer bounds all of that, and is what ends it where libcurl does not. Calls
- * and their easy handles are pooled, because making one costs more than a call. Hosts and lanes are http_host's, what is
- * sent and what came back http_exchange's. It does not retry. */
+ * a connection, then libcurl has it; its own timer bounds all of that, and is what ends it where libcurl does not.
+ * Calls and their easy handles are pooled, because making one costs more than a call. Hosts and lanes are http_host's,
+ * what is sent and what came back http_exchange's. It does not retry. */
 #include "workers/http_curl.h"
 #include "workers/http_exchange.h"
 #include <assert.h>
@@ -344,7 +344,7 @@ enum err_code http_curl_new(uv_loop_t *loop, const struct http_curl_options *opt
 	}
 	http->sweep.data = http;
 	(void)uv_timer_start(&http->sweep, on_sweep, SWEEP_MS, SWEEP_MS); /* never fails */
-	uv_unref((uv_handle_t *)&http->sweep); /* it alone keeps no loop turning */
+	uv_unref((uv_handle_t *)&http->sweep);                            /* it alone keeps no loop turning */
 	http->handles = 1;
 	enum err_code code = setup(http, err);
 	if (code != ERR_OK) {

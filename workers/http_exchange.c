@@ -32,7 +32,8 @@ static bool nothing_sent(const struct http_exchange *exchange)
 {
 	long size = -1;
 
-	return curl_easy_getinfo(exchange->easy, CURLINFO_REQUEST_SIZE, &size) == CURLE_OK && size == exchange->size_before;
+	return curl_easy_getinfo(exchange->easy, CURLINFO_REQUEST_SIZE, &size) == CURLE_OK &&
+	       size == exchange->size_before;
 }
 
 /* Whether this would be a repeat. */
@@ -399,7 +400,8 @@ static bool read_response(const struct http_exchange *exchange, struct http_resp
 
 void http_exchange_result(const struct http_exchange *exchange, CURLcode code, struct http_result *ret_result)
 {
-	struct http_result result = {.bytes_sent = exchange->begun && !nothing_sent(exchange), .failure = FAILURE_COUNT};
+	struct http_result result = {.bytes_sent = exchange->begun && !nothing_sent(exchange),
+	                             .failure = FAILURE_COUNT};
 
 	if (code == CURLE_OK) {
 		result.ok = exchange->head_whole && read_response(exchange, &result.response);

@@ -119,8 +119,8 @@ static enum err_code name_new(struct http_hosts *hosts, const struct http_url *u
 	return code;
 }
 
-static enum err_code host_add(struct http_hosts *hosts, const struct http_request *request,
-                              struct http_host **ret_host, struct err *err)
+static enum err_code host_add(struct http_hosts *hosts, const struct http_request *request, struct http_host **ret_host,
+                              struct err *err)
 {
 	struct http_url url;
 	enum err_code code = ERR_OK;

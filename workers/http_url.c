@@ -44,8 +44,8 @@ static bool read_port(const char *at, const char *end, uint16_t *ret_port)
 	return true;
 }
 
-/* Labels without empty ones. The last one must not be a number, or it would be read as an IPv4 address in one of its odd
- * forms (127.1, 2130706433, 0x7f.1), by some and not by others. */
+/* Labels without empty ones. The last one must not be a number, or it would be read as an IPv4 address in one of its
+ * odd forms (127.1, 2130706433, 0x7f.1), by some and not by others. */
 static bool is_name(const char *host)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_";

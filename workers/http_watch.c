@@ -126,8 +126,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	int bits = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
 
 	if (watch->wanted == 0) {
-		/* The vendor ended an idle connection. libcurl sees that before it uses it again; 7.88 does so only where
-		 * there is no error left to be read (RST), so it is read here. */
+		/* The vendor ended an idle connection. libcurl sees that before it uses it again; 7.88 does so only
+		 * where there is no error left to be read (RST), so it is read here. */
 		int error = 0;
 		socklen_t len = sizeof(error);
 		(void)getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &error, &len);
@@ -167,25 +167,16 @@ int http_watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *s
 curl_socket_t http_watch_open(struct http_watches *watches, const struct curl_sockaddr *address, void *owner)
 {
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
-	int wanted = 0;
 
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
-	struct watch *watch = find(watches, fd);
-	if (watch) {
-		/* Closed untold. libcurl takes the new socket for the old one, and does not say again what it waits for. */
-		wanted = watch->wanted;
-		watch_end(watch);
-	}
-	watch = watch_new(watches, fd, owner);
-	if (!watch) {
-		close(fd);
-		return CURL_SOCKET_BAD;
-	}
-	watch->wanted = wanted;
-	if (wanted != 0)
-		arm(watch, wanted);
-	return fd;
+	struct watch *old = find(watches, fd);
+	if (old) /* its socket was closed untold */
+		watch_end(old);
+	if (watch_new(watches, fd, owner))
+		return fd;
+	close(fd);
+	return CURL_SOCKET_BAD;
 }
 
 int http_watch_close(void *ctx, curl_socket_t fd)

@@ -30,6 +30,7 @@ struct job {
 	bool has_state; /* the state was read once */
 	bool unsaved;   /* the state has moved since it was last published */
 	bool published; /* value is in `results`, and maybe not in Redis */
+	bool expiring; /* nobody waits any more: to be completed so, once it is certain that it is not completed already */
 	bool called;  /* a call of this job has ended: what it counted is known */
 	bool count_hidden; /* an initiate: its send is counted in `results`, not yet in Redis */
 	int64_t counted_rev, counted_ms; /* an initiate: revision and time of the state that counts its send; 0: none */

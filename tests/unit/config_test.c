@@ -342,36 +342,6 @@ static void a_vendors_url_is_https_or_loopback(void **state)
 	          false);
 }
 
-static void a_proxys_url_has_a_port_and_no_path(void **state)
-{
-	(void)state;
-	check_all(CONFIG_WORKER, "VENDOR_PROXY",
-	          VALUES("http://proxy:3128", "HTTPS://proxy.example.com:443/", "http://10.0.0.1:8080", "http://[::1]:1",
-	                 "http://u:p%40ss@proxy:3128", "http://u@proxy:3128"),
-	          true);
-	check_all(CONFIG_WORKER, "VENDOR_PROXY",
-	          VALUES("proxy:3128", "socks5://proxy:1080", "http://proxy", "http://proxy:0", "http://:3128",
-	                 "http://proxy:99999", "http://@proxy:3128", "http://u:p@ss@proxy:3128", "http://proxy:3128/x",
-	                 "http://proxy:3128?x", "http://pro xy:3128", "http://u\\@proxy:3128", "http://127.1:3128"),
-	          false);
-}
-
-static void a_proxys_password_is_not_shown(void **state)
-{
-	struct config *config = NULL;
-	char shown[16384];
-	FILE *out = fmemopen(shown, sizeof(shown), "w");
-	(void)state;
-	assert_non_null(out);
-	assert_true(takes(CONFIG_WORKER, "VENDOR_PROXY", "http://u:hunter22@proxy:3128", &config));
-	assert_string_equal(config_str(config, CONFIG_VENDOR_PROXY), "http://u:hunter22@proxy:3128");
-	config_print(config, out);
-	assert_int_equal(fclose(out), 0);
-	assert_non_null(strstr(shown, "VERIFYD_VENDOR_PROXY="));
-	assert_null(strstr(shown, "hunter22"));
-	config_free(config);
-}
-
 static void a_urls_closing_slash_is_dropped(void **state)
 {
 	static const char *const urls[] = {"https://h/a", "https://h/a/", "https://h/a//"};
@@ -519,8 +489,6 @@ int main(void)
 	        cmocka_unit_test(a_choice_is_one_whole_word_of_its_list),
 	        cmocka_unit_test(an_address_is_a_host_and_a_port),
 	        cmocka_unit_test(a_vendors_url_is_https_or_loopback),
-	        cmocka_unit_test(a_proxys_url_has_a_port_and_no_path),
-	        cmocka_unit_test(a_proxys_password_is_not_shown),
 	        cmocka_unit_test(a_urls_closing_slash_is_dropped),
 	        cmocka_unit_test(a_text_has_a_length_and_no_control_characters),
 	        cmocka_unit_test(a_file_is_there_readable_and_not_too_large),

@@ -77,23 +77,23 @@ static const struct {
         {"::", SPECIAL},
         {"::1", LOOPBACK},
         {"::2", SPECIAL},
-        {"::7f00:1", SPECIAL},         /* IPv4-compatible, given up */
+        {"::7f00:1", SPECIAL}, /* IPv4-compatible, given up */
         {"::8.8.8.8", SPECIAL},
-        {"100::1", SPECIAL},           /* discard-only */
+        {"100::1", SPECIAL}, /* discard-only */
         {"1fff:ffff::1", SPECIAL},
         {"4000::1", SPECIAL},
-        {"5f00::1", SPECIAL},          /* segment routing */
-        {"fc00::1", SPECIAL},          /* unique local */
+        {"5f00::1", SPECIAL}, /* segment routing */
+        {"fc00::1", SPECIAL}, /* unique local */
         {"fdff:ffff::1", SPECIAL},
-        {"fe80::1", SPECIAL},          /* link-local */
-        {"fec0::1", SPECIAL},          /* site-local, given up */
-        {"ff02::1", SPECIAL},          /* multicast */
+        {"fe80::1", SPECIAL}, /* link-local */
+        {"fec0::1", SPECIAL}, /* site-local, given up */
+        {"ff02::1", SPECIAL}, /* multicast */
         {"ff0e::1", SPECIAL},
         /* IPv6 within it */
         {"2000::1", PUBLIC},
-        {"2001::1", SPECIAL},          /* Teredo */
-        {"2001:2::1", SPECIAL},        /* benchmarks */
-        {"2001:20::1", SPECIAL},       /* ORCHIDv2 */
+        {"2001::1", SPECIAL},    /* Teredo */
+        {"2001:2::1", SPECIAL},  /* benchmarks */
+        {"2001:20::1", SPECIAL}, /* ORCHIDv2 */
         {"2001:1ff:ffff::1", SPECIAL},
         {"2001:200::1", PUBLIC},
         {"2001:db7:ffff::1", PUBLIC},

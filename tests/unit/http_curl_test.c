@@ -107,22 +107,6 @@ static void environment_proxy_is_ignored(void **state)
 	assert_int_equal(unsetenv("http_proxy"), 0);
 }
 
-static void retry_after_is_read_clamped_and_never_left_over(void **state)
-{
-	static const struct {
-		const char *path;
-		int64_t ms;
-	} cases[] = {{"/seconds", 7000}, {"/ok", 0},   {"/year", RETRY_AFTER_MAX_MS},   {"/negative", 0},
-	             {"/nonsense", 0},   {"/past", 0}, {"/future", RETRY_AFTER_MAX_MS}, {"/ok", 0}};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct exchange *exchange = run(*state, "GET", cases[i].path);
-		assert_true(exchange->result.ok);
-		if (exchange->result.response.retry_after_ms != cases[i].ms)
-			fail_msg("%s: %ld", cases[i].path, (long)exchange->result.response.retry_after_ms);
-	}
-}
-
 /* ---- failures ---- */
 
 static void silence_is_a_timeout_after_sending(void **state)
@@ -131,32 +115,6 @@ static void silence_is_a_timeout_after_sending(void **state)
 
 	run_until(*state, 1);
 	assert_failed(exchange, FAILURE_TIMEOUT, true);
-}
-
-static void deadline_also_ends_a_call_that_waits_for_a_connection(void **state)
-{
-	struct fixture *fixture = *state;
-	struct exchange *first = begin(fixture, "GET", "/slow", 2000);
-	run_for(fixture, 30);
-	struct exchange *second = begin(fixture, "GET", "/ok", 80);
-
-	run_until(fixture, 1);
-	assert_int_equal(first->done, 0);
-	assert_failed(second, FAILURE_TIMEOUT, false);
-	http_curl_cancel(fixture->http, first->call);
-	assert_int_equal(server_requests(&fixture->server, "/ok"), 0);
-}
-
-static void waiting_call_goes_on_when_a_connection_is_free(void **state)
-{
-	struct fixture *fixture = *state;
-
-	for (int i = 0; i < 20; i++)
-		begin(fixture, "POST", "/ok", 3000);
-	run_until(fixture, 20);
-	for (int i = 0; i < 20; i++)
-		assert_status(&fixture->exchanges[i], 200);
-	assert_int_equal(server_count(&fixture->server, &fixture->server.connections), 1);
 }
 
 static void refused_connection_is_connect_with_nothing_sent(void **state)
@@ -289,6 +247,24 @@ static void connection_that_ended_while_idle_costs_no_call(void **state)
 	}
 }
 
+static void connections_that_were_all_reset_while_idle_cost_no_call(void **state)
+{
+	struct fixture *fixture = *state;
+
+	for (int i = 0; i < 20; i++)
+		begin(fixture, "GET", "/ok", 20000);
+	run_until(fixture, 20);
+	assert_true(server_count(&fixture->server, &fixture->server.open) >= 15);
+	assert_status(run(fixture, "GET", "/ok-reset-others"), 200);
+	run_for(fixture, 30);
+	assert_int_equal(server_count(&fixture->server, &fixture->server.open), 1);
+	for (int i = 0; i < 20; i++)
+		begin(fixture, i % 2 ? "GET" : "POST", "/ok", 20000);
+	run_until(fixture, 41);
+	for (size_t i = 21; i < 41; i++)
+		assert_status(&fixture->exchanges[i], 200);
+}
+
 /* ---- many, cancel, close ---- */
 
 static void many_calls_at_once_keep_to_the_limit_of_connections(void **state)
@@ -408,7 +384,8 @@ static void refuses_urls_that_are_not_https_or_loopback(void **state)
 	                                      "https://user@example.com/",
 	                                      "https://exam ple.com/",
 	                                      "https://example.com/\r\nX: y",
-	                                      "https://ex\xc3\xa4mple.com/"};
+	                                      "https://ex\xc3\xa4mple.com/",
+	                                      "http://127.0.0.1:9/\r\nX: y"};
 	struct exchange *exchange = NULL;
 
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
@@ -433,12 +410,7 @@ int main(void)
 	        TEST(chunks_are_put_together),
 	        TEST(redirect_is_not_followed),
 	        TEST(environment_proxy_is_ignored),
-	        TEST(retry_after_is_read_clamped_and_never_left_over),
 	        TEST(silence_is_a_timeout_after_sending),
-	        cmocka_unit_test_setup_teardown(deadline_also_ends_a_call_that_waits_for_a_connection,
-	                                        setup_one_connection, teardown),
-	        cmocka_unit_test_setup_teardown(waiting_call_goes_on_when_a_connection_is_free, setup_one_connection,
-	                                        teardown),
 	        TEST(refused_connection_is_connect_with_nothing_sent),
 	        TEST(server_without_tls_is_a_tls_failure_with_nothing_sent),
 	        TEST(end_without_an_answer_is_reset),
@@ -451,6 +423,7 @@ int main(void)
 	        TEST(repeat_does_not_go_over_another_kept_connection),
 	        TEST(handle_works_after_a_refused_repeat),
 	        TEST(connection_that_ended_while_idle_costs_no_call),
+	        TEST(connections_that_were_all_reset_while_idle_cost_no_call),
 	        TEST(many_calls_at_once_keep_to_the_limit_of_connections),
 	        TEST(cancelled_call_is_silent_and_others_go_on),
 	        TEST(close_ends_what_is_open_silently),

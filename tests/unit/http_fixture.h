@@ -1,5 +1,5 @@
 /* http_fixture: a loop, an HTTP client, and a small raw-socket server in a thread that answers by path and counts every
- * request that reaches it. For the one test that includes it. */
+ * request that reaches it. For tests of http_curl. */
 #ifndef VERIFYD_TEST_HTTP_FIXTURE_H
 #define VERIFYD_TEST_HTTP_FIXTURE_H
 
@@ -24,7 +24,7 @@
 
 enum { SERVER_MAX_CLIENTS = 256, SERVER_MAX_REQUEST_BYTES = 64 * 1024, LARGE_BYTES = HTTP_MAX_RESPONSE_BYTES + 1 };
 
-enum after { AFTER_KEEP, AFTER_CLOSE, AFTER_RESET, AFTER_SILENCE };
+enum after { AFTER_KEEP, AFTER_CLOSE, AFTER_RESET, AFTER_SILENCE, AFTER_RESET_OTHERS };
 
 struct answer {
 	const char *path;
@@ -50,14 +50,8 @@ static const struct answer answers[] = {
         {"/large", OK_HEAD "Content-Length: 262145\r\n\r\n", AFTER_CLOSE, true},
         {"/large-unsaid", OK_HEAD "Connection: close\r\n\r\n", AFTER_CLOSE, true},
         {"/not-http", "SSH-2.0-OpenSSH_9.2\r\n", AFTER_CLOSE, false},
-        {"/seconds", "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", AFTER_KEEP, false},
-        {"/year", "HTTP/1.1 429 Slow\r\nRetry-After: 31536000\r\nContent-Length: 0\r\n\r\n", AFTER_KEEP, false},
-        {"/negative", "HTTP/1.1 429 Slow\r\nRetry-After: -5\r\nContent-Length: 0\r\n\r\n", AFTER_KEEP, false},
-        {"/nonsense", "HTTP/1.1 429 Slow\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n", AFTER_KEEP, false},
-        {"/past", "HTTP/1.1 503 X\r\nRetry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\nContent-Length: 0\r\n\r\n",
-         AFTER_KEEP, false},
-        {"/future", "HTTP/1.1 503 X\r\nRetry-After: Fri, 21 Oct 2089 07:28:00 GMT\r\nContent-Length: 0\r\n\r\n",
-         AFTER_KEEP, false},
+        {"/ok-reset-others", OK_HEAD "Content-Length: 2\r\n\r\n{}", AFTER_RESET_OTHERS, false},
+        {"/scripted", NULL, AFTER_KEEP, false}, /* what the server's `script` says */
 };
 
 struct client {
@@ -74,6 +68,7 @@ struct server {
 	int requests[sizeof(answers) / sizeof(answers[0])];
 	int connections, open, most_open;
 	char last[SERVER_MAX_REQUEST_BYTES];
+	char script[512];
 	struct client *clients[SERVER_MAX_CLIENTS]; /* the thread's own */
 	size_t client_count;
 };
@@ -131,14 +126,17 @@ static size_t whole_request(const struct client *client)
 static enum after answer_request(struct server *server, struct client *client, size_t len)
 {
 	static char filler[LARGE_BYTES];
+	char script[sizeof(server->script)];
 	size_t index = answer_index(client->in);
+	const char *text = answers[index].text ? answers[index].text : script;
 
 	pthread_mutex_lock(&server->lock);
 	server->requests[index]++;
 	memcpy(server->last, client->in, len);
 	server->last[len] = '\0';
+	memcpy(script, server->script, sizeof(script));
 	pthread_mutex_unlock(&server->lock);
-	send_all(client->fd, answers[index].text, strlen(answers[index].text));
+	send_all(client->fd, text, strlen(text));
 	if (answers[index].large) {
 		memset(filler, 'x', sizeof(filler));
 		send_all(client->fd, filler, sizeof(filler));
@@ -146,6 +144,13 @@ static enum after answer_request(struct server *server, struct client *client, s
 	client->len -= len;
 	memmove(client->in, client->in + len, client->len + 1);
 	return answers[index].after;
+}
+
+static void reset_others(struct server *server, const struct client *client)
+{
+	for (size_t i = server->client_count; i > 0; i--)
+		if (server->clients[i - 1] != client)
+			drop_client(server, i - 1, true);
 }
 
 static void serve_client(struct server *server, size_t index)
@@ -165,6 +170,8 @@ static void serve_client(struct server *server, size_t index)
 			drop_client(server, index, after == AFTER_RESET);
 			return;
 		}
+		if (after == AFTER_RESET_OTHERS)
+			reset_others(server, client);
 	}
 }
 
@@ -198,7 +205,7 @@ static void *server_run(void *ctx)
 		if (fds[0].revents)
 			break;
 		for (size_t i = server->client_count; i > 0; i--)
-			if (fds[i + 1].revents)
+			if (i <= server->client_count && fds[i + 1].revents && fds[i + 1].fd == server->clients[i - 1]->fd)
 				serve_client(server, i - 1);
 		if (fds[1].revents)
 			accept_client(server);
@@ -233,7 +240,7 @@ static void server_end(struct server *server)
 	pthread_mutex_destroy(&server->lock);
 }
 
-static int server_requests(struct server *server, const char *path)
+static inline int server_requests(struct server *server, const char *path)
 {
 	int count = -1;
 
@@ -247,7 +254,7 @@ static int server_requests(struct server *server, const char *path)
 }
 
 /* One of the server's counters. */
-static int server_count(struct server *server, const int *counter)
+static inline int server_count(struct server *server, const int *counter)
 {
 	pthread_mutex_lock(&server->lock);
 	int count = *counter;
@@ -256,7 +263,7 @@ static int server_count(struct server *server, const int *counter)
 }
 
 /* The last request, as it came; stays until the next one. The server is idle then, so only the look is locked. */
-static const char *server_last(struct server *server)
+static inline const char *server_last(struct server *server)
 {
 	pthread_mutex_lock(&server->lock);
 	const char *last = server->last;
@@ -265,7 +272,7 @@ static const char *server_last(struct server *server)
 }
 
 /* A socket on loopback with a port of its own, not listening yet. */
-static int bound_socket(int *ret_port)
+static inline int bound_socket(int *ret_port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(address);
@@ -312,17 +319,15 @@ static int no_lookup(uv_loop_t *loop, uv_getaddrinfo_t *lookup, uv_getaddrinfo_c
 	return UV_EAI_NONAME;
 }
 
-#define FIXTURE_OPTIONS                                                                                                \
-	{                                                                                                              \
-		.max_connections = FIXTURE_CONNECTIONS, .max_host_connections = FIXTURE_CONNECTIONS,                   \
-		.connect_timeout_ms = 2000, .max_idle_s = 20, .max_life_s = 300, .lookup = no_lookup                   \
-	}
-
-static int fixture_new(void **state, int connections)
+static int fixture_new(void **state, int connections, int host_connections)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	struct http_curl_options options = FIXTURE_OPTIONS;
-	options.max_host_connections = connections;
+	const struct http_curl_options options = {.max_connections = connections,
+	                                          .max_host_connections = host_connections,
+	                                          .connect_timeout_ms = 2000,
+	                                          .max_idle_s = 20,
+	                                          .max_life_s = 300,
+	                                          .lookup = no_lookup};
 
 	assert_non_null(fixture);
 	server_start(&fixture->server);
@@ -334,12 +339,17 @@ static int fixture_new(void **state, int connections)
 
 static int setup(void **state)
 {
-	return fixture_new(state, FIXTURE_CONNECTIONS);
+	return fixture_new(state, FIXTURE_CONNECTIONS, FIXTURE_CONNECTIONS);
 }
 
-static int setup_one_connection(void **state)
+static inline int setup_one_connection(void **state)
 {
-	return fixture_new(state, 1);
+	return fixture_new(state, 1, FIXTURE_CONNECTIONS);
+}
+
+static inline int setup_one_connection_a_host(void **state)
+{
+	return fixture_new(state, FIXTURE_CONNECTIONS, 1);
 }
 
 static void run_out(struct fixture *fixture)
@@ -412,7 +422,7 @@ static void run_until(struct fixture *fixture, int done)
 		uv_run(&fixture->loop, UV_RUN_DEFAULT); /* until a call is done */
 }
 
-static struct exchange *run(struct fixture *fixture, const char *method, const char *path)
+static inline struct exchange *run(struct fixture *fixture, const char *method, const char *path)
 {
 	struct exchange *exchange = begin(fixture, method, path, 3000);
 
@@ -427,7 +437,7 @@ static void on_pause_over(uv_timer_t *timer)
 }
 
 /* Lets the loop run for a while: for what must not happen. */
-static void run_for(struct fixture *fixture, uint64_t ms)
+static inline void run_for(struct fixture *fixture, uint64_t ms)
 {
 	uv_timer_t timer;
 
@@ -438,7 +448,7 @@ static void run_for(struct fixture *fixture, uint64_t ms)
 	uv_run(&fixture->loop, UV_RUN_NOWAIT);
 }
 
-static void assert_failed(const struct exchange *exchange, enum failure failure, bool bytes_sent)
+static inline void assert_failed(const struct exchange *exchange, enum failure failure, bool bytes_sent)
 {
 	assert_false(exchange->result.ok);
 	assert_int_equal(exchange->result.failure, failure);
@@ -446,7 +456,7 @@ static void assert_failed(const struct exchange *exchange, enum failure failure,
 	assert_true(strlen(exchange->result.detail) > 0);
 }
 
-static void assert_status(const struct exchange *exchange, int status)
+static inline void assert_status(const struct exchange *exchange, int status)
 {
 	assert_true(exchange->result.ok);
 	assert_int_equal(exchange->result.response.status, status);

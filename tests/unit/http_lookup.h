@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { LOOKUP_MAX = 64 };
+enum { LOOKUP_MAX = 512 };
 
 static struct {
 	uv_getaddrinfo_t *lookup;
@@ -23,7 +23,7 @@ static struct {
 static size_t lookup_count, lookup_answered;
 
 /* An http_lookup_fn. */
-static int lookup_begin(uv_loop_t *loop, uv_getaddrinfo_t *lookup, uv_getaddrinfo_cb done, const char *name,
+static inline int lookup_begin(uv_loop_t *loop, uv_getaddrinfo_t *lookup, uv_getaddrinfo_cb done, const char *name,
                         const char *service, const struct addrinfo *hints)
 {
 	(void)loop;
@@ -38,7 +38,7 @@ static int lookup_begin(uv_loop_t *loop, uv_getaddrinfo_t *lookup, uv_getaddrinf
 }
 
 /* An http_lookup_fn that fails at once. */
-static int lookup_refuse(uv_loop_t *loop, uv_getaddrinfo_t *lookup, uv_getaddrinfo_cb done, const char *name,
+static inline int lookup_refuse(uv_loop_t *loop, uv_getaddrinfo_t *lookup, uv_getaddrinfo_cb done, const char *name,
                          const char *service, const struct addrinfo *hints)
 {
 	(void)lookup_begin(loop, lookup, done, name, service, hints);
@@ -46,19 +46,19 @@ static int lookup_refuse(uv_loop_t *loop, uv_getaddrinfo_t *lookup, uv_getaddrin
 	return UV_EAI_AGAIN;
 }
 
-static size_t lookups_open(void)
+static inline size_t lookups_open(void)
 {
 	return lookup_count - lookup_answered;
 }
 
-static void lookups_reset(void)
+static inline void lookups_reset(void)
 {
 	assert_int_equal(lookups_open(), 0);
 	lookup_count = lookup_answered = 0;
 }
 
 /* Answers the oldest lookup: with "192.0.2.1,2001:db8::1", or NULL: the name is not known. */
-static void lookup_answer(const char *addresses)
+static inline void lookup_answer(const char *addresses)
 {
 	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *first = NULL, **end = &first;

@@ -20,7 +20,8 @@ static void a_url_is_taken_apart(void **state)
 		bool plain, loopback, named;
 	} cases[] = {
 	        {"https://api.example.com/a?b", "api.example.com", "https://api.example.com", 443, false, false, true},
-	        {"HTTPS://API.Example.com:8443", "api.example.com", "HTTPS://API.Example.com:8443", 8443, false, false, true},
+	        {"HTTPS://API.Example.com:8443", "api.example.com", "HTTPS://API.Example.com:8443", 8443, false, false,
+	         true},
 	        {"https://10.0.0.1?x", "10.0.0.1", "https://10.0.0.1", 443, false, false, false},
 	        {"https://[2001:DB8::1]:1/", "2001:db8::1", "https://[2001:DB8::1]:1", 1, false, false, false},
 	        {"https://localhost/", "localhost", "https://localhost", 443, false, true, false},
@@ -51,16 +52,66 @@ static void a_url_is_taken_apart(void **state)
 static void what_could_be_read_in_two_ways_is_refused(void **state)
 {
 	static const char *const refused[] = {
-	        "", "h", "https", "https:", "https:/", "https://", "https:///", "https://?", "http://", "ftp://h/", "//h/",
-	        "h/", " https://h/", "https://u@h/", "https://u:p@h/", "https://@h/", "https://h@/", "https://h\\@x/",
-	        "https://h:/", "https://h:0/", "https://h:65536/", "https://h:-1/", "https://h:8o/", "https://h:000443/",
-	        "https://h:1:2/", "https://:443/", "https://[::1/", "https://::1/", "https://[::1]x/", "https://[h]/",
-	        "https://[]/", "https://[::1]:/", "https://[fe80::1%25eth0]/", "https://127.1/", "https://2130706433/",
-	        "https://0x7f000001/", "https://0x7f.1/", "https://127.0.0.0x1/", "https://010.0.0.1/", "https://1.2.3.256/",
-	        "https://1.2.3.4.5/", "https://1.2.3.4./", "https://h./", "https://.h/", "https://a..b/", "https://h x/",
-	        "https://h/\t", "https://h/\r\nX: y", "https://h/\x7f", "https://h\xc3\xa9/", "https://h%2e/", "https://h*/",
-	        "http://example.com/", "http://10.0.0.1/", "http://127.0.0.1.example.com/", "http://localhost.example.com/",
-	        "http://[::2]/", "http://[::ffff:127.0.0.1]/", "http://0.0.0.0/", "http://128.0.0.1/",
+	        "",
+	        "h",
+	        "https",
+	        "https:",
+	        "https:/",
+	        "https://",
+	        "https:///",
+	        "https://?",
+	        "http://",
+	        "ftp://h/",
+	        "//h/",
+	        "h/",
+	        " https://h/",
+	        "https://u@h/",
+	        "https://u:p@h/",
+	        "https://@h/",
+	        "https://h@/",
+	        "https://h\\@x/",
+	        "https://h:/",
+	        "https://h:0/",
+	        "https://h:65536/",
+	        "https://h:-1/",
+	        "https://h:8o/",
+	        "https://h:000443/",
+	        "https://h:1:2/",
+	        "https://:443/",
+	        "https://[::1/",
+	        "https://::1/",
+	        "https://[::1]x/",
+	        "https://[h]/",
+	        "https://[]/",
+	        "https://[::1]:/",
+	        "https://[fe80::1%25eth0]/",
+	        "https://127.1/",
+	        "https://2130706433/",
+	        "https://0x7f000001/",
+	        "https://0x7f.1/",
+	        "https://127.0.0.0x1/",
+	        "https://010.0.0.1/",
+	        "https://1.2.3.256/",
+	        "https://1.2.3.4.5/",
+	        "https://1.2.3.4./",
+	        "https://h./",
+	        "https://.h/",
+	        "https://a..b/",
+	        "https://h x/",
+	        "https://h/\t",
+	        "https://h/\r\nX: y",
+	        "https://h/\x7f",
+	        "https://h\xc3\xa9/",
+	        "https://h%2e/",
+	        "https://h*/",
+	        "http://example.com/",
+	        "http://10.0.0.1/",
+	        "http://127.0.0.1.example.com/",
+	        "http://localhost.example.com/",
+	        "http://[::2]/",
+	        "http://[::ffff:127.0.0.1]/",
+	        "http://0.0.0.0/",
+	        "http://128.0.0.1/",
 	};
 	struct http_url url;
 
@@ -74,8 +125,8 @@ static void a_foreign_url_is_https_to_no_system_port(void **state)
 {
 	static const char *const accepted[] = {"https://h/", "https://h:443/", "https://h:1024/", "https://h:65535/",
 	                                       "https://10.0.0.1/"}; /* refused where it would connect */
-	static const char *const refused[] = {"http://127.0.0.1/", "http://localhost/", "https://h:25/", "https://h:80/",
-	                                      "https://h:1023/", "https://h:1/"};
+	static const char *const refused[] = {"http://127.0.0.1/", "http://localhost/", "https://h:25/",
+	                                      "https://h:80/",     "https://h:1023/",   "https://h:1/"};
 	struct http_url url;
 
 	(void)state;
@@ -110,9 +161,9 @@ static void an_origin_ends_where_the_host_ends(void **state)
 	static const struct {
 		const char *url;
 		bool has;
-	} cases[] = {{"https://h:44", true},   {"https://h:44/", true}, {"https://h:44?x", true}, {"https://h:44#x", true},
-	             {"https://h:443/", false}, {"https://h:4", false},  {"https://h:44x", false}, {"https://g:44/", false},
-	             {"https://h:44@x/", false}};
+	} cases[] = {{"https://h:44", true},   {"https://h:44/", true},   {"https://h:44?x", true},
+	             {"https://h:44#x", true}, {"https://h:443/", false}, {"https://h:4", false},
+	             {"https://h:44x", false}, {"https://g:44/", false},  {"https://h:44@x/", false}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
