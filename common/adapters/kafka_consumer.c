@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum {
-	TURN_RECORDS = 256, /* read in one turn of the loop */
+	TURN_RECORDS = 32, /* read in one turn of the loop: what each begins, the next turns have to do */
 	TICK_MS = 1000,
 	PAUSE_AFTER_MS = 1000, /* pausing throws librdkafka's prefetch away, so a short jam must not */
 	AGAIN_AFTER_MS = 1000, /* a dropped record comes again with the next tick after that */

@@ -45,6 +45,8 @@ static void set_up(struct redis_store *store, bool up)
 	store->up = up;
 	if (up && store->was_up)
 		store->back_ms = clock_mono_ms();
+	if (!up)
+		store->away_since_ms = clock_mono_ms();
 	store->was_up = true;
 	if (store->on_change)
 		store->on_change(store->ctx, up);

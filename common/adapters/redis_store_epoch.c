@@ -2,12 +2,17 @@
  * an epoch that names another one may stand beside lost writes. Looked at on every new connection, before the store
  * counts as up, and whenever asked. */
 #include "common/adapters/redis_store_internal.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Redis was away for so long that what this process could not write may be known to nobody else: its own projector,
+ * which would write it later, may die first. */
+enum { MISSED_MS = 500 };
 
 static const char unnamed_id[] = "unknown"; /* of a Redis that hides its replication id: emptying it is still noticed */
 
@@ -46,13 +51,26 @@ static bool is_whole(struct redis_store *store)
 	return whole;
 }
 
+/* The one who is filling it now begins anew, too: what it has read may be older than what is missing. */
+static void forget_epoch(struct redis_store *store)
+{
+	const char *right[] = {"DEL", KEY_REBUILD};
+	log_warn("redis_was_away", LOG_INT("for_ms", clock_mono_ms() - store->away_since_ms),
+	         LOG_STR("doing", "what it lacks is filled in again"));
+	store_delete_if(store, KEY_EPOCH, store->epoch);
+	store_send_idly(store, "rebuild_right_not_removed", 2, right);
+}
+
 static void on_connection_info(void *ctx, const struct redisReply *reply)
 {
 	struct redis_store *store = ctx;
 	if (!reply)
 		return;
 	read_replication_id(store, reply);
-	(void)is_whole(store);
+	bool missed = store->away_since_ms != 0 && clock_mono_ms() - store->away_since_ms >= MISSED_MS;
+	if (is_whole(store) && missed)
+		forget_epoch(store);
+	store->away_since_ms = 0;
 	store->identified = true;
 	store_check_up(store);
 }

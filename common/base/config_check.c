@@ -116,7 +116,8 @@ static bool host_is_valid(const struct endpoint *endpoint)
 	struct in_addr v4;
 	if (endpoint->v6)
 		return inet_pton(AF_INET6, host, &v6) == 1;
-	if (!*host || host[strspn(host, allowed)] || *host == '.' || strstr(host, "..") || host[strlen(host) - 1] == '.')
+	if (!*host || host[strspn(host, allowed)] || *host == '.' || strstr(host, "..") ||
+	    host[strlen(host) - 1] == '.')
 		return false;
 	/* Digits and dots alone are an IPv4 address in full; 127.1 or 2130706433 would be read by some and not by
 	 * others. */

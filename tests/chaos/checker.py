@@ -336,14 +336,22 @@ def orphans_are_on_record(facts):
 
 
 def dead_letters_match(facts):
-    """Who is dead has a dead letter, and a dead letter belongs to somebody who was dead."""
-    ended, died = {}, {record["id"] for record in facts.results if record["state"]["state"] == "dead"}
+    """Who is dead has a dead letter, and a dead letter belongs to somebody who was dead, or whose worker died between the two."""
+    found, reasons, begun, ended = [], Reasons(facts.faults), {}, {}
+    died = {record["id"] for record in facts.results if record["state"]["state"] == "dead"}
+    for record in facts.requests:
+        begun[record["id"]] = min(begun.get(record["id"], record["at"]), record["at"])
     for record in facts.results:
-        if record["state"]["state"] in ("dead", "completed"):
-            ended[record["id"]] = min(ended.get(record["id"], record["at"]), record["at"])
+        ended[record["id"]] = max(ended.get(record["id"], record["at"]), record["at"])
     letters = set(facts.dead)
-    return ([f"{identity} died without a dead letter" for identity in sorted(died - letters)]
-            + [f"{identity} has a dead letter and was never dead" for identity in sorted(letters - died)])
+    for identity in sorted(letters - died):
+        lost = reasons.overlapping(begun.get(identity, 0), ended.get(identity, float("inf")), lambda fault:
+                                   fault["track"].startswith("worker") and fault["kind"] in ("kill", "crashed", "stop", "zombie"))
+        if lost:
+            facts.extras["dead letter", "its worker died before the state"] += 1
+        else:
+            found.append(f"{identity} has a dead letter and was never dead")
+    return [f"{identity} died without a dead letter" for identity in sorted(died - letters)] + found
 
 
 def deaths_have_a_reason(facts):

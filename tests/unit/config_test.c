@@ -332,11 +332,11 @@ static void a_vendors_url_is_https_or_loopback(void **state)
 	                 "http://[::1]:8080/x", "https://h/a@b"),
 	          true);
 	check_all(CONFIG_WORKER, "BIOCATCH_BASE_URL",
-	          VALUES("api.example.com", "ftp://h", "https://", "https:///x", "https://h:0",
-	                 "https://h.", "https://.h", "https://a..b", "https://h:", "https://h:99999", "https://u@h", "https://u:p@h", "https://h?x=1",
-	                 "https://h/x?y", "https://h/#f", "https://h#f", "https://h/a b", "https://h\\x",
-	                 "https://h/\x7f", "https://h/\xc3\xa9", "https://2130706433", "http://example.com",
-	                 "http://10.0.0.1", "http://127.0.0.1.example.com", "http://127.1",
+	          VALUES("api.example.com", "ftp://h", "https://", "https:///x", "https://h:0", "https://h.",
+	                 "https://.h", "https://a..b", "https://h:", "https://h:99999", "https://u@h", "https://u:p@h",
+	                 "https://h?x=1", "https://h/x?y", "https://h/#f", "https://h#f", "https://h/a b",
+	                 "https://h\\x", "https://h/\x7f", "https://h/\xc3\xa9", "https://2130706433",
+	                 "http://example.com", "http://10.0.0.1", "http://127.0.0.1.example.com", "http://127.1",
 	                 "http://localhost.example.com", "http://[::2]", "http://[::ffff:127.0.0.1]", "http://0.0.0.0",
 	                 "http://localhost@example.com", "http://localhost\\@example.com", "http://[::1"),
 	          false);
@@ -456,9 +456,9 @@ static void help_lists_a_programs_own_settings_within_100_columns(void **state)
 {
 	(void)state;
 	char *text = printed(CONFIG_WORKER, NULL);
-	assert_non_null(strstr(text,
-	                       "\n  VERIFYD_MAX_IN_FLIGHT           vendor calls in flight in one worker; its operations have an equal\n"
-	                       "                                  share each (1 to 20000 jobs; default 2000)\n"));
+	assert_non_null(strstr(text, "\n  VERIFYD_MAX_IN_FLIGHT           vendor calls in flight in one worker; its "
+	                             "operations have an equal\n"
+	                             "                                  share each (1 to 20000 jobs; default 2000)\n"));
 	assert_non_null(strstr(text, "required; secret; "));
 	assert_null(strstr(text, "VERIFYD_HTTP_LISTEN"));
 	for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {

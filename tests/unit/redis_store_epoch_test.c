@@ -179,6 +179,30 @@ static void without_redis_nothing_is_said_of_it(void **state)
 	assert_int_equal(checked.calls + claimed.calls, 2);
 }
 
+/* What could not be written meanwhile may be missing, and who knows of it may die. A blip is caught up by its own
+ * process. */
+static void a_redis_that_was_away_for_long_is_no_longer_whole_and_after_a_blip_it_is(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	assert_true(is_whole(bench));
+	redis_do(bench, "CLIENT KILL TYPE normal SKIPME yes");
+	await_up(bench, false);
+	await_up(bench, true);
+	assert_true(is_whole(bench));
+	assert_true(claim(bench, other_token));
+	struct said said = {.calls = 0};
+	kill(bench->server, SIGSTOP);
+	assert_int_equal(redis_store_check_epoch(bench->store, on_bool, &said), ERR_OK);
+	await_up(bench, false);
+	int64_t away = clock_mono_ms();
+	while (clock_mono_ms() - away < 800)
+		uv_run(&bench->loop, UV_RUN_ONCE);
+	kill(bench->server, SIGCONT);
+	await_up(bench, true);
+	assert_false(is_whole(bench));
+	assert_false(there_is(bench, "verifyd:rebuild")); /* who was filling it begins anew */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +214,7 @@ int main(void)
 	        WITH_REDIS(a_right_that_came_back_with_an_old_copy_is_no_right),
 	        WITH_REDIS(a_redis_that_hides_who_it_is_still_is_seen_to_be_empty),
 	        WITH_REDIS(without_redis_nothing_is_said_of_it),
+	        WITH_REDIS(a_redis_that_was_away_for_long_is_no_longer_whole_and_after_a_blip_it_is),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);
 }
