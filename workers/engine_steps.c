@@ -282,8 +282,8 @@ void job_call_vendor(struct job *job)
 	metric_add(job->engine->metric.bought, 1);
 }
 
-/* A second completed result would say something else than the first one, and there is no hurry: nobody waits. So this is
- * only done by whoever sees all that is known. */
+/* A second completed result would say something else than the first one, and there is no hurry: nobody waits. So this
+ * is only done by whoever sees all that is known. */
 void job_expire(struct job *job)
 {
 	if (job->expiring || job->engine->flow->needs_cache) {

@@ -7,7 +7,12 @@
 #include "workers/http_curl.h"
 #include "workers/worker.h"
 #include <curl/curl.h>
+#include <malloc.h>
 #include <string.h>
+
+/* A worker's threads are a loop and librdkafka's, which hand memory to each other: an arena for each of them only keeps
+ * what is free apart (30 MB with 10,000 calls in flight). */
+enum { MALLOC_ARENAS = 2 };
 
 static int run(const struct config *config, const char *names)
 {
@@ -15,6 +20,7 @@ static int run(const struct config *config, const char *names)
 	int status = CLI_USAGE;
 	if (worker_vendors_init(names, config, stderr, &vendors) == 0) {
 		process_prepare();
+		(void)mallopt(M_ARENA_MAX, MALLOC_ARENAS); /* refused: a little more memory */
 		status = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? worker_run(config, &vendors) : CLI_FAILED;
 		curl_global_cleanup();
 	}

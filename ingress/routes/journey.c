@@ -15,7 +15,8 @@
 enum {
 	FIRST_WAIT_MS = 700,   /* longer than most initiates take: then no waiting page is seen at all */
 	AGAIN_WAIT_MS = 20000, /* meanwhile the browser goes on showing the waiting page */
-	SLOW_REFRESH_S = 3,    /* when waiting is of no use now: no hot loop */
+	FRESH_TICKET_MS = 60000,
+	SLOW_REFRESH_S = 3, /* when waiting is of no use now: no hot loop */
 	BUSY_REFRESH_S = 5,
 	RETURN_WAIT_MS = 2500, /* for Kafka to take the note that the person is back */
 	LINK_MAX_BYTES = EXCHANGE_HEADER_MAX_BYTES,
@@ -125,6 +126,14 @@ static bool may_be_bound(enum outcome outcome)
 	return outcome == OUTCOME_STATE || outcome == OUTCOME_NOT_FOUND || outcome == OUTCOME_CACHE_AWAY;
 }
 
+/* A ticket proves that its journey was accepted. While it is fresh, nobody may have heard of that yet: the ingress that
+ * accepted it had no Redis, or its record is still on the way. */
+static enum outcome outcome_for(const struct ask *ask)
+{
+	bool is_fresh = clock_unix_ms() - ask->ticket_ms < FRESH_TICKET_MS;
+	return ask->outcome == OUTCOME_NOT_FOUND && is_fresh ? OUTCOME_CACHE_AWAY : ask->outcome;
+}
+
 static void render_start(struct exchange *exchange)
 {
 	const struct ask *ask = &exchange->ask;
@@ -137,7 +146,7 @@ static void render_start(struct exchange *exchange)
 		answer_problem(exchange, PROBLEM_INTERNAL, NULL);
 		return;
 	}
-	journey_view(ask->outcome, &ask->state, &view);
+	journey_view(outcome_for(ask), &ask->state, &view);
 	if (exchange->kept.cookie_is_new && may_be_bound(ask->outcome))
 		set_cookie(exchange);
 	if (view.start == PAGE_ONWARD)

@@ -235,6 +235,8 @@ def equal_questions_join(facts):
                 continue
             if reasons.overlapping(first_at - EDGE_S, second_at + EDGE_S, lambda fault: fault["track"] == "redis"):
                 facts.extras["question", "Redis away: asked under two ids"] += 1
+            elif reasons.overlapping(first_at, second_at + EDGE_S, lambda fault: fault["track"].startswith("ingress") and fault["kind"] == "stop"):
+                facts.extras["question", "an ingress that stood still took Redis for away: asked under two ids"] += 1
             elif any(track.startswith("ingress") and first_at - CONNECTED_S < at < second_at for track, at in facts.starts):
                 facts.extras["question", "a new ingress was not connected to Redis yet: asked under two ids"] += 1
             elif final.get(first, {}).get("reason") == "expired":

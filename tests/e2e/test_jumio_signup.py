@@ -158,6 +158,7 @@ def test_who_leaves_and_begins_anew_goes_on_where_they_were(service, browser):
 
 def test_while_jumio_is_pending_b2c_is_told_to_come_later(service):
     journey = service.journey("~pending=5").to_b2c()
+    journey.wait_state("checking")
     for pending in range(2):
         assert journey.status()["status"] == "RETRY"
         answer = journey.validate()

@@ -137,7 +137,7 @@ static void every_state_has_its_page_at_start(void **state)
 	        {OUTCOME_STATE, STATE_COMPLETED, VERDICT_EXPIRED, PAGE_OUT_OF_TIME},
 	        {OUTCOME_STATE, STATE_DEAD, VERDICT_NONE, PAGE_TRY_AGAIN},
 	        {OUTCOME_STATE, STATE_ERASED, VERDICT_NONE, PAGE_EXPIRED},
-	        {OUTCOME_NOT_FOUND, STATE_QUEUED, VERDICT_NONE, PAGE_EXPIRED},
+	        {OUTCOME_NOT_FOUND, STATE_QUEUED, VERDICT_NONE, PAGE_WAITING}, /* the ticket is new: it was accepted */
 	        {OUTCOME_CACHE_AWAY, STATE_QUEUED, VERDICT_NONE, PAGE_WAITING},
 	        {OUTCOME_QUEUE_AWAY, STATE_QUEUED, VERDICT_NONE, PAGE_WAITING},
 	        {OUTCOME_OVERLOADED, STATE_QUEUED, VERDICT_NONE, PAGE_WAITING},
@@ -153,6 +153,17 @@ static void every_state_has_its_page_at_start(void **state)
 		bool untouched = rows[i].outcome == OUTCOME_QUEUE_AWAY || rows[i].outcome == OUTCOME_OVERLOADED;
 		assert_int_equal(replied("Set-Cookie") == NULL, untouched); /* else Redis may have bound it */
 	}
+}
+
+static void what_nobody_knows_a_minute_after_it_was_accepted_has_expired(void **state)
+{
+	(void)state;
+	int64_t now = clock_unix_ms();
+	known(STATE_QUEUED, VERDICT_NONE);
+	script.outcome = OUTCOME_NOT_FOUND;
+	(void)call("GET", target_of(TICKET_START, now - 61000, now / 1000 + 600), "", NULL);
+	expect_page(200, PAGE_EXPIRED);
+	expect_refresh(NULL);
 }
 
 static void a_desk_that_took_its_time_may_be_asked_again_at_once(void **state)
@@ -362,6 +373,7 @@ int main(void)
 	        TEST(another_browser_is_asked_to_continue_where_it_began),
 	        TEST(every_state_has_its_page_at_start),
 	        TEST(a_desk_that_took_its_time_may_be_asked_again_at_once),
+	        TEST(what_nobody_knows_a_minute_after_it_was_accepted_has_expired),
 	        TEST(the_waiting_page_itself_is_held_long),
 	        TEST(a_link_that_leads_nowhere_safe_is_not_followed),
 	        TEST(what_is_no_ticket_of_this_use_is_not_there_and_an_ended_one_has_expired),

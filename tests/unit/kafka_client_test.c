@@ -112,8 +112,9 @@ static void a_file_may_set_how_long_a_silent_member_is_waited_for(void **state)
 {
 	(void)state;
 	struct kafka_client *client;
-	assert_int_equal(client_of("127.0.0.1:1", "session.timeout.ms=30000\nmax.poll.interval.ms=60000", &client, NULL),
-	                 ERR_OK);
+	assert_int_equal(
+	        client_of("127.0.0.1:1", "session.timeout.ms=30000\nmax.poll.interval.ms=60000", &client, NULL),
+	        ERR_OK);
 	kafka_client_free(client);
 	assert_int_equal(client_of("127.0.0.1:1", "enable.auto.commit=false", &client, NULL), ERR_INVALID);
 }
