@@ -15,11 +15,11 @@
 enum {
 	SETTLED_SETS = 16384, /* a power of two */
 	SETTLED_WAYS = 8,     /* places remembered in each set; a forgotten one is merely written again */
-	MAX_OUTSTANDING = 8192,
+	MAX_OUTSTANDING = 4096,
 	MAX_WRITES = 512, /* on their way to Redis at once */
 	TICK_MS = 100,
 	REVOKE_WAIT_MS = 2000,
-	PREFETCH_KBYTES = 4096,
+	PREFETCH_KBYTES = 2048,
 };
 
 /* A result that waits, or is on its way to Redis. */
