@@ -3,7 +3,7 @@
 #include "ingress/ingress.h"
 #include "common/adapters/listen_address.h"
 #include "common/adapters/ops_server.h"
-#include "common/adapters/redis_url.h"
+#include "common/adapters/service_settings.h"
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
 #include "common/base/log.h"
@@ -187,20 +187,12 @@ static int check_keys(const struct config *config, FILE *complaints)
 {
 	struct err err;
 	struct id_key *key = NULL;
-	struct seal_ring *ring = NULL;
-	struct redis_url redis;
-	const char *id_key = config_str(config, CONFIG_ID_KEY), *seal_keys = config_str(config, CONFIG_SEAL_KEYS),
-	           *redis_url = config_str(config, CONFIG_REDIS_URL);
+	const char *id_key = config_str(config, CONFIG_ID_KEY);
 	int mistakes = 0;
 	if (id_key && id_key_new(id_key, &key, &err) != ERR_OK && ++mistakes)
 		fprintf(complaints, "VERIFYD_ID_KEY: %s\n", err.msg);
-	if (seal_keys && seal_ring_new(seal_keys, &ring, &err) != ERR_OK && ++mistakes)
-		fprintf(complaints, "VERIFYD_SEAL_KEYS: %s\n", err.msg);
-	if (redis_url && redis_url_parse(redis_url, &redis, &err) != ERR_OK && ++mistakes)
-		fprintf(complaints, "VERIFYD_REDIS_URL: %s\n", err.msg);
 	id_key_free(key);
-	seal_ring_free(ring);
-	return mistakes;
+	return mistakes + service_settings_check(config, complaints);
 }
 
 static int check_journeys(const struct config *config, FILE *complaints)

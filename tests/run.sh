@@ -81,17 +81,6 @@ configure_and_build() {
 	cmake --preset "$preset" && cmake --build --preset "$preset"
 }
 
-# Makes the venv in the cache, whole or not at all; its name changes with Python and with the pinned versions.
-make_venv() {
-	venv=$cache/venv-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')-$(cksum <tests/requirements.txt | cut -d' ' -f1)
-	[ -e "$venv/.complete" ] && return 0
-	mkdir -p "$cache"
-	quietly "Python packages of the tests" sh -c '
-		rm -rf "$1" && python3 -m venv "$1" &&
-		"$1/bin/pip" install --disable-pip-version-check --no-deps --only-binary :all: -r tests/requirements.txt &&
-		touch "$1/.complete"' sh "$venv"
-}
-
 if [ "$quick" = yes ]; then groups="build test"; else groups="build test redis kafka"; fi
 if [ "$quick" = yes ]; then labels='unit|lint|fuzz-corpus'; else labels=''; fi
 # shellcheck disable=SC2086
@@ -107,7 +96,9 @@ ctest --test-dir "$build" ${labels:+-L "$labels"} -j "$beside" --output-on-failu
 [ $? -eq 0 ] || grep -v ' Passed ' "$reports/ctest.log" | tail -n 200
 [ "$quick" = no ] || finish "$reports/ctest.xml"
 
-make_venv && quietly "Apache Kafka (jars)" python3 tests/kafka/broker.py fetch || finish "$reports/ctest.xml"
+root=$PWD
+. tests/venv.sh
+{ venv_is_made || quietly "Python packages of the tests" venv_make; } && quietly "Apache Kafka (jars)" python3 tests/kafka/broker.py fetch || finish "$reports/ctest.xml"
 
 # end_to_end PART ARGUMENT…: the tests that are not, or are, marked alone.
 end_to_end() {

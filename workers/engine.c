@@ -174,7 +174,7 @@ static void on_record(void *ctx, struct kafka_record *record)
 	CRASH_POINT(worker.taken);
 	if (!job) {
 		log_error("job_not_started", LOG_STR("why", "out of memory or randomness"));
-		kafka_record_drop(record); /* comes again after the next rebalance or restart */
+		kafka_record_drop(record); /* comes again */
 		return;
 	}
 	enum err_code code = job_read(job, &err);

@@ -1,9 +1,8 @@
 /* verifyd-worker: command line, then worker_run. */
-#include "common/adapters/redis_url.h"
+#include "common/adapters/service_settings.h"
 #include "common/base/cli.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
-#include "common/base/seal.h"
 #include "workers/http_curl.h"
 #include "workers/worker.h"
 #include <curl/curl.h>
@@ -35,18 +34,10 @@ struct arguments {
 static int check_ports(const struct config *config, FILE *complaints)
 {
 	struct err err;
-	struct seal_ring *ring = NULL;
-	struct redis_url redis;
-	const char *seal_keys = config_str(config, CONFIG_SEAL_KEYS), *redis_url = config_str(config, CONFIG_REDIS_URL);
 	const char *ca_file = config_str(config, CONFIG_VENDOR_CA_FILE);
-	int mistakes = 0;
-	if (seal_keys && seal_ring_new(seal_keys, &ring, &err) != ERR_OK && ++mistakes)
-		fprintf(complaints, "VERIFYD_SEAL_KEYS: %s\n", err.msg);
-	if (redis_url && redis_url_parse(redis_url, &redis, &err) != ERR_OK && ++mistakes)
-		fprintf(complaints, "VERIFYD_REDIS_URL: %s\n", err.msg);
+	int mistakes = service_settings_check(config, complaints);
 	if (ca_file && http_curl_check_ca(ca_file, &err) != ERR_OK && ++mistakes)
 		fprintf(complaints, "VERIFYD_VENDOR_CA_FILE: %s\n", err.msg);
-	seal_ring_free(ring);
 	return mistakes;
 }
 

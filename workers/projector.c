@@ -163,7 +163,7 @@ static void on_record(void *ctx, struct kafka_record *record)
 		return;
 	}
 	struct item *item = record->value ? calloc(1, sizeof *item) : NULL;
-	if (!item) { /* a tombstone, or no memory: the next rebalance brings it again */
+	if (!item) { /* a tombstone; or no memory: it comes again */
 		if (record->value)
 			kafka_record_drop(record);
 		else

@@ -268,6 +268,7 @@ static const struct value *value_of(const struct config *config, enum config_opt
 	assert(config && (unsigned)option < CONFIG_OPTION_COUNT);
 	assert(config_settings[option].programs & config->program);
 	assert(types & TYPE(config_settings[option].type));
+	(void)types; /* without asserts */
 	return &config->values[option];
 }
 

@@ -10,16 +10,9 @@
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd) || exit 2
 cache=${VERIFYD_CACHE:-$HOME/.cache/verifyd}
-venv=$cache/venv-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')-$(cksum <"$root/tests/requirements.txt" | cut -d' ' -f1)
+. "$root/tests/venv.sh"
 
-# As tests/run.sh makes it: whole or not at all; its name changes with Python and with the pinned versions.
-make_venv() {
-	mkdir -p "$cache" && rm -rf "$venv" && python3 -m venv "$venv" &&
-		"$venv/bin/pip" install -q --disable-pip-version-check --no-deps --only-binary :all: -r "$root/tests/requirements.txt" &&
-		touch "$venv/.complete"
-}
-
-if [ ! -e "$venv/.complete" ] && ! make_venv; then
+if ! venv_is_made && ! venv_make; then
 	echo "run.sh: the Python packages of tests/requirements.txt could not be installed into $venv" >&2
 	exit 2
 fi
