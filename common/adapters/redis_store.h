@@ -143,6 +143,21 @@ enum err_code redis_store_claim_rebuild(struct redis_store *store, const char *t
 enum err_code redis_store_set_epoch(struct redis_store *store, const char *token, store_whole_fn fn,
                                     void *ctx) WARN_UNUSED;
 
+/* ---- the fleet: `verifyd:workers`, a hash of worker's name -> its status (common/domain/worker_status.h) ---- */
+
+enum { FLEET_MAX_WORKERS = 1024 };
+
+/* Both best effort: skipped while Redis is away. name: below WORKER_NAME_BYTES. */
+void redis_store_put_worker(struct redis_store *store, const char *name, const char *status, size_t len);
+void redis_store_remove_worker(struct redis_store *store, const char *name);
+
+/* Reads them all: fn comes once for each (at most FLEET_MAX_WORKERS), then done, once, with ERR_OK, or with
+ * ERR_UNAVAILABLE and no fn before it. name and status live for the call; whoever wrote them, they are checked by nobody
+ * yet. What is older than WORKER_FORGET_MS is for the reader to remove. */
+typedef void (*store_worker_fn)(void *ctx, const char *name, const char *status, size_t len);
+enum err_code redis_store_read_workers(struct redis_store *store, store_worker_fn fn, store_done_fn done,
+				       void *ctx) WARN_UNUSED;
+
 /* Gives a lease back without a state. Best effort: a lease that stays runs out by itself. */
 void redis_store_release(struct redis_store *store, const char *id, const char *op, const char *token);
 

@@ -1,5 +1,5 @@
-/* redis_store_internal: what redis_store.c (connection, states, leases), redis_store_journeys.c (a person's journeys)
- * and redis_store_epoch.c (is the cache whole?) share. */
+/* redis_store_internal: what redis_store.c (connection, states, leases), redis_store_journeys.c (a person's journeys),
+ * redis_store_fleet.c (the workers) and redis_store_epoch.c (is the cache whole?) share. */
 #ifndef VERIFYD_REDIS_STORE_INTERNAL_H
 #define VERIFYD_REDIS_STORE_INTERNAL_H
 
@@ -50,7 +50,9 @@ struct store_call {
 		store_subject_fn subject;
 		store_browser_fn browser;
 		store_whole_fn whole;
+		store_worker_fn worker;
 	} fn;
+	store_done_fn done; /* after every fn.worker */
 	void *ctx;
 	char token[TOKEN_BYTES]; /* claim_rebuild */
 	size_t count;

@@ -149,6 +149,12 @@ void json_out_bool(struct json_out *out, const char *name, bool value)
 	put_text(out, value ? "true" : "false");
 }
 
+void json_out_null(struct json_out *out, const char *name)
+{
+	begin_value(out, name);
+	put_text(out, "null");
+}
+
 enum err_code json_out_end(struct json_out *out)
 {
 	return out->failed;

@@ -27,6 +27,7 @@ void json_out_strn(struct json_out *out, const char *name, const char *value, si
 void json_out_int(struct json_out *out, const char *name, int64_t value);
 void json_out_double(struct json_out *out, const char *name, double value); /* not finite: 0 */
 void json_out_bool(struct json_out *out, const char *name, bool value);
+void json_out_null(struct json_out *out, const char *name);
 
 /* Returns: ERR_OK when all was written; else the first error (the buffer then holds a torn text: drop it). */
 enum err_code json_out_end(struct json_out *out) WARN_UNUSED;

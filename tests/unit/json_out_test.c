@@ -28,11 +28,12 @@ static void nested_groups_get_their_commas(void **state)
 	json_out_array_end(&json);
 	json_out_bool(&json, "c", true);
 	json_out_bool(&json, "d", false);
+	json_out_null(&json, "n");
 	json_out_strn(&json, "e", "yzz", 1);
 	json_out_object_end(&json);
 	assert_int_equal(json_out_end(&json), ERR_OK);
-	assert_string_equal(buf.data,
-	                    "{\"a\":\"x\",\"b\":[-9223372036854775808,{},[]],\"c\":true,\"d\":false,\"e\":\"y\"}");
+	assert_string_equal(buf.data, "{\"a\":\"x\",\"b\":[-9223372036854775808,{},[]],\"c\":true,\"d\":false,"
+	                              "\"n\":null,\"e\":\"y\"}");
 	buf_fini(&buf);
 }
 

@@ -1,0 +1,49 @@
+/* redis_store_fleet: what each worker says of itself, in one hash: small, rewritten every second, worth nothing once it
+ * is old. */
+#include "common/adapters/redis_store_internal.h"
+#include "common/base/log.h"
+#include "common/domain/worker_status.h"
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_WORKERS "verifyd:workers"
+
+void redis_store_put_worker(struct redis_store *store, const char *name, const char *status, size_t len)
+{
+	const char *argv[] = {"HSET", KEY_WORKERS, name, status};
+	const size_t argv_len[] = {4, strlen(KEY_WORKERS), strlen(name), len};
+	if (store->up && redis_link_send(store->link, NULL, NULL, 4, argv, argv_len) != ERR_OK)
+		log_debug("redis_command_skipped", LOG_STR("what", "worker"));
+}
+
+void redis_store_remove_worker(struct redis_store *store, const char *name)
+{
+	store_send_idly(store, "worker_gone", 3, (const char *[]){"HDEL", KEY_WORKERS, name});
+}
+
+static void on_workers(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	bool good = !store_reply_failed(call->store, reply) && reply->type == REDIS_REPLY_ARRAY;
+	size_t end = good ? reply->elements : 0;
+	for (size_t i = 0; i + 1 < end && i / 2 < FLEET_MAX_WORKERS; i += 2) {
+		const struct redisReply *name = reply->element[i], *status = reply->element[i + 1];
+		bool readable = name->type == REDIS_REPLY_STRING && status->type == REDIS_REPLY_STRING &&
+		                name->len > 0 && name->len < WORKER_NAME_BYTES && strlen(name->str) == name->len;
+		if (readable)
+			call->fn.worker(call->ctx, name->str, status->str, status->len);
+	}
+	call->done(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE);
+	free(call);
+}
+
+enum err_code redis_store_read_workers(struct redis_store *store, store_worker_fn fn, store_done_fn done, void *ctx)
+{
+	struct store_call *call = store_call_new(store, ctx, 0);
+	if (call) {
+		call->fn.worker = fn;
+		call->done = done;
+	}
+	return store_send(call, on_workers, 2, (const char *[]){"HGETALL", KEY_WORKERS}, NULL);
+}
