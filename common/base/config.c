@@ -284,6 +284,14 @@ int64_t config_int(const struct config *config, enum config_option option)
 	return value_of(config, option, TYPE(CONFIG_NUMBER) | TYPE(CONFIG_DURATION))->number;
 }
 
+struct config_rate config_rate(const struct config *config, enum config_option option)
+{
+	int64_t number = value_of(config, option, TYPE(CONFIG_RATE))->number;
+	if (number < 0)
+		return (struct config_rate){0, 0};
+	return (struct config_rate){number >> CONFIG_RATE_SHIFT, number & (((int64_t)1 << CONFIG_RATE_SHIFT) - 1)};
+}
+
 bool config_flag(const struct config *config, enum config_option option)
 {
 	return value_of(config, option, TYPE(CONFIG_FLAG))->number == 1;

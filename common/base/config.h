@@ -29,6 +29,7 @@ enum config_type {
 	CONFIG_VENDOR_URL, /* https://...; http:// only to a loopback address; no user, query or fragment; kept without closing / */
 	CONFIG_PROXY_URL,  /* http:// or https://[USER:PASSWORD@]HOST:PORT, percent-encoded; no path */
 	CONFIG_DURATION, /* 500ms, 30s, 15m, 12h, 7d; min..max in ms; read with config_int as ms */
+	CONFIG_RATE,     /* 75/5s, 200/500ms: at most so many in any such time; 1 to 1,000,000 in 100 ms to 1 h; config_rate */
 	CONFIG_FILE,     /* a readable file of at most max bytes */
 };
 
@@ -58,6 +59,11 @@ void config_free(struct config *config); /* overwrites secrets; accepts NULL */
 const char *config_str(const struct config *config, enum config_option option);
 int64_t config_int(const struct config *config, enum config_option option);     /* CONFIG_NUMBER, CONFIG_DURATION (ms) */
 bool config_flag(const struct config *config, enum config_option option);
+/* CONFIG_RATE. Not set: both are 0. */
+struct config_rate {
+	int64_t count, period_ms;
+};
+struct config_rate config_rate(const struct config *config, enum config_option option);
 int config_choice(const struct config *config, enum config_option option); /* index into the option's words */
 
 /* --help: name, meaning, range, default of this program's options, in the table's order. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 enum { HOST_BYTES = 254, DIGITS_MAX = 18, LIMIT_BYTES = 32 };
+enum { RATE_MAX_COUNT = 1000000, RATE_MIN_PERIOD_MS = 100, RATE_MAX_PERIOD_MS = 3600 * 1000 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -71,6 +72,26 @@ static const char *check_duration(const struct setting *setting, char *text, int
 		return range_fault(setting, *ret_number, "too short", "too long");
 	}
 	return "not a number with a unit (ms, s, m, h or d)";
+}
+
+/* N/Ts or N/Tms. Both numbers fit into one: config_rate takes them apart again. */
+static const char *check_rate(const struct setting *setting, char *text, int64_t *ret_number)
+{
+	int64_t count = 0, period = 0;
+	const char *rest = read_digits(text, &count);
+	(void)setting;
+	rest = rest && *rest == '/' ? read_digits(rest + 1, &period) : NULL;
+	bool seconds = rest && strcmp(rest, "s") == 0;
+	if (!seconds && !(rest && strcmp(rest, "ms") == 0))
+		return "not a number, a slash and a time in s or ms";
+	if (count < 1 || count > RATE_MAX_COUNT)
+		return count < 1 ? "too few" : "too many";
+	if (period > RATE_MAX_PERIOD_MS || (period *= seconds ? 1000 : 1) > RATE_MAX_PERIOD_MS)
+		return "too long a time";
+	if (period < RATE_MIN_PERIOD_MS)
+		return "too short a time";
+	*ret_number = count << CONFIG_RATE_SHIFT | period;
+	return NULL;
 }
 
 static const char *check_flag(const struct setting *setting, char *text, int64_t *ret_number)
@@ -258,6 +279,7 @@ static const struct type_info {
         [CONFIG_VENDOR_URL] = {check_vendor_url, "https://HOST[:PORT][/PATH]", false},
         [CONFIG_PROXY_URL] = {check_proxy_url, "http[s]://[USER:PASSWORD@]HOST:PORT", false},
         [CONFIG_DURATION] = {check_duration, NULL, true},
+        [CONFIG_RATE] = {check_rate, "N/Ts or N/Tms: 1 to 1000000 in 100ms to 3600s", true},
         [CONFIG_FILE] = {check_file, "the path of a readable file", false},
 };
 

@@ -20,6 +20,9 @@ struct setting {
 
 extern const struct setting config_settings[CONFIG_OPTION_COUNT];
 
+/* The number of a CONFIG_RATE: its count above these bits, its period in ms below. */
+enum { CONFIG_RATE_SHIFT = 32 };
+
 /* Checks text and puts it into its usual form in place: a choice as the table spells it, a URL without closing slashes.
  * Returns: NULL and *ret_number (number, milliseconds, 0 or 1, index of the choice; 0 for the other types); else what is
  * wrong, a text that never holds the value (and may be strerror's: use it at once). */
