@@ -68,6 +68,8 @@ static const struct transition transitions[] = {
         {EVENT_OVERDUE, STATE_AWAITING_USER, STATE_CHECKING, EFFECT_CALL_VENDOR},
         {EVENT_PENDING, STATE_CHECKING, STATE_CHECKING, EFFECT_PUBLISH},
         {EVENT_JUDGED, STATE_CHECKING, STATE_COMPLETED, EFFECT_PUBLISH},
+        {EVENT_DECIDED, STATE_CHECKING, STATE_COMPLETED, EFFECT_PUBLISH},
+        {EVENT_DECIDED, STATE_DEAD, STATE_COMPLETED, EFFECT_PUBLISH}, /* only when it died checking */
 };
 
 static const struct transition *find_transition(enum state from, enum event_type event)
@@ -155,11 +157,17 @@ static void step_journey(const struct verification *now, const struct event *eve
 		assert(event->verdict > VERDICT_NONE && event->verdict < VERDICT_COUNT);
 		next->verdict = event->verdict;
 		break;
+	case EVENT_DECIDED:
+		assert(event->verdict > VERDICT_NONE && event->verdict < VERDICT_COUNT);
+		next->verdict = event->verdict;
+		next->decided_ms = event->at_ms;
+		break;
 	case EVENT_EXPIRED:
 		next->verdict = VERDICT_EXPIRED;
 		break;
 	case EVENT_ERASED:
 		next->verdict = VERDICT_NONE;
+		next->decided_ms = 0;
 		break;
 	default:
 		break;
@@ -192,7 +200,7 @@ static const enum {
         [EVENT_SCORED] = OF_SCORES,     [EVENT_NO_SCORE] = OF_SCORES,      [EVENT_SENDING] = OF_JOURNEYS,
         [EVENT_UNSENT] = OF_JOURNEYS,   [EVENT_INITIATED] = OF_JOURNEYS,   [EVENT_RESUMED] = OF_JOURNEYS,
         [EVENT_RETURNED] = OF_JOURNEYS, [EVENT_CALLED_BACK] = OF_JOURNEYS, [EVENT_OVERDUE] = OF_JOURNEYS,
-        [EVENT_PENDING] = OF_JOURNEYS,  [EVENT_JUDGED] = OF_JOURNEYS,
+        [EVENT_PENDING] = OF_JOURNEYS,  [EVENT_JUDGED] = OF_JOURNEYS,      [EVENT_DECIDED] = OF_JOURNEYS,
 };
 
 /* Events that a state's row allows, and its kind or its history does not. */
@@ -210,6 +218,7 @@ static bool is_out_of_place(const struct verification *now, const struct event *
 	case EVENT_REVIVED:
 		return event->replays <= now->replays; /* seen before: the record was delivered twice */
 	case EVENT_CALLED_BACK:
+	case EVENT_DECIDED:
 		return now->state == STATE_DEAD && !verification_died_checking(now);
 	case EVENT_RETURNED:
 		return now->state == STATE_CHECKING && now->returned_ms != 0;

@@ -15,6 +15,9 @@ enum {
 	SCORE_NONE = -1,
 	REFERENCE_BYTES = 65, /* a vendor's name for a verification, with its '\0' */
 	SENDS_MAX = 2,        /* sends without an answer after which an initiate is dead */
+	DECIDED_REASON_CHARS = 200,
+	DECIDED_REASON_BYTES = 4 * DECIDED_REASON_CHARS + 1, /* UTF-8, with its '\0' */
+	DECIDED_BY_BYTES = 65,
 };
 
 enum state {
@@ -70,6 +73,7 @@ struct verification {
 	int64_t returned_ms;  /* the person came back */
 	int64_t called_back_ms; /* the vendor's last callback */
 	int64_t checking_ms;  /* since when the ladder runs */
+	int64_t decided_ms;   /* a person decided in the vendor's place: struct verification_decision */
 	int64_t updated_ms;
 };
 
@@ -80,6 +84,18 @@ struct verification_texts {
 	char *link;   /* the vendor's page with its token: seal_open */
 };
 void verification_texts_fini(struct verification_texts *texts); /* accepts a zeroed one */
+
+/* Who decided a journey in the vendor's place, and why, in that person's own words: kept for whoever asks later. Only who
+ * writes such a state has one; nobody else needs to, since completed states are never written again. */
+struct verification_decision {
+	char by[DECIDED_BY_BYTES];         /* "": nobody did; else as verification_decision_set takes it */
+	char reason[DECIDED_REASON_BYTES];
+};
+
+/* by: 1..64 printable ASCII characters. reason: 1..DECIDED_REASON_CHARS characters of UTF-8 without control characters, not
+ * blanks alone. Returns: ERR_OK; ERR_INVALID or ERR_LIMIT, and err says which and why. */
+enum err_code verification_decision_set(struct verification_decision *ret, const char *by, const char *reason,
+					struct err *err) WARN_UNUSED;
 
 enum event_type {
 	EVENT_SCORED,  /* the vendor gave a usable score */
@@ -98,6 +114,7 @@ enum event_type {
 	EVENT_OVERDUE,   /* the page's token ended long ago and nobody came back */
 	EVENT_PENDING,   /* a retrieval without verdict; reason says why when it is more than "not yet" */
 	EVENT_JUDGED,    /* the vendor's verdict */
+	EVENT_DECIDED,   /* a person's verdict, of what the vendor leaves open */
 	EVENT_COUNT
 };
 
@@ -172,6 +189,12 @@ const char *reason_text(enum reason reason); /* a sentence for operators */
 /* Appends the JSON text. texts: NULL for none. Returns: ERR_OK; ERR_LIMIT; ERR_NO_MEMORY. */
 enum err_code verification_encode(const struct verification *verification, const struct verification_texts *texts,
 				  struct buf *out) WARN_UNUSED;
+/* As verification_encode, with who decided it. */
+enum err_code verification_encode_decided(const struct verification *verification, const struct verification_texts *texts,
+					  const struct verification_decision *decision, struct buf *out) WARN_UNUSED;
+/* Reads who decided it: "" in both when nobody did, or it is not said. Returns: what verification_decode returns. */
+enum err_code verification_decision_decode(const char *value, size_t len, struct verification_decision *ret,
+					   struct err *err) WARN_UNUSED;
 /* Members it does not know are ignored. ret_texts: NULL when nobody wants them, else ended by verification_texts_fini.
  * Returns: ERR_OK; ERR_INVALID; ERR_LIMIT; ERR_NO_MEMORY. */
 enum err_code verification_decode(const char *value, size_t len, struct verification *ret,

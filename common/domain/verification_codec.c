@@ -1,6 +1,7 @@
 /* verification_codec: verification.v1 as JSON. Absent members mean "has not happened", so nothing is ever null. */
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
+#include "common/base/utf8.h"
 #include "common/domain/verification.h"
 #include <limits.h>
 #include <stddef.h>
@@ -23,7 +24,7 @@ static const struct number {
 } numbers[] = {
         NARROW(sends),     WIDE(poll),           NARROW(polls),      WIDE(created_ms), WIDE(taken_ms),
         WIDE(asked_ms),    WIDE(answered_ms),    WIDE(initiated_ms), WIDE(until_ms),   WIDE(resumed_ms),
-        WIDE(returned_ms), WIDE(called_back_ms), WIDE(checking_ms),  WIDE(updated_ms),
+        WIDE(returned_ms), WIDE(called_back_ms), WIDE(checking_ms),  WIDE(decided_ms), WIDE(updated_ms),
 };
 #undef WIDE
 #undef NARROW
@@ -60,7 +61,7 @@ static void write_text(struct json_out *json, const char *name, const char *text
 }
 
 static void write_object(struct json_out *json, const char *name, const struct verification *verification,
-                         const struct verification_texts *texts)
+                         const struct verification_texts *texts, const struct verification_decision *decision)
 {
 	json_out_object(json, name);
 	json_out_str(json, "id", verification->id);
@@ -84,16 +85,25 @@ static void write_object(struct json_out *json, const char *name, const struct v
 			json_out_int(json, numbers[i].name, number_of(verification, &numbers[i]));
 	write_text(json, "sealed", texts ? texts->sealed : NULL);
 	write_text(json, "link", texts ? texts->link : NULL);
+	write_text(json, "decided_by", decision ? decision->by : NULL);
+	write_text(json, "decided_reason", decision ? decision->reason : NULL);
 	json_out_object_end(json);
+}
+
+enum err_code verification_encode_decided(const struct verification *verification,
+                                          const struct verification_texts *texts,
+                                          const struct verification_decision *decision, struct buf *out)
+{
+	struct json_out json;
+	json_out_begin(&json, out);
+	write_object(&json, NULL, verification, texts, decision);
+	return json_out_end(&json);
 }
 
 enum err_code verification_encode(const struct verification *verification, const struct verification_texts *texts,
                                   struct buf *out)
 {
-	struct json_out json;
-	json_out_begin(&json, out);
-	write_object(&json, NULL, verification, texts);
-	return json_out_end(&json);
+	return verification_encode_decided(verification, texts, NULL, out);
 }
 
 enum err_code retrieval_encode(const struct verification *verification, const struct verification_texts *texts,
@@ -110,7 +120,7 @@ enum err_code retrieval_encode(const struct verification *verification, const st
 	json_out_str(&json, "question", verification->question);
 	json_out_int(&json, "created_ms", verification->created_ms);
 	json_out_str(&json, "sealed", texts->sealed);
-	write_object(&json, "state", verification, NULL);
+	write_object(&json, "state", verification, NULL, NULL);
 	json_out_object_end(&json);
 	return json_out_end(&json);
 }
@@ -259,4 +269,67 @@ enum err_code verification_decode(const char *value, size_t len, struct verifica
 enum err_code retrieval_decode_state(const char *value, size_t len, struct verification *ret, struct err *err)
 {
 	return decode(value, len, REQUEST_MAX_BYTES, "state", ret, NULL, err);
+}
+
+/* ---- a person's decision ---- */
+
+static bool is_printable(const char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			return false;
+	return true;
+}
+
+/* Counts the characters of a text that a terminal and a log can show. Returns: ERR_OK; ERR_INVALID. */
+static enum err_code count_characters(const char *text, size_t *ret_count)
+{
+	size_t left = strlen(text), count = 0;
+	bool blank = true;
+	for (size_t step; left > 0; text += step, left -= step, count++) {
+		unsigned char first = (unsigned char)text[0];
+		step = utf8_step(text, left);
+		bool is_c1 = step == 2 && first == 0xc2 && (unsigned char)text[1] < 0xa0;
+		if (step == 0 || first < ' ' || first == 0x7f || is_c1)
+			return ERR_INVALID;
+		blank = blank && first == ' ';
+	}
+	*ret_count = count;
+	return blank ? ERR_INVALID : ERR_OK;
+}
+
+enum err_code verification_decision_set(struct verification_decision *ret, const char *by, const char *reason,
+                                        struct err *err)
+{
+	size_t characters, by_len = strlen(by);
+	if (by_len == 0 || by_len >= sizeof ret->by || !is_printable(by))
+		return err_set(err, ERR_INVALID, "who decides: not 1 to %zu printable ASCII characters",
+		               sizeof ret->by - 1);
+	if (count_characters(reason, &characters) != ERR_OK)
+		return err_set(err, ERR_INVALID, "the reason: empty, or not UTF-8 without control characters");
+	if (characters > DECIDED_REASON_CHARS)
+		return err_set(err, ERR_LIMIT, "the reason: %zu characters, more than %d", characters,
+		               DECIDED_REASON_CHARS);
+	memcpy(ret->by, by, by_len + 1);
+	memcpy(ret->reason, reason, strlen(reason) + 1);
+	return ERR_OK;
+}
+
+enum err_code verification_decision_decode(const char *value, size_t len, struct verification_decision *ret,
+                                           struct err *err)
+{
+	struct json_in *root = NULL;
+	struct verification_decision found;
+	if (!value || len > VERIFICATION_MAX_BYTES)
+		return err_set(err, value ? ERR_LIMIT : ERR_INVALID, "state of %zu bytes", len);
+	enum err_code code = json_in_parse(value, len, &root, err);
+	if (code != ERR_OK)
+		return code;
+	code = read_optional_str(root, "decided_by", found.by, sizeof found.by, err);
+	if (code == ERR_OK)
+		code = read_optional_str(root, "decided_reason", found.reason, sizeof found.reason, err);
+	json_in_free(root);
+	if (code == ERR_OK)
+		*ret = found;
+	return code;
 }

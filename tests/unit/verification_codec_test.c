@@ -56,6 +56,7 @@ static void round_trip(const struct verification *given)
 	assert_int_equal(back.returned_ms, given->returned_ms);
 	assert_int_equal(back.called_back_ms, given->called_back_ms);
 	assert_int_equal(back.checking_ms, given->checking_ms);
+	assert_int_equal(back.decided_ms, given->decided_ms);
 	buf_fini(&value);
 }
 
@@ -117,7 +118,7 @@ static void a_journey_survives_the_trip_with_every_verdict(void **state)
 		round_trip(&given);
 	}
 	given.sends = given.polls = INT_MAX;
-	given.poll = given.until_ms = given.checking_ms = INT64_MAX;
+	given.poll = given.until_ms = given.checking_ms = given.decided_ms = INT64_MAX;
 	memset(given.reference, 'r', sizeof given.reference - 1);
 	memset(given.question, 'q', sizeof given.question - 1);
 	round_trip(&given);

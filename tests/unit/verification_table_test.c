@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-_Static_assert(STATE_COUNT == 6 && EVENT_COUNT == 16, "write down below what is expected of the new state or event");
+_Static_assert(STATE_COUNT == 6 && EVENT_COUNT == 17, "write down below what is expected of the new state or event");
 
 /* Members that some events change and others do not. */
 enum {
@@ -24,6 +24,7 @@ enum {
 	SINCE = 128, /* checking_ms */
 	POLL = 256,
 	POLLS = 512,
+	DECIDED = 1024,
 };
 
 #define AT(member) offsetof(struct verification, member), sizeof(((struct verification *)NULL)->member)
@@ -53,6 +54,7 @@ static const struct member {
         {AT(checking_ms), SINCE},
         {AT(poll), POLL},
         {AT(polls), POLLS},
+        {AT(decided_ms), DECIDED},
 };
 enum { MEMBER_COUNT = sizeof members / sizeof *members };
 
@@ -155,7 +157,8 @@ static const struct situation {
           [EVENT_RETURNED] = GO(CHECKING, PUBLISH, RETURNED),
           [EVENT_CALLED_BACK] = GO(CHECKING, CALL, CALLED),
           [EVENT_PENDING] = GO(CHECKING, PUBLISH, POLLS),
-          [EVENT_JUDGED] = GO(COMPLETED, PUBLISH, VERDICT)}},
+          [EVENT_JUDGED] = GO(COMPLETED, PUBLISH, VERDICT),
+          [EVENT_DECIDED] = GO(COMPLETED, PUBLISH, VERDICT | DECIDED)}},
         {"a checked journey whose person came back",
          {BEING_CHECKED(CHECKING), .returned_ms = 64},
          {[EVENT_DIED] = GO(DEAD, LETTER, 0),
@@ -164,7 +167,8 @@ static const struct situation {
           [EVENT_RESUMED] = GO(CHECKING, PUBLISH, RESUMED),
           [EVENT_CALLED_BACK] = GO(CHECKING, CALL, CALLED),
           [EVENT_PENDING] = GO(CHECKING, PUBLISH, POLLS),
-          [EVENT_JUDGED] = GO(COMPLETED, PUBLISH, VERDICT)}},
+          [EVENT_JUDGED] = GO(COMPLETED, PUBLISH, VERDICT),
+          [EVENT_DECIDED] = GO(COMPLETED, PUBLISH, VERDICT | DECIDED)}},
         {"a journey that died before the upload",
          {JOURNEY(DEAD), .sends = SENDS_MAX},
          {[EVENT_REVIVED] = GO(QUEUED, CALL, SENDS), [EVENT_ERASED] = GO(ERASED, PUBLISH, 0)}},
@@ -172,10 +176,14 @@ static const struct situation {
          {BEING_CHECKED(DEAD), .returned_ms = 64},
          {[EVENT_REVIVED] = GO(CHECKING, CALL, SINCE),
           [EVENT_ERASED] = GO(ERASED, PUBLISH, 0),
-          [EVENT_CALLED_BACK] = GO(CHECKING, CALL, CALLED | SINCE)}},
+          [EVENT_CALLED_BACK] = GO(CHECKING, CALL, CALLED | SINCE),
+          [EVENT_DECIDED] = GO(COMPLETED, PUBLISH, VERDICT | DECIDED)}},
         {"a completed journey",
          {BEING_CHECKED(COMPLETED), .verdict = VERDICT_VERIFIED},
          {[EVENT_ERASED] = GO(ERASED, PUBLISH, VERDICT)}},
+        {"a completed journey that a person decided",
+         {BEING_CHECKED(COMPLETED), .verdict = VERDICT_VERIFIED, .decided_ms = 70},
+         {[EVENT_ERASED] = GO(ERASED, PUBLISH, VERDICT | DECIDED)}},
         {"an erased journey", {OPENED(ERASED)}, {{false, 0, 0, 0}}},
 };
 enum { SITUATION_COUNT = sizeof situations / sizeof *situations };
