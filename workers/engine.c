@@ -329,6 +329,47 @@ int64_t engine_lag(const struct engine *engine)
 	return kafka_consumer_lag(engine->consumer);
 }
 
+static void tell_positions(const struct engine *engine, struct worker_class *class)
+{
+	struct kafka_position positions[WORKER_STATUS_PARTITIONS];
+	size_t count = kafka_consumer_positions(engine->consumer, positions, WORKER_STATUS_PARTITIONS);
+	class->partition_count = count <= WORKER_STATUS_PARTITIONS ? count : 0;
+	for (size_t i = 0; i < class->partition_count; i++) {
+		class->partitions[i].partition = positions[i].partition;
+		class->partitions[i].next = positions[i].next;
+	}
+}
+
+void engine_status(const struct engine *engine, struct worker_class *ret_class)
+{
+	*ret_class = (struct worker_class){
+	        .operation = engine->options.operation,
+	        .in_flight = (int64_t)engine->jobs,
+	        .max_in_flight = (int64_t)engine->options.max_in_flight,
+	        .lag = engine_lag(engine),
+	        .taken = metric_value(engine->metric.taken),
+	        .calls = metric_value(engine->metric.bought),
+	        .completed = metric_value(engine->metric.completed) + metric_value(engine->metric.expired),
+	        .retried = metric_value(engine->metric.retried) + metric_value(engine->metric.hopped),
+	        .dead = metric_value(engine->metric.dead) + metric_value(engine->metric.poison),
+	};
+	tell_positions(engine, ret_class);
+}
+
+struct kafka_backlog_of engine_backlog_of(const struct engine *engine)
+{
+	return (struct kafka_backlog_of){engine->kind->vendor, engine->operation->topic, engine->consumer};
+}
+
+void engine_learn_backlog(struct engine *engine, const struct kafka_backlog *backlog)
+{
+	if (!engine->consumer)
+		return; /* has left */
+	for (size_t i = 0; i < backlog->count; i++)
+		kafka_consumer_learn(engine->consumer, engine->operation->topic, (int32_t)i, backlog->parts[i].next,
+		                     backlog->parts[i].end);
+}
+
 bool engine_has_failed(const struct engine *engine)
 {
 	return kafka_consumer_has_failed(engine->consumer);

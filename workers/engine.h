@@ -5,6 +5,8 @@
 #ifndef VERIFYD_ENGINE_H
 #define VERIFYD_ENGINE_H
 
+#include "common/adapters/kafka_backlog.h"
+#include "common/domain/worker_status.h"
 #include "workers/ports.h"
 #include "workers/projector.h"
 
@@ -30,6 +32,11 @@ size_t engine_in_flight(const struct engine *engine);
 int64_t engine_lag(const struct engine *engine);
 bool engine_has_failed(const struct engine *engine); /* kafka_consumer_has_failed */
 bool engine_is_up(const struct engine *engine);
+/* Its figures now: what a worker says of one of its classes. */
+void engine_status(const struct engine *engine, struct worker_class *ret_class);
+/* Whose progress to ask the brokers for, over the engine's connections (until engine_abandon); and what they said. */
+struct kafka_backlog_of engine_backlog_of(const struct engine *engine);
+void engine_learn_backlog(struct engine *engine, const struct kafka_backlog *backlog);
 bool engine_has_joined(const struct engine *engine); /* its group has given it partitions, or none, at least once */
 
 /* Drain 2: hands back what is left (its records come again elsewhere) and leaves the group. Deliveries on their way are

@@ -9,7 +9,9 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct loop_lag *lag = timer->data;
 	uint64_t now = uv_hrtime();
-	metric_observe_us(lag->late, now > lag->due_ns ? (int64_t)(now - lag->due_ns) / 1000 : 0);
+	int64_t late_us = now > lag->due_ns ? (int64_t)(now - lag->due_ns) / 1000 : 0;
+	metric_observe_us(lag->late, late_us);
+	lag->worst_us = late_us > lag->worst_us ? late_us : lag->worst_us;
 	arm(lag);
 }
 
@@ -27,7 +29,15 @@ void loop_lag_start(struct loop_lag *lag, uv_loop_t *loop, struct metrics *metri
 	                              "how late the event loop comes to what is due");
 	(void)uv_timer_init(loop, &lag->timer); /* cannot fail */
 	lag->timer.data = lag;
+	lag->worst_us = 0;
 	arm(lag);
+}
+
+int64_t loop_lag_take_worst_us(struct loop_lag *lag)
+{
+	int64_t worst_us = lag->worst_us;
+	lag->worst_us = 0;
+	return worst_us;
 }
 
 void loop_lag_close(struct loop_lag *lag)

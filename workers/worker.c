@@ -8,8 +8,10 @@
 #include "common/base/process.h"
 #include "workers/delay.h"
 #include "workers/engine.h"
+#include "workers/lag_watch.h"
 #include "workers/loop_lag.h"
 #include "workers/rebuild.h"
+#include "workers/status_report.h"
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -57,6 +59,8 @@ struct worker {
 	uv_signal_t on_term, on_int;
 	uv_timer_t tick;
 	struct loop_lag loop_lag;
+	struct lag_watch *lag_watch;
+	struct status_report report;
 	bool failed; /* a consumer gave up for good: the process ends, so that a new one begins */
 	int64_t drain_until_ms, watched_ms, waiting_logged_ms;
 	struct shown shown;
@@ -193,6 +197,8 @@ static void begin_drain(struct worker *worker, const char *why)
 	int64_t drain_ms = config_int(worker->config, CONFIG_DRAIN_MS) - CLOSE_RESERVE_MS;
 	worker->drain_until_ms = clock_mono_ms() + (drain_ms > 0 ? drain_ms : 0);
 	log_info("draining", LOG_STR("why", why), LOG_INT("in_flight", in_flight(worker)));
+	lag_watch_stop(worker->lag_watch);
+	status_report_drain(&worker->report);
 	for (size_t i = 0; i < worker->engine_count; i++)
 		engine_stop(worker->engines[i]);
 	delay_stop(worker->delay);
@@ -241,10 +247,13 @@ static void drain(struct worker *worker)
 {
 	size_t left = in_flight(worker);
 	uv_timer_stop(&worker->tick); /* nothing is left to watch: the parts go one by one from here */
+	lag_watch_await(worker->lag_watch);
+	lag_watch_close(worker->lag_watch);
 	for (size_t i = 0; i < worker->engine_count; i++)
 		engine_abandon(worker->engines[i]);
 	delay_abandon(worker->delay);
 	kafka_producer_close(worker->ports.producer, FLUSH_MS);
+	status_report_close(&worker->report);
 	flush_loop(worker);
 	rebuild_close(worker->rebuild);
 	redis_store_close(worker->ports.store);
@@ -260,6 +269,7 @@ static void drain(struct worker *worker)
 		engine_free(worker->engines[i]);
 	delay_free(worker->delay);
 	rebuild_free(worker->rebuild);
+	lag_watch_free(worker->lag_watch);
 	log_info("stopped", LOG_INT("handed_back", left));
 }
 
@@ -358,6 +368,11 @@ static enum err_code open_engines(struct worker *worker, const struct worker_ven
 		if (vendor)
 			code = open_engine(worker, (enum operation)operation, vendor, share, err);
 	}
+	if (code == ERR_OK)
+		code = lag_watch_new(&worker->ports, worker->engines, worker->engine_count, &worker->lag_watch, err);
+	if (code == ERR_OK)
+		code = status_report_start(&worker->report, &worker->ports, instance, worker->engines,
+		                           worker->engine_count, &worker->loop_lag);
 	return code;
 }
 

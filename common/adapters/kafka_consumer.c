@@ -256,12 +256,18 @@ void kafka_record_drop(struct kafka_record *pub)
 	reopen(consumer);
 }
 
-static void set_held(struct kafka_consumer *consumer, const char *topic, int32_t partition, bool on)
+/* topic: without prefix. Returns: NULL when the partition is not assigned, or was taken away. */
+static struct kafka_part *part_of(struct kafka_consumer *consumer, const char *topic, int32_t partition)
 {
 	char full[TOPIC_BYTES];
-	struct kafka_part *part = NULL;
-	if (kafka_client_name(consumer->owner.client, topic, full) == ERR_OK)
-		part = kafka_parts_find(&consumer->parts, full, partition);
+	if (kafka_client_name(consumer->owner.client, topic, full) != ERR_OK)
+		return NULL;
+	return kafka_parts_find(&consumer->parts, full, partition);
+}
+
+static void set_held(struct kafka_consumer *consumer, const char *topic, int32_t partition, bool on)
+{
+	struct kafka_part *part = part_of(consumer, topic, partition);
 	if (!part)
 		return; /* taken away meanwhile */
 	kafka_parts_pause(consumer->rk, part, 1, PAUSE_HOLD, on);
@@ -311,6 +317,30 @@ size_t kafka_consumer_partitions(const struct kafka_consumer *consumer)
 int64_t kafka_consumer_lag(const struct kafka_consumer *consumer)
 {
 	return kafka_parts_lag(consumer->rk, &consumer->parts);
+}
+
+void kafka_consumer_learn(struct kafka_consumer *consumer, const char *topic, int32_t partition, int64_t committed,
+                          int64_t end)
+{
+	struct kafka_part *part = part_of(consumer, topic, partition);
+	if (!part)
+		return;
+	part->committed = committed;
+	part->end = end;
+}
+
+size_t kafka_consumer_positions(const struct kafka_consumer *consumer, struct kafka_position *out, size_t cap)
+{
+	size_t known = 0;
+	for (size_t i = 0; i < consumer->parts.count; i++) {
+		const struct kafka_part *part = &consumer->parts.all[i];
+		if (kafka_part_next(part) < 0)
+			continue;
+		if (known < cap)
+			out[known] = (struct kafka_position){part->partition, kafka_part_next(part)};
+		known++;
+	}
+	return known;
 }
 
 static void on_handle_closed(uv_handle_t *handle)

@@ -77,8 +77,18 @@ bool kafka_consumer_is_up(const struct kafka_consumer *consumer);
  * process helps. */
 bool kafka_consumer_has_failed(const struct kafka_consumer *consumer);
 size_t kafka_consumer_partitions(const struct kafka_consumer *consumer); /* assigned now */
-int64_t kafka_consumer_lag(const struct kafka_consumer *consumer); /* records between watermark and end, of the assigned
-                                                                      partitions, as last heard */
+/* Records that are not done yet, of the assigned partitions, as last heard. Right from the first second on where
+ * somebody tells it what the brokers say; else a partition counts from when its first record is done. */
+int64_t kafka_consumer_lag(const struct kafka_consumer *consumer);
+/* What the brokers say of a partition (kafka_backlog): committed, and the end. Ignored when it is not assigned. */
+void kafka_consumer_learn(struct kafka_consumer *consumer, const char *topic, int32_t partition, int64_t committed,
+                          int64_t end);
+struct kafka_position {
+	int32_t partition;
+	int64_t next; /* the first offset that is not done */
+};
+/* The assigned partitions whose position is known, at most cap of them. Returns: how many are known, also above cap. */
+size_t kafka_consumer_positions(const struct kafka_consumer *consumer, struct kafka_position *out, size_t cap);
 
 /* Drain, step 2: commits the watermarks, leaves the group, frees. Records still out must be dropped before. The loop
  * must run until its handles have closed. Accepts NULL. Blocks: up to some seconds (final commit). */

@@ -15,6 +15,7 @@ enum err_code kafka_parts_make(struct kafka_parts *parts, const rd_kafka_topic_p
 		struct kafka_part *part = &parts->all[i];
 		(void)snprintf(part->topic, sizeof part->topic, "%s", list->elems[i].topic);
 		part->partition = list->elems[i].partition;
+		part->committed = part->end = -1;
 		kafka_watermark_init(&part->watermark, max_span);
 		part->store = rd_kafka_topic_partition_list_new(1);
 		(void)rd_kafka_topic_partition_list_add(part->store, part->topic, part->partition);
@@ -65,16 +66,23 @@ rd_kafka_resp_err_t kafka_parts_store(rd_kafka_t *rk, struct kafka_part *part, i
 	return error == RD_KAFKA_RESP_ERR__STATE ? RD_KAFKA_RESP_ERR_NO_ERROR : error;
 }
 
+int64_t kafka_part_next(const struct kafka_part *part)
+{
+	return part->watermark.next > part->committed ? part->watermark.next : part->committed;
+}
+
 int64_t kafka_parts_lag(rd_kafka_t *rk, const struct kafka_parts *parts)
 {
-	int64_t lag = 0, low, high;
+	int64_t lag = 0;
 	for (size_t i = 0; i < parts->count; i++) {
 		const struct kafka_part *part = &parts->all[i];
-		if (part->watermark.next >= 0 &&
-		    rd_kafka_get_watermark_offsets(rk, part->topic, part->partition, &low, &high) ==
-		            RD_KAFKA_RESP_ERR_NO_ERROR &&
-		    high > part->watermark.next)
-			lag += high - part->watermark.next;
+		int64_t next = kafka_part_next(part), low = -1, high = -1;
+		if (rd_kafka_get_watermark_offsets(rk, part->topic, part->partition, &low, &high) !=
+		            RD_KAFKA_RESP_ERR_NO_ERROR ||
+		    high < part->end)
+			high = part->end;
+		if (next >= 0 && high > next)
+			lag += high - next;
 	}
 	return lag;
 }

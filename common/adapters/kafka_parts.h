@@ -15,6 +15,7 @@ struct kafka_part {
 	unsigned paused; /* set of PAUSE_* */
 	struct kafka_watermark watermark;
 	rd_kafka_topic_partition_list_t *store; /* this partition alone: what offsets_store takes */
+	int64_t committed, end; /* as the brokers said last (kafka_consumer_learn); -1: nothing heard yet */
 };
 
 struct kafka_parts { /* zeroed: no assignment */
@@ -41,8 +42,12 @@ void kafka_parts_pause(rd_kafka_t *rk, struct kafka_part *first, size_t count, u
  * for a partition that was taken away a moment ago, whose next owner reads on from the last commit. */
 rd_kafka_resp_err_t kafka_parts_store(rd_kafka_t *rk, struct kafka_part *part, int64_t next);
 
-/* Returns: records between watermark and end of all partitions, as last heard. A partition of which nothing was done
- * yet in this assignment counts 0: its committed offset is not known here. */
+/* Returns: the first offset that is not done: the watermark, or, while nothing was done in this assignment, what was
+ * committed before; -1: not known yet. */
+int64_t kafka_part_next(const struct kafka_part *part);
+
+/* Returns: records between that offset and the end, of all partitions whose offset is known. The end is what the fetches
+ * or the brokers said last, whichever is later: a partition that is paused is not fetched. */
 int64_t kafka_parts_lag(rd_kafka_t *rk, const struct kafka_parts *parts);
 
 #endif

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/domain/worker_status.h"
 #include <hiredis/hiredis.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +14,13 @@ void redis_store_put_worker(struct redis_store *store, const char *name, const c
 {
 	const char *argv[] = {"HSET", KEY_WORKERS, name, status};
 	const size_t argv_len[] = {4, strlen(KEY_WORKERS), strlen(name), len};
-	if (store->up && redis_link_send(store->link, NULL, NULL, 4, argv, argv_len) != ERR_OK)
+	char ttl[NUMBER_BYTES];
+	if (!store->up)
+		return;
+	if (redis_link_send(store->link, NULL, NULL, 4, argv, argv_len) != ERR_OK)
 		log_debug("redis_command_skipped", LOG_STR("what", "worker"));
+	snprintf(ttl, sizeof ttl, "%d", WORKER_FORGET_MS); /* of the hash: the last worker of all leaves nothing */
+	store_send_idly(store, "workers_ttl", 3, (const char *[]){"PEXPIRE", KEY_WORKERS, ttl});
 }
 
 void redis_store_remove_worker(struct redis_store *store, const char *name)

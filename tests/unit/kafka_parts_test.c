@@ -93,12 +93,48 @@ static void storing_for_a_partition_that_was_taken_away_is_no_error(void **state
 	tear_down(&fixture);
 }
 
-static void nothing_done_counts_as_no_lag(void **state)
+static void of_what_nobody_has_told_the_lag_is_not_known(void **state)
 {
 	(void)state;
 	struct fixture fixture;
 	set_up(&fixture);
+	assert_int_equal(kafka_part_next(&fixture.parts.all[0]), -1);
 	assert_int_equal(kafka_parts_lag(fixture.rk, &fixture.parts), 0);
+	fixture.parts.all[0].end = 7;
+	assert_int_equal(kafka_parts_lag(fixture.rk, &fixture.parts), 0);
+	tear_down(&fixture);
+}
+
+static void before_anything_is_done_the_lag_counts_from_what_was_committed(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	set_up(&fixture);
+	struct kafka_part *part = &fixture.parts.all[1];
+	part->committed = 3;
+	part->end = 10;
+	assert_int_equal(kafka_part_next(part), 3);
+	assert_int_equal(kafka_parts_lag(fixture.rk, &fixture.parts), 7);
+	fixture.parts.all[2].committed = 0;
+	fixture.parts.all[2].end = 2;
+	assert_int_equal(kafka_parts_lag(fixture.rk, &fixture.parts), 9);
+	tear_down(&fixture);
+}
+
+static void what_is_done_since_counts_for_more_than_what_was_committed(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	set_up(&fixture);
+	struct kafka_part *part = &fixture.parts.all[0];
+	uint64_t ticket;
+	int64_t next;
+	part->committed = 3;
+	part->end = 10;
+	assert_int_equal(kafka_watermark_add(&part->watermark, 3, &ticket), ERR_OK);
+	assert_true(kafka_watermark_done(&part->watermark, ticket, &next));
+	assert_int_equal(kafka_part_next(part), 4);
+	assert_int_equal(kafka_parts_lag(fixture.rk, &fixture.parts), 6);
 	tear_down(&fixture);
 }
 
@@ -108,7 +144,9 @@ int main(void)
 	        cmocka_unit_test(a_partition_is_found_by_topic_and_number),
 	        cmocka_unit_test(a_partition_goes_on_when_its_last_reason_is_gone),
 	        cmocka_unit_test(storing_for_a_partition_that_was_taken_away_is_no_error),
-	        cmocka_unit_test(nothing_done_counts_as_no_lag),
+	        cmocka_unit_test(of_what_nobody_has_told_the_lag_is_not_known),
+	        cmocka_unit_test(before_anything_is_done_the_lag_counts_from_what_was_committed),
+	        cmocka_unit_test(what_is_done_since_counts_for_more_than_what_was_committed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

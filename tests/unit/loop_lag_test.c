@@ -56,6 +56,8 @@ static void a_hogged_loop_is_late_by_what_hogs_it(void **state)
 	assert_int_equal(uv_loop_close(&loop), 0);
 	assert_true(bucket(metrics, "+Inf") >= TURNS - 1);
 	assert_true(bucket(metrics, "+Inf") - bucket(metrics, "0.1") >= TURNS - 1); /* later than 100 ms */
+	assert_true(loop_lag_take_worst_us(&lag) >= (BUSY_MS - 20) * 1000);
+	assert_int_equal(loop_lag_take_worst_us(&lag), 0); /* counts anew */
 	metrics_free(metrics);
 }
 

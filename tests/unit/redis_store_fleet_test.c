@@ -49,6 +49,7 @@ static void what_a_worker_says_last_is_read_until_it_is_removed(void **state)
 	assert_int_equal(heard.workers, 1);
 	assert_string_equal(heard.names[0], "pod-1");
 	assert_string_equal(heard.texts[0], "{\"new\":1}");
+	assert_in_range(redis_do(bench, "PTTL verifyd:workers"), 1, 60000);
 	redis_store_put_worker(bench->store, "pod-2", "x", 1);
 	redis_store_remove_worker(bench->store, "pod-1");
 	heard = read_all(bench);

@@ -374,6 +374,19 @@ int64_t kafka_consumer_lag(const struct kafka_consumer *consumer)
 	return lag;
 }
 
+void kafka_consumer_learn(struct kafka_consumer *consumer, const char *topic, int32_t partition, int64_t committed,
+                          int64_t end)
+{
+	(void)consumer, (void)topic, (void)partition, (void)committed, (void)end; /* this one knows from the start */
+}
+
+size_t kafka_consumer_positions(const struct kafka_consumer *consumer, struct kafka_position *out, size_t cap)
+{
+	for (size_t i = 0; i < consumer->part_count && i < cap; i++)
+		out[i] = (struct kafka_position){(int32_t)consumer->parts[i].partition, consumer->parts[i].position};
+	return consumer->part_count;
+}
+
 void consumer_shut(struct world *world)
 {
 	for (size_t i = 0; i < world->kafka->group_count; i++) {
