@@ -112,6 +112,8 @@ bool answer_outcome_problem(struct exchange *exchange)
 	        [OUTCOME_OVERLOADED] = PROBLEM_OVERLOADED,
 	        [OUTCOME_TOO_MANY] = PROBLEM_TOO_MANY_ATTEMPTS,
 	        [OUTCOME_OTHER_BROWSER] = PROBLEM_FORBIDDEN,
+	        [OUTCOME_KEY_REUSED] = PROBLEM_KEY_REUSED,
+	        [OUTCOME_KEY_AWAY] = PROBLEM_KEY_AWAY,
 	        [OUTCOME_FAILED] = PROBLEM_INTERNAL,
 	};
 	enum problem problem = by_outcome[exchange->ask.outcome];

@@ -1,5 +1,6 @@
 /* ask: its end, and what satisfies it. */
 #include "ingress/ask.h"
+#include "ingress/etag.h"
 
 void ask_fini(struct ask *ask)
 {
@@ -20,6 +21,13 @@ static bool has_our_fields(const struct ask *ask, const struct verification *sta
 	return state_is_final(state->state) || state->resumed_ms >= ask->request.created_ms;
 }
 
+static bool is_news(const struct ask *ask, const struct verification *state)
+{
+	char tag[ETAG_BYTES];
+	etag_of(state, tag);
+	return !etag_is_listed(ask->known, tag);
+}
+
 bool ask_is_content(const struct ask *ask, const struct verification *state)
 {
 	switch (ask->wait_for) {
@@ -27,6 +35,8 @@ bool ask_is_content(const struct ask *ask, const struct verification *state)
 		return state->state != STATE_QUEUED && (!ask->joined || has_our_fields(ask, state));
 	case WAIT_SETTLED:
 		return is_settled(state);
+	case WAIT_CHANGED:
+		return is_news(ask, state);
 	default:
 		return state_is_final(state->state);
 	}

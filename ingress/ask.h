@@ -27,6 +27,8 @@ enum outcome {
 	OUTCOME_OVERLOADED,    /* the producer's queue is full */
 	OUTCOME_TOO_MANY,      /* ASK_JOURNEY: this person has begun as many today as are allowed */
 	OUTCOME_OTHER_BROWSER, /* ASK_START, ASK_RETURN: the journey belongs to another browser */
+	OUTCOME_KEY_REUSED,    /* its Idempotency-Key came with another body before */
+	OUTCOME_KEY_AWAY,      /* what its Idempotency-Key stands for cannot be told now; nothing was accepted */
 	OUTCOME_FAILED,        /* an internal fault, logged */
 };
 
@@ -35,6 +37,7 @@ enum wait_for {
 	WAIT_FINAL,       /* a final state */
 	WAIT_LEFT_QUEUED, /* the vendor's page is known, or it has come to an end */
 	WAIT_SETTLED,     /* a verdict: completed or erased, or dead before the upload */
+	WAIT_CHANGED,     /* a state whose entity tag `known` does not name */
 };
 
 struct ask {
@@ -52,6 +55,8 @@ struct ask {
 	const struct journeys *journeys; /* for on_joined */
 	int64_t wait_until_ms; /* monotonic: how long to wait; 0: not at all, but for the ack of what was produced */
 	enum wait_for wait_for;
+	const char *known; /* WAIT_CHANGED: If-None-Match, for etag_is_listed; outlives the ask */
+	char key[QUESTION_BYTES], key_body[QUESTION_BYTES]; /* ASK_NEW, ASK_JOURNEY: names of the Idempotency-Key and of the body; "": no key */
 	int max_a_day;                   /* ASK_JOURNEY */
 	char browser[BROWSER_BYTES];     /* ASK_START, ASK_RETURN */
 	int64_t ticket_ms;               /* ASK_START: when the ticket was made, unix ms */
@@ -75,6 +80,7 @@ struct ask {
 	int64_t waiting_since_ms;
 	bool joined; /* ASK_JOURNEY: another journey's id; content only when that one has this one's fields */
 	char holder[ID_BYTES];            /* ASK_JOURNEY: whom the pointer named */
+	char key_id[ID_BYTES];            /* what the Idempotency-Key is noted to lead to */
 	int claims;                       /* ASK_JOURNEY: how often it was asked whose turn it is */
 	struct ask *id_next, **id_at;     /* waiters of one bucket */
 	struct ask *slot_next, **slot_at; /* waiters of one slot of the wheel */

@@ -125,6 +125,14 @@ void auth_free(struct auth *auth)
 	free(auth);
 }
 
+size_t auth_slot(const struct auth *auth, const char *caller)
+{
+	size_t slot = 0;
+	while (slot < auth->count && strcmp(auth->list[slot].name, caller) != 0)
+		slot++;
+	return slot < auth->count ? slot : AUTH_MAX_CREDENTIALS;
+}
+
 const char *auth_key_header(const struct auth *auth)
 {
 	return auth->key_header;

@@ -19,6 +19,10 @@ struct auth;
 int auth_new(const struct config *config, bool open, FILE *complaints, struct auth **ret_auth);
 void auth_free(struct auth *auth); /* accepts NULL */
 
+/* A number for a credential's name, below AUTH_SLOTS: one of their own for each, and one for AUTH_ANONYMOUS. */
+enum { AUTH_SLOTS = AUTH_MAX_CREDENTIALS + 1 };
+size_t auth_slot(const struct auth *auth, const char *caller);
+
 /* The header that carries an API key. */
 const char *auth_key_header(const struct auth *auth);
 

@@ -36,18 +36,34 @@ void desk_finish(struct ask *ask, enum outcome outcome)
 	desk_detach(ask);
 	person_fini(&ask->person);
 	ask->outcome = outcome;
+	if (outcome == OUTCOME_STATE)
+		desk_note_key(ask);
 	if (ask->type == ASK_CALLBACK)
 		count_callback(ask);
 	atomic_fetch_sub(&desk->asks, 1);
 	ask->done(ask);
 }
 
+static bool may_wait(const struct ask *ask, int64_t now)
+{
+	const struct desk *desk = ask->desk;
+	return ask->wait_until_ms > now && !desk->draining && waiters_count(desk->waiters) < desk->max_waiters;
+}
+
+void desk_wait_for_cache(struct ask *ask)
+{
+	int64_t now = clock_mono_ms();
+	if (may_wait(ask, now))
+		waiters_add(ask->desk->waiters, ask, now);
+	else
+		desk_finish(ask, OUTCOME_CACHE_AWAY);
+}
+
 void desk_wait_or_finish(struct ask *ask)
 {
 	struct desk *desk = ask->desk;
 	int64_t now = clock_mono_ms();
-	bool wait = !ask_is_content(ask, &ask->state) && ask->wait_until_ms > now && !desk->draining &&
-	            waiters_count(desk->waiters) < desk->max_waiters;
+	bool wait = !ask_is_content(ask, &ask->state) && may_wait(ask, now);
 	person_fini(&ask->person);
 	if (!wait)
 		desk_finish(ask, OUTCOME_STATE);
@@ -58,7 +74,10 @@ void desk_wait_or_finish(struct ask *ask)
 /* Time is up. A record that was not acked by now was not accepted: nothing is pretended. */
 static void give_up(struct ask *ask)
 {
-	desk_finish(ask, ask->sending && !ask->acked ? OUTCOME_QUEUE_AWAY : OUTCOME_STATE);
+	if (ask->state.id[0] == '\0')
+		desk_finish(ask, OUTCOME_CACHE_AWAY);
+	else
+		desk_finish(ask, ask->sending && !ask->acked ? OUTCOME_QUEUE_AWAY : OUTCOME_STATE);
 }
 
 /* ---- what is stored ---- */
@@ -68,8 +87,7 @@ bool desk_wants_texts(const struct ask *ask)
 	return ask->type == ASK_START || ask->type == ASK_RETURN || ask->type == ASK_CALLBACK;
 }
 
-/* Another caller's or another person's does not exist for this one. */
-static bool is_visible(const struct request *request, const struct verification *state)
+bool desk_is_visible(const struct request *request, const struct verification *state)
 {
 	bool any_caller = request->caller[0] == '\0';
 	bool any_person = request->question[0] == '\0' || !kind_is_journey(state->kind);
@@ -89,7 +107,7 @@ enum outcome desk_take_state(struct ask *ask, const char *value, size_t len)
 		return OUTCOME_FAILED;
 	}
 	verification_texts_fini(&ask->texts);
-	if (!is_visible(&ask->request, &state)) {
+	if (!desk_is_visible(&ask->request, &state)) {
 		verification_texts_fini(&texts);
 		return OUTCOME_NOT_FOUND;
 	}
@@ -145,7 +163,10 @@ static void serve_inbox(struct desk *desk)
 	};
 	for (struct ask *ask = take_inbox(desk), *next; ask; ask = next) {
 		next = ask->next_in_inbox;
-		first_step[ask->type](ask);
+		if (ask->key[0])
+			desk_new_with_key(ask);
+		else
+			first_step[ask->type](ask);
 	}
 }
 

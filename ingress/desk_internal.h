@@ -1,6 +1,6 @@
 /* desk_internal: what the parts of the desk share: desk.c (life, inbox, waiting), desk_intake.c (a new score),
- * desk_journey.c (a new journey), desk_visit.c (reading, the person's and the vendor's visits), desk_record.c (records
- * on their way), desk_wake.c. */
+ * desk_journey.c (a new journey), desk_visit.c (reading, the person's and the vendor's visits), desk_key.c (a question with
+ * an Idempotency-Key), desk_record.c (records on their way), desk_wake.c. */
 #ifndef VERIFYD_DESK_INTERNAL_H
 #define VERIFYD_DESK_INTERNAL_H
 
@@ -70,6 +70,7 @@ struct desk {
 void desk_new_question(struct ask *ask);
 void desk_new_journey(struct ask *ask);
 void desk_serve_parked(struct desk *desk); /* looks again; while draining none is put aside any more */
+void desk_new_with_key(struct ask *ask); /* desk_key.c: then one of the first two */
 void desk_read(struct ask *ask);
 void desk_start(struct ask *ask);
 void desk_return(struct ask *ask);
@@ -91,6 +92,9 @@ void desk_detach(struct ask *ask); /* the ask goes before its record was acked: 
 void desk_save_unsaved(struct desk *desk); /* Redis is back */
 void desk_drop_unsaved(struct desk *desk);
 
+/* desk_key.c: the ask's key leads to another verification than was noted */
+void desk_note_key(const struct ask *ask);
+
 /* desk_wake.c: callbacks of redis_wake and redis_store; ctx is the desk */
 enum { DESK_REREAD_MS = 250 };
 void desk_on_state(void *ctx, const char *value, size_t len);
@@ -102,6 +106,10 @@ void desk_reread(struct desk *desk, bool all); /* what is waited for: all of it,
 void desk_finish(struct ask *ask, enum outcome outcome); /* hands the ask back */
 /* ask->state is what is known: hands the ask back when it is content or its time is up, else lets it wait. */
 void desk_wait_or_finish(struct ask *ask);
+/* Nothing is known because the cache is away: who has time waits for it all the same; ask->state has no id meanwhile. */
+void desk_wait_for_cache(struct ask *ask);
+/* Another caller's or another person's does not exist for this one. */
+bool desk_is_visible(const struct request *request, const struct verification *state);
 bool desk_wants_texts(const struct ask *ask);
 /* Reads a stored state (value NULL: there is none) into ask->state and, for whom it wants, ask->texts. Returns:
  * OUTCOME_STATE; OUTCOME_NOT_FOUND, also for another caller's or person's; OUTCOME_FAILED, logged. */

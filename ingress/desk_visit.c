@@ -13,6 +13,8 @@ static void on_read(void *ctx, enum err_code code, const char *value, size_t len
 	enum outcome outcome = code == ERR_OK ? desk_take_state(ask, value, len) : OUTCOME_CACHE_AWAY;
 	if (outcome == OUTCOME_STATE)
 		desk_wait_or_finish(ask);
+	else if (outcome == OUTCOME_CACHE_AWAY && ask->type == ASK_READ)
+		desk_wait_for_cache(ask);
 	else
 		desk_finish(ask, outcome);
 }
@@ -25,7 +27,8 @@ static void read_then(struct ask *ask, store_get_fn fn)
 
 void desk_read(struct ask *ask)
 {
-	read_then(ask, on_read);
+	if (redis_store_get(ask->desk->store, ask->request.id, on_read, ask) != ERR_OK)
+		on_read(ask, ERR_UNAVAILABLE, NULL, 0);
 }
 
 /* ---- the person comes and goes ---- */

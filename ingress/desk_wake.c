@@ -7,6 +7,8 @@
 static bool is_answer(const void *ctx, struct ask *ask)
 {
 	const struct verification *state = ctx;
+	if (!ask->state.id[0] && !desk_is_visible(&ask->request, state))
+		return false;
 	if (verification_compare(state, &ask->state) > 0)
 		ask->state = *state;
 	return ask_is_content(ask, state) && (ask->acked || !ask->held);

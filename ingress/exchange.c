@@ -11,6 +11,7 @@ void exchange_init(struct exchange *exchange, struct ingress *ingress, size_t ma
 	buf_init(&exchange->body, max_body_bytes);
 	buf_init(&exchange->answer, ANSWER_MAX_BYTES);
 	buf_init(&exchange->kept.token, TOKEN_MAX_BYTES);
+	buf_init(&exchange->known, EXCHANGE_LIST_MAX_BYTES);
 }
 
 void exchange_fini(struct exchange *exchange)
@@ -23,6 +24,7 @@ void exchange_fini(struct exchange *exchange)
 	buf_fini_secret(&exchange->body);
 	buf_fini_secret(&exchange->answer);
 	buf_fini_secret(&exchange->kept.token);
+	buf_fini(&exchange->known);
 	explicit_bzero(exchange, sizeof *exchange);
 }
 

@@ -54,6 +54,7 @@ struct exchange {
 	struct ask ask;
 	bool asking;
 	void (*render)(struct exchange *exchange);
+	struct buf known;  /* If-None-Match */
 	int prefer_wait_s; /* RFC 7240 `wait`, clipped; -1: not given */
 
 	/* what a route keeps for its render */

@@ -108,6 +108,9 @@ static enum err_code open_all(struct running *running, struct err *err)
 	enum err_code code = open_keys(ingress, err);
 	if (code == ERR_OK && (code = open_journeys(ingress->config, stderr, ingress, &mistakes)) != ERR_OK)
 		code = err_set(err, code, "%d mistakes in the settings of journeys", mistakes);
+	const struct config_rate rate = config_rate(ingress->config, CONFIG_RATE_PER_CREDENTIAL);
+	if (code == ERR_OK && rate.count > 0)
+		code = rate_new(rate, AUTH_SLOTS, &ingress->rate);
 	const struct desk_options desk = {ingress->config, ingress->ring, ingress->metrics};
 	if (code == ERR_OK)
 		code = desk_new(&desk, &ingress->desk, err);
@@ -134,6 +137,7 @@ static void close_all(struct running *running)
 	desk_free(ingress->desk);
 	ops_server_stop(running->ops);
 	close_journeys(ingress);
+	rate_free(ingress->rate);
 	auth_free(ingress->auth);
 	id_key_free(ingress->id_key);
 	seal_ring_free(ingress->ring);

@@ -8,6 +8,7 @@
 #include "ingress/cors.h"
 #include "ingress/desk.h"
 #include "ingress/journeys.h"
+#include "ingress/rate.h"
 
 /* What handlers may use; read-only while requests are served. */
 struct ingress {
@@ -19,6 +20,7 @@ struct ingress {
 	struct desk *desk;
 	struct journeys *journeys; /* NULL: none are served */
 	struct cors *cors;         /* NULL with journeys */
+	struct rate *rate;         /* NULL: no limit for credentials */
 	struct cidr_list *proxies; /* whose X-Forwarded-For counts; NULL: nobody's */
 	int64_t sync_budget_ms, request_deadline_ms;
 	size_t max_body_bytes;

@@ -114,13 +114,17 @@ static const char epoch_script[] = "if redis.call('GET',KEYS[1])~=ARGV[1] then r
                                    "redis.call('DEL',KEYS[1])\n"
                                    "return 1\n";
 
+static const char key_script[] = "if redis.call('EXISTS',KEYS[2])==0 then return 1 end\n"
+                                 "redis.call('SET',KEYS[1],ARGV[1],'NX','PX',ARGV[2])\n"
+                                 "return redis.call('GET',KEYS[1])\n";
+
 const char *redis_script(enum redis_script script)
 {
 	static const char *const scripts[SCRIPT_COUNT] = {
 	        [SCRIPT_PUT] = put_script,     [SCRIPT_GET] = get_script,         [SCRIPT_LEASE] = lease_script,
 	        [SCRIPT_KEEP] = keep_script,   [SCRIPT_SUBJECT] = subject_script, [SCRIPT_DELETE_IF] = delete_if_script,
 	        [SCRIPT_NOTE] = note_script,   [SCRIPT_BROWSER] = browser_script, [SCRIPT_REBUILD] = rebuild_script,
-	        [SCRIPT_EPOCH] = epoch_script,
+	        [SCRIPT_EPOCH] = epoch_script, [SCRIPT_KEY] = key_script,
 	};
 	assert(script < SCRIPT_COUNT);
 	return scripts[script];

@@ -29,6 +29,9 @@ enum redis_script {
 	SCRIPT_REBUILD,
 	/* KEYS rebuild, epoch; ARGV right, replication id. Reply: 1 set, and the right given back; 0 not ours. */
 	SCRIPT_EPOCH,
+	/* KEYS key, epoch; ARGV "<body> <id>", ttl ms. Sets it when it is not there. Reply: what stands; 1: the cache is not
+	 * whole. */
+	SCRIPT_KEY,
 	SCRIPT_COUNT
 };
 

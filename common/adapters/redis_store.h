@@ -127,6 +127,18 @@ void redis_store_name_reference(struct redis_store *store, const char *vendor, c
 enum err_code redis_store_by_reference(struct redis_store *store, const char *vendor, const char *reference,
                                        store_get_fn fn, void *ctx) WARN_UNUSED;
 
+/* ---- what an Idempotency-Key stands for: `verifyd:key:<key>` -> "<body> <id>" ---- */
+
+/* Which verification does this key lead to? `id`, when the key is new; kept for ttl_ms from its first coming. key and body:
+ * names of QUESTION_BYTES - 1 characters. same_body false: it came with another body, and id is NULL. ERR_UNAVAILABLE:
+ * Redis is away, or it is being filled again: nobody knows, and nothing was kept. */
+typedef void (*store_key_fn)(void *ctx, enum err_code code, bool same_body, const char *id);
+enum err_code redis_store_claim_key(struct redis_store *store, const char *key, const char *body, const char *id,
+                                    int64_t ttl_ms, store_key_fn fn, void *ctx) WARN_UNUSED;
+
+/* The key led to another verification than the one it was claimed for: its question was joined. Best effort. */
+void redis_store_name_key(struct redis_store *store, const char *key, const char *body, const char *id);
+
 /* ---- the epoch: which Redis was filled, `verifyd:epoch` ---- */
 
 /* Is the cache whole: does the epoch name this Redis (its replication id; "unknown" when it hides its INFO, said once)?

@@ -1,5 +1,5 @@
 /* redis_store_internal: what redis_store.c (connection, states, leases), redis_store_journeys.c (a person's journeys),
- * redis_store_fleet.c (the workers) and redis_store_epoch.c (is the cache whole?) share. */
+ * redis_store_fleet.c (the workers), redis_store_keys.c (idempotency keys) and redis_store_epoch.c (is the cache whole?) share. */
 #ifndef VERIFYD_REDIS_STORE_INTERNAL_H
 #define VERIFYD_REDIS_STORE_INTERNAL_H
 
@@ -50,6 +50,7 @@ struct store_call {
 		store_subject_fn subject;
 		store_browser_fn browser;
 		store_whole_fn whole;
+		store_key_fn key;
 		store_worker_fn worker;
 	} fn;
 	store_done_fn done; /* after every fn.worker */

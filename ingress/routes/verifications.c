@@ -3,9 +3,12 @@
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "ingress/answers.h"
+#include "ingress/etag.h"
+#include "ingress/idempotency.h"
 #include "ingress/ingress.h"
 #include "ingress/journey_fields.h"
 #include "ingress/routes/routes.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +40,15 @@ static void write_state(struct json_out *json, const struct verification *state)
 	json_out_int(json, "attempts", state->attempts);
 	write_time(json, "created", state->created_ms);
 	write_time(json, "updated", state->updated_ms);
+}
+
+/* Returns: whether the caller has seen this state. */
+static bool write_tag(struct exchange *exchange, const struct verification *state)
+{
+	char tag[ETAG_BYTES];
+	etag_of(state, tag);
+	exchange_add_header(exchange, "ETag", tag);
+	return exchange->known.len > 0 && etag_is_listed(exchange->known.data, tag);
 }
 
 /* state NULL: the cache is away, so nothing is known of the id just now. start_url NULL: none is told. */
@@ -82,6 +94,8 @@ static void render_created(struct exchange *exchange)
 	bool is_final = ask->outcome == OUTCOME_STATE && state_is_final(ask->state.state);
 	snprintf(location, sizeof location, "/v1/verifications/%s", ask->request.id);
 	exchange_add_header(exchange, "Location", location);
+	if (ask->outcome == OUTCOME_STATE)
+		(void)write_tag(exchange, &ask->state);
 	write_view(exchange, &ask->state, *start ? start : NULL, is_final ? 201 : 202);
 	explicit_bzero(start, sizeof start);
 }
@@ -89,8 +103,16 @@ static void render_created(struct exchange *exchange)
 static void render_read(struct exchange *exchange)
 {
 	const struct ask *ask = &exchange->ask;
-	if (!answer_outcome_problem(exchange))
-		write_view(exchange, ask->outcome == OUTCOME_CACHE_AWAY ? NULL : &ask->state, NULL, 200);
+	if (answer_outcome_problem(exchange))
+		return;
+	if (ask->outcome == OUTCOME_CACHE_AWAY) {
+		write_view(exchange, NULL, NULL, 200);
+	} else if (write_tag(exchange, &ask->state)) {
+		answer_applied_wait(exchange);
+		answer_empty(exchange, 304);
+	} else {
+		write_view(exchange, &ask->state, NULL, 200);
+	}
 }
 
 /* ---- reading the body ---- */
@@ -176,6 +198,66 @@ static bool read_body(struct exchange *exchange, struct draft *draft)
 	return problem == PROBLEM_COUNT;
 }
 
+/* ---- limits ---- */
+
+static int64_t up_to_s(int64_t ms)
+{
+	return (ms + 999) / 1000;
+}
+
+/* draft-ietf-httpapi-ratelimit-headers-10; its window is told in whole seconds, or not at all. */
+static void write_rate(struct exchange *exchange, const struct rate_take *take)
+{
+	const struct config_rate limit = rate_limit(exchange->ingress->rate);
+	char policy[EXCHANGE_HEADER_BYTES], now[EXCHANGE_HEADER_BYTES];
+	int len = snprintf(policy, sizeof policy, "\"credential\";q=%" PRId64, limit.count);
+	if (limit.period_ms % 1000 == 0)
+		snprintf(policy + len, sizeof policy - (size_t)len, ";w=%" PRId64, limit.period_ms / 1000);
+	snprintf(now, sizeof now, "\"credential\";r=%" PRId64 ";t=%" PRId64, take->left, up_to_s(take->full_ms));
+	exchange_add_header(exchange, "RateLimit-Policy", policy);
+	exchange_add_header(exchange, "RateLimit", now);
+}
+
+/* Returns: true; false when it answered. */
+static bool may_ask(struct exchange *exchange)
+{
+	const struct ingress *ingress = exchange->ingress;
+	struct rate_take take;
+	char seconds[EXCHANGE_HEADER_BYTES];
+	if (!ingress->rate)
+		return true;
+	rate_take(ingress->rate, auth_slot(ingress->auth, exchange->caller), clock_mono_us(), &take);
+	write_rate(exchange, &take);
+	if (take.taken)
+		return true;
+	answer_problem(exchange, PROBLEM_RATE_LIMITED, NULL);
+	snprintf(seconds, sizeof seconds, "%" PRId64, up_to_s(take.retry_ms));
+	exchange_add_header(exchange, "Retry-After", seconds);
+	return false;
+}
+
+/* Returns: ERR_OK, also when there is none (key is "" then); ERR_INVALID when it answered. */
+static enum err_code read_key(struct exchange *exchange, char key[IDEMPOTENCY_KEY_BYTES])
+{
+	struct buf value;
+	char detail[DETAIL_BYTES];
+	const char *broken = NULL;
+	key[0] = '\0';
+	if (!exchange_header(exchange, "Idempotency-Key"))
+		return ERR_OK;
+	buf_init(&value, EXCHANGE_LIST_MAX_BYTES);
+	if (exchange_header_list(exchange, "Idempotency-Key", &value) != ERR_OK)
+		broken = "it is too long";
+	else
+		broken = idempotency_read(value.data, key);
+	buf_fini(&value);
+	if (!broken)
+		return ERR_OK;
+	snprintf(detail, sizeof detail, "Idempotency-Key: %s", broken);
+	answer_problem(exchange, PROBLEM_BAD_FIELD, detail);
+	return ERR_INVALID;
+}
+
 /* ---- handlers ---- */
 
 static int64_t wait_until(const struct exchange *exchange)
@@ -198,7 +280,7 @@ static enum problem check_journey(const struct journeys *journeys, const struct 
 	return broken ? PROBLEM_BAD_FIELD : PROBLEM_COUNT;
 }
 
-static void create(struct exchange *exchange, struct draft *draft)
+static void create(struct exchange *exchange, struct draft *draft, const char *key)
 {
 	const struct ingress *ingress = exchange->ingress;
 	bool journey = kind_is_journey(draft->kind);
@@ -211,6 +293,9 @@ static void create(struct exchange *exchange, struct draft *draft)
 		                      &missing);
 	else if (problem == PROBLEM_COUNT)
 		code = draft_to_ask(draft, ingress->id_key, exchange->caller, &exchange->ask, &missing);
+	if (problem == PROBLEM_COUNT && code == ERR_OK && *key)
+		code = idempotency_to_ask(ingress->id_key, key, exchange->body.data, exchange->body.len,
+		                          &exchange->ask);
 	if (code == ERR_NOT_FOUND) {
 		snprintf(detail, sizeof detail, "%s is required for %s", missing, kind_info(draft->kind)->name);
 		problem = PROBLEM_MISSING_FIELD;
@@ -228,9 +313,10 @@ static void create(struct exchange *exchange, struct draft *draft)
 void verifications_create(struct exchange *exchange, enum method method)
 {
 	struct draft draft = {.given = 0};
+	char key[IDEMPOTENCY_KEY_BYTES];
 	(void)method;
-	if (read_body(exchange, &draft))
-		create(exchange, &draft);
+	if (may_ask(exchange) && read_key(exchange, key) == ERR_OK && read_body(exchange, &draft))
+		create(exchange, &draft, key);
 	draft_wipe(&draft);
 }
 
@@ -239,6 +325,8 @@ void verifications_read(struct exchange *exchange, enum method method)
 	struct request *request = &exchange->ask.request;
 	size_t len = strlen(exchange->tail);
 	(void)method;
+	if (!may_ask(exchange))
+		return;
 	if (!id_is_valid(exchange->tail, len)) {
 		answer_problem(exchange, PROBLEM_NOT_FOUND, NULL);
 		return;
@@ -247,5 +335,11 @@ void verifications_read(struct exchange *exchange, enum method method)
 	memcpy(request->id, exchange->tail, len + 1);
 	memcpy(request->caller, exchange->caller, sizeof request->caller);
 	exchange->ask.wait_until_ms = wait_until(exchange);
+	if (exchange_header_list(exchange, "If-None-Match", &exchange->known) != ERR_OK)
+		buf_clear(&exchange->known); /* whole or not at all */
+	if (exchange->known.len > 0 && strcmp(exchange->known.data, "*") != 0) {
+		exchange->ask.wait_for = WAIT_CHANGED;
+		exchange->ask.known = exchange->known.data;
+	}
 	exchange_ask(exchange, render_read);
 }

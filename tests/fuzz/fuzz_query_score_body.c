@@ -28,6 +28,12 @@ const char *exchange_header(const struct exchange *exchange, const char *name)
 	return NULL;
 }
 
+enum err_code exchange_header_list(const struct exchange *exchange, const char *name, struct buf *out)
+{
+	(void)exchange, (void)name, (void)out;
+	return ERR_OK;
+}
+
 void exchange_ask(struct exchange *exchange, void (*render)(struct exchange *exchange))
 {
 	exchange->render = render;
