@@ -5,6 +5,7 @@
 
 #include "common/adapters/redis_store.h"
 #include "common/domain/verification.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct journeys;
@@ -62,6 +63,7 @@ struct ask {
 	int64_t ticket_ms;               /* ASK_START: when the ticket was made, unix ms */
 	int64_t browser_ttl_ms;          /* ASK_START */
 	char reference[REFERENCE_BYTES]; /* ASK_CALLBACK, ASK_ADOPT */
+	const atomic_bool *left;         /* turns true when the caller has gone; NULL: nobody would notice */
 	/* out */
 	enum outcome outcome;
 	struct verification state;

@@ -133,6 +133,11 @@ size_t auth_slot(const struct auth *auth, const char *caller)
 	return slot < auth->count ? slot : AUTH_MAX_CREDENTIALS;
 }
 
+size_t auth_count(const struct auth *auth)
+{
+	return auth->count;
+}
+
 const char *auth_key_header(const struct auth *auth)
 {
 	return auth->key_header;

@@ -22,6 +22,7 @@ void auth_free(struct auth *auth); /* accepts NULL */
 /* A number for a credential's name, below AUTH_SLOTS: one of their own for each, and one for AUTH_ANONYMOUS. */
 enum { AUTH_SLOTS = AUTH_MAX_CREDENTIALS + 1 };
 size_t auth_slot(const struct auth *auth, const char *caller);
+size_t auth_count(const struct auth *auth); /* credentials */
 
 /* The header that carries an API key. */
 const char *auth_key_header(const struct auth *auth);

@@ -15,6 +15,7 @@ enum {
 	MESSAGE_TIMEOUT_MS = 5000, /* below the sync budget, so that a caller hears of it */
 	MAX_QUEUED_MESSAGES = 50000,
 	FLUSH_MS = 1000,
+	INBOX_MAX = 2000, /* asks that the loop has not looked at yet: some 50 ms of its work */
 };
 
 /* ---- handing back ---- */
@@ -44,10 +45,18 @@ void desk_finish(struct ask *ask, enum outcome outcome)
 	ask->done(ask);
 }
 
-static bool may_wait(const struct ask *ask, int64_t now)
+bool desk_has_room(struct desk *desk)
 {
-	const struct desk *desk = ask->desk;
-	return ask->wait_until_ms > now && !desk->draining && waiters_count(desk->waiters) < desk->max_waiters;
+	bool room = waiters_count(desk->waiters) < desk->max_waiters;
+	if (!room)
+		metric_add(desk->metric.full, 1);
+	return room;
+}
+
+static bool may_wait(struct ask *ask, int64_t now)
+{
+	struct desk *desk = ask->desk;
+	return ask->wait_until_ms > now && !desk->draining && (ask->waiting || desk_has_room(desk));
 }
 
 void desk_wait_for_cache(struct ask *ask)
@@ -78,6 +87,31 @@ static void give_up(struct ask *ask)
 		desk_finish(ask, OUTCOME_CACHE_AWAY);
 	else
 		desk_finish(ask, ask->sending && !ask->acked ? OUTCOME_QUEUE_AWAY : OUTCOME_STATE);
+}
+
+struct left {
+	struct ask *asks[64];
+	size_t count;
+};
+
+static void gather_left(void *ctx, struct ask *ask)
+{
+	struct left *left = ctx;
+	if (left->count < sizeof left->asks / sizeof *left->asks && ask->left && atomic_load(ask->left))
+		left->asks[left->count++] = ask;
+}
+
+/* Nobody reads the answers of those whose callers have gone: their places are for others. What they asked for goes on.
+ */
+static void free_left(struct desk *desk)
+{
+	struct left left;
+	do {
+		left.count = 0;
+		waiters_each(desk->waiters, gather_left, &left);
+		for (size_t i = 0; i < left.count; i++)
+			give_up(left.asks[i]);
+	} while (left.count == sizeof left.asks / sizeof *left.asks);
 }
 
 /* ---- what is stored ---- */
@@ -122,20 +156,24 @@ void desk_submit(struct desk *desk, struct ask *ask)
 {
 	ask->desk = desk;
 	pthread_mutex_lock(&desk->inbox_lock);
-	bool shut = desk->shut, ring = desk->inbox == NULL && !shut;
-	if (!shut) {
+	bool shut = desk->shut, full = desk->inbox_count >= INBOX_MAX, taken = !shut && !full;
+	bool ring = desk->inbox == NULL && taken;
+	if (taken) {
 		atomic_fetch_add(&desk->asks, 1);
 		ask->next_in_inbox = desk->inbox;
 		desk->inbox = ask;
+		desk->inbox_count++;
 	}
 	pthread_mutex_unlock(&desk->inbox_lock);
 	if (ring)
 		uv_async_send(&desk->inbox_bell);
-	if (shut) {
-		person_fini(&ask->person);
-		ask->outcome = OUTCOME_QUEUE_AWAY;
-		ask->done(ask);
-	}
+	if (taken)
+		return;
+	if (!shut)
+		metric_add(desk->metric.crowded, 1);
+	person_fini(&ask->person);
+	ask->outcome = shut ? OUTCOME_QUEUE_AWAY : OUTCOME_OVERLOADED;
+	ask->done(ask);
 }
 
 static struct ask *take_inbox(struct desk *desk)
@@ -143,6 +181,7 @@ static struct ask *take_inbox(struct desk *desk)
 	pthread_mutex_lock(&desk->inbox_lock);
 	struct ask *newest = desk->inbox;
 	desk->inbox = NULL;
+	desk->inbox_count = 0;
 	pthread_mutex_unlock(&desk->inbox_lock);
 	struct ask *oldest = NULL;
 	while (newest) { /* first come, first served */
@@ -221,6 +260,7 @@ static void on_tick(uv_timer_t *timer)
 		give_up(ask);
 	if (now - desk->reread_ms >= DESK_REREAD_MS) {
 		desk->reread_ms = now;
+		free_left(desk);
 		desk_reread(desk, false);
 		desk_serve_parked(desk);
 	}
@@ -266,6 +306,10 @@ static void make_metrics(struct desk *desk)
 		desk->metric.callback[i] = metrics_counter(metrics, "verifyd_callbacks", label,
 		                                           "vendors' callbacks, by what became of them");
 	}
+	desk->metric.slow = metrics_counter(metrics, "verifyd_calls_limited", "why=\"queue\"",
+	                                    "calls that were not held, or refused, because there were too many");
+	desk->metric.full = metrics_counter(metrics, "verifyd_calls_limited", "why=\"waiters\"", "");
+	desk->metric.crowded = metrics_counter(metrics, "verifyd_calls_limited", "why=\"inbox\"", "");
 	desk->metric.unsaved =
 	        metrics_gauge(metrics, "verifyd_states_unsaved", "", "accepted ids that Redis does not know yet");
 }
@@ -299,6 +343,8 @@ enum err_code desk_new(const struct desk_options *options, struct desk **ret_des
 	}
 	desk->options = *options;
 	desk->max_waiters = (size_t)config_int(options->config, CONFIG_MAX_WAITERS);
+	desk->queue.slow_ms = config_int(options->config, CONFIG_QUEUE_SLOW_MS);
+	list_init(&desk->queue.unacked);
 	desk->waiting_logged_ms = now;
 	pthread_mutex_init(&desk->inbox_lock, NULL);
 	make_metrics(desk);

@@ -7,6 +7,7 @@
 #include "common/adapters/kafka_producer.h"
 #include "common/adapters/redis_store.h"
 #include "common/adapters/redis_wake.h"
+#include "common/base/list.h"
 #include "ingress/desk.h"
 #include "ingress/waiters.h"
 #include <pthread.h>
@@ -41,6 +42,7 @@ struct desk {
 
 	pthread_mutex_t inbox_lock;
 	struct ask *inbox; /* newest first */
+	size_t inbox_count;
 	bool shut;         /* nothing is taken any more; under inbox_lock */
 
 	struct kafka_client *kafka;
@@ -51,6 +53,11 @@ struct desk {
 	struct ask *parked; /* journeys that wait for the cache to be whole, newest first */
 	struct waiters *waiters;
 	size_t max_waiters;
+	struct { /* records on their way to Kafka */
+		struct list unacked; /* oldest first */
+		int64_t slow_ms, probed_ms;
+		bool failed; /* the last one that came back did */
+	} queue;
 	struct unsaved *unsaved; /* newest first */
 	size_t unsaved_count, unsaved_bytes;
 
@@ -59,7 +66,7 @@ struct desk {
 	atomic_bool started, kafka_up, redis_up;
 	atomic_llong asks;
 	struct {
-		struct metric *waiting, *joined, *produced, *refused, *reread, *unsaved;
+		struct metric *waiting, *joined, *produced, *refused, *reread, *unsaved, *slow, *full, *crowded;
 		struct metric *callback[CALLBACK_END_COUNT];
 	} metric;
 };
@@ -110,6 +117,7 @@ void desk_wait_or_finish(struct ask *ask);
 void desk_wait_for_cache(struct ask *ask);
 /* Another caller's or another person's does not exist for this one. */
 bool desk_is_visible(const struct request *request, const struct verification *state);
+bool desk_has_room(struct desk *desk); /* for one more who waits; counted when not */
 bool desk_wants_texts(const struct ask *ask);
 /* Reads a stored state (value NULL: there is none) into ask->state and, for whom it wants, ask->texts. Returns:
  * OUTCOME_STATE; OUTCOME_NOT_FOUND, also for another caller's or person's; OUTCOME_FAILED, logged. */

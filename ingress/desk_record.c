@@ -12,11 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNSAVED_MAX = 10000, UNSAVED_MAX_BYTES = 16 * 1024 * 1024, NUMBER_BYTES = 24 };
+enum {
+	UNSAVED_MAX = 10000,
+	UNSAVED_MAX_BYTES = 16 * 1024 * 1024,
+	NUMBER_BYTES = 24,
+	PROBE_MS = 200, /* while Kafka is slow one record in so long goes out all the same */
+};
 
 /* A record on its way to Kafka, then a first state on its way to Redis. Outlives an ask whose time is up. */
 struct sending {
 	struct kafka_delivery delivery;
+	struct list in_unacked;
+	int64_t sent_ms;
 	struct desk *desk;
 	struct ask *ask; /* NULL once it has left */
 	enum desk_then then;
@@ -136,6 +143,8 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 	enum desk_then then = sending->then;
 	(void)partition;
 	(void)offset;
+	list_remove(&sending->in_unacked);
+	desk->queue.failed = result != ERR_OK && result != ERR_LIMIT;
 	if (result != ERR_OK) {
 		on_refused(sending, OUTCOME_QUEUE_AWAY);
 		return;
@@ -159,6 +168,31 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 }
 
 /* ---- producing ---- */
+
+/* Kafka does not ack, or the last record that came back was not taken: whoever comes now would wait in vain. */
+static bool queue_is_slow(const struct desk *desk, int64_t now)
+{
+	const struct list *unacked = &desk->queue.unacked;
+	if (list_is_empty(unacked))
+		return desk->queue.failed;
+	return desk->queue.failed ||
+	       now - LIST_ENTRY(unacked->next, struct sending, in_unacked)->sent_ms >= desk->queue.slow_ms;
+}
+
+/* Returns: false when the ask was handed back. */
+static bool queue_may_take(struct ask *ask, int64_t now)
+{
+	struct desk *desk = ask->desk;
+	if (!queue_is_slow(desk, now))
+		return true;
+	if (now - desk->queue.probed_ms >= PROBE_MS) {
+		desk->queue.probed_ms = now;
+		return true;
+	}
+	metric_add(desk->metric.slow, 1);
+	desk_finish(ask, OUTCOME_QUEUE_AWAY);
+	return false;
+}
 
 static enum err_code send_record(const struct ask *ask, struct sending *sending, enum operation operation,
                                  enum cause cause, const struct buf *value)
@@ -194,6 +228,8 @@ static void produce(struct ask *ask, enum desk_then then, enum operation operati
 {
 	struct desk *desk = ask->desk;
 	int64_t now = clock_mono_ms();
+	if (!queue_may_take(ask, now))
+		return;
 	struct sending *sending = calloc(1, sizeof *sending);
 	if (!sending) {
 		log_error("record_not_made", LOG_STR("id", ask->request.id), LOG_STR("error", err_text(ERR_NO_MEMORY)));
@@ -202,6 +238,7 @@ static void produce(struct ask *ask, enum desk_then then, enum operation operati
 	}
 	*sending = (struct sending){
 	        .delivery = {on_delivered},
+	        .sent_ms = now,
 	        .desk = desk,
 	        .ask = ask,
 	        .then = then,
@@ -212,14 +249,17 @@ static void produce(struct ask *ask, enum desk_then then, enum operation operati
 		sending->sealed = ask->request.sealed;
 		ask->request.sealed = NULL;
 	}
+	list_insert(&desk->queue.unacked, &sending->in_unacked);
 	ask->sending = sending;
 	ask->held = then != THEN_SAVE;
-	if (ask->wait_until_ms > now && waiters_count(desk->waiters) < desk->max_waiters)
+	if (ask->wait_until_ms > now && desk_has_room(desk))
 		waiters_add(desk->waiters, ask, now);
 	enum err_code code = send_record(ask, sending, operation, cause, value);
 	CRASH_POINT(ingress.request_sent);
-	if (code != ERR_OK)
-		on_refused(sending, code == ERR_LIMIT ? OUTCOME_OVERLOADED : OUTCOME_QUEUE_AWAY);
+	if (code == ERR_OK)
+		return;
+	list_remove(&sending->in_unacked);
+	on_refused(sending, code == ERR_LIMIT ? OUTCOME_OVERLOADED : OUTCOME_QUEUE_AWAY);
 }
 
 /* What was put together goes out, or the ask is handed back. */

@@ -4,7 +4,7 @@
 #define VERIFYD_EXCHANGE_H
 
 #include "common/base/buf.h"
-#include "ingress/ask.h"
+#include "ingress/admission.h"
 #include "ingress/tickets.h"
 #include "ingress/tokens.h"
 
@@ -20,6 +20,7 @@ enum {
 };
 
 struct route;
+struct connection;
 struct ingress;
 struct sockaddr;
 struct MHD_Connection;
@@ -36,7 +37,7 @@ struct exchange {
 	char request_id[REQUEST_ID_BYTES];
 	char caller[CALLER_BYTES]; /* "": the route asks for no credential */
 	struct buf body;
-	int64_t accepted_ms; /* monotonic */
+	int64_t accepted_ms; /* monotonic: when its line was there */
 	int64_t accepted_us;
 
 	/* the answer */
@@ -66,6 +67,13 @@ struct exchange {
 	} kept;
 
 	struct MHD_Connection *connection; /* http_server's */
+	struct connection *place;          /* of that connection */
+	struct admitted admitted;          /* while its ask is at the desk */
+	bool closes;                       /* the connection ends with this answer */
+	struct {
+		const char *target_end; /* in the request's own memory: where its target ended */
+		const char *broken;     /* the rule that line or headers break; NULL: none */
+	} line;
 	enum phase { PHASE_HEADERS, PHASE_BODY, PHASE_ASKED, PHASE_ANSWERED } phase;
 	size_t body_seen; /* bytes, also those that were thrown away */
 };

@@ -1,4 +1,7 @@
-/* header_check: one pass over the headers. */
+/* header_check: one pass over the headers, and over the memory that they stand in. libmicrohttpd 0.9.75 puts '\0' over
+ * every CR and LF that ends a line and leaves the texts where they came in; so a line that ended in LF alone, was
+ * continued on the next one, or holds a NUL shows in where the next one begins. From 1.0 on it refuses these itself
+ * (MHD_OPTION_STRICT_FOR_CLIENT), and may lay its texts out as it likes. */
 #include "ingress/header_check.h"
 #include "common/base/decimal.h"
 #include <ctype.h>
@@ -7,6 +10,7 @@
 #include <strings.h>
 
 struct findings {
+	const char *next; /* where the next line has to begin; NULL: not known */
 	int hosts, lengths, codings;
 	struct body_announcement body;
 	const char *broken;
@@ -39,6 +43,52 @@ static const char *read_coding(struct findings *findings, const char *value)
 	return findings->codings++ ? "two Transfer-Encoding headers" : NULL;
 }
 
+/* RFC 3986 section 3.2.2, without what no host of ours has. */
+static const char *check_host(const char *value, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)value[i]) && !strchr("-._~%:[]", value[i]))
+			return "Host is malformed";
+	return NULL;
+}
+
+/* RFC 9110 section 5.5; other control characters than a tab have no use in a value. */
+static bool is_value(const char *value, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_in_place(struct findings *findings, const char *name, const char *value, size_t value_len)
+{
+	enum { LINE_END = 2 };
+	if (!findings->next)
+		return true;
+	bool in_place = name == findings->next;
+	findings->next = value + value_len + LINE_END;
+	return in_place;
+}
+
+static const char *check_header(struct findings *findings, const char *name, size_t name_len, const char *value,
+                                size_t value_len)
+{
+	if (!is_token(name, name_len))
+		return "a header's name is malformed";
+	if (!is_value(value, value_len))
+		return "a header's value holds a control character";
+	if (!is_in_place(findings, name, value, value_len))
+		return "a header is folded, holds a NUL, or does not end in CRLF";
+	if (strcasecmp(name, "Host") == 0)
+		return findings->hosts++ ? "two Host headers" : check_host(value, value_len);
+	if (strcasecmp(name, "Content-Length") == 0)
+		return read_length(findings, value, value_len);
+	if (strcasecmp(name, "Transfer-Encoding") == 0)
+		return read_coding(findings, value);
+	return NULL;
+}
+
 static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
                                  const char *value, size_t value_len)
 {
@@ -46,31 +96,64 @@ static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char 
 	(void)kind;
 	if (!value)
 		value = "";
-	if (!is_token(name, name_len))
-		findings->broken = "a header's name is malformed";
-	else if (memchr(value, '\0', value_len) || strpbrk(value, "\r\n"))
-		findings->broken = "a header's value holds a NUL or a line break";
-	else if (strcasecmp(name, "Host") == 0 && findings->hosts++)
-		findings->broken = "two Host headers";
-	else if (strcasecmp(name, "Content-Length") == 0)
-		findings->broken = read_length(findings, value, value_len);
-	else if (strcasecmp(name, "Transfer-Encoding") == 0)
-		findings->broken = read_coding(findings, value);
+	findings->broken = check_header(findings, name, name_len, value, value_len);
 	return findings->broken ? MHD_NO : MHD_YES;
 }
 
-const char *header_check(struct MHD_Connection *connection, const char *version, struct body_announcement *ret_body)
+const char *header_check_target(const char *target)
+{
+	for (const char *at = target; *at; at++)
+		if ((unsigned char)*at <= 0x20 || (unsigned char)*at >= 0x7f)
+			return "the target holds what has to be encoded";
+	return strstr(target, "%00") ? "the target holds a NUL" : NULL;
+}
+
+/* Whether texts stand where they came in. */
+static bool keeps_its_texts(void)
+{
+	return strncmp(MHD_get_version(), "0.9.", 4) == 0;
+}
+
+int header_check_strictness(void)
+{
+	return keeps_its_texts() ? 0 : 1;
+}
+
+/* After the last header comes an empty line, which has to end in CRLF, too. */
+static bool ends_well(const struct findings *findings)
+{
+	return !findings->next || (findings->next[0] == '\0' && findings->next[1] == '\0');
+}
+
+static const char *check_framing(const struct findings *findings, bool is_1_1)
+{
+	if (findings->hosts == 0 && is_1_1)
+		return "no Host header";
+	if (findings->lengths && findings->codings)
+		return "both Content-Length and Transfer-Encoding";
+	if (findings->codings && !is_1_1)
+		return "Transfer-Encoding before HTTP/1.1";
+	return NULL;
+}
+
+const char *header_check(struct MHD_Connection *connection, const char *target_end, const char *version,
+                         struct body_announcement *ret_body)
 {
 	struct findings findings = {.broken = NULL};
+	bool is_1_1 = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
+	if (!is_1_1 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0)
+		return "neither HTTP/1.0 nor HTTP/1.1";
+	if (keeps_its_texts()) {
+		findings.next = version + strlen(version) + 2;
+		if (target_end && version != target_end + 1)
+			return "the request line holds a NUL";
+	}
 	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &findings);
-	if (findings.broken)
-		return findings.broken;
-	if (findings.hosts == 0 && strcmp(version, MHD_HTTP_VERSION_1_1) == 0)
-		return "no Host header";
-	if (findings.lengths && findings.codings)
-		return "both Content-Length and Transfer-Encoding";
-	if (findings.codings && strcmp(version, MHD_HTTP_VERSION_1_1) != 0)
-		return "Transfer-Encoding before HTTP/1.1";
-	*ret_body = findings.body;
-	return NULL;
+	if (!findings.broken)
+		findings.broken = check_framing(&findings, is_1_1);
+	if (!findings.broken && !ends_well(&findings))
+		findings.broken = "the headers do not end in CRLF";
+	if (!findings.broken)
+		*ret_body = findings.body;
+	return findings.broken;
 }

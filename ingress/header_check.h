@@ -16,7 +16,16 @@ struct body_announcement {
 	uint64_t length;
 };
 
-/* Returns: NULL; or the rule that is broken (a constant text). */
-const char *header_check(struct MHD_Connection *connection, const char *version, struct body_announcement *ret_body);
+/* Which strictness the library has to be told (MHD_OPTION_STRICT_FOR_CLIENT): before 1.0 it refuses little by it, and
+ * writes its own refusals twice. */
+int header_check_strictness(void);
+
+/* The target of the request line, not yet decoded. Returns: NULL; or the rule that is broken (a constant text). */
+const char *header_check_target(const char *target);
+
+/* target_end: the '\0' of that target, where it stood when the request line was read; NULL: not known. version: as the handler has it.
+ * Returns: NULL and *ret_body; or the rule that is broken (a constant text). */
+const char *header_check(struct MHD_Connection *connection, const char *target_end, const char *version,
+                         struct body_announcement *ret_body);
 
 #endif

@@ -1,38 +1,18 @@
 /* http_server: libmicrohttpd's callbacks. A refusal is decided when the headers are there, but told after a small body
  * was read and thrown away, so that the connection stays usable and the caller really gets to read it. */
-#include "ingress/http_server.h"
-#include "common/adapters/listen_address.h"
 #include "common/base/clock.h"
 #include "common/base/decimal.h"
-#include "common/base/log.h"
 #include "ingress/answers.h"
 #include "ingress/header_check.h"
-#include "ingress/routes/routes.h"
-#include <errno.h>
+#include "ingress/http_server_internal.h"
 #include <limits.h>
-#include <microhttpd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 enum {
-	CONNECTION_MEMORY_BYTES = 32 * 1024, /* a request's line and headers, and its answer's */
-	IDLE_TIMEOUT_S = 60,
-	BACKLOG = 4096,
-	SPARE_CONNECTIONS = 1024,        /* beyond MAX_WAITERS: those that are not held */
 	DISCARD_MAX_BYTES = 1024 * 1024, /* of a body that is refused */
-	STATUS_CLASSES = 6,
 	PREFER_WAIT_MAX_S = 25,
-};
-
-struct http_server {
-	struct MHD_Daemon *daemon;
-	struct ingress *ingress;
-	MHD_socket listener; /* after quiesce: ours to close */
-	struct metric *answered[ROUTE_COUNT + 1][STATUS_CLASSES];
-	struct metric *seconds[ROUTE_COUNT + 1];
 };
 
 /* ---- what routes see ---- */
@@ -100,10 +80,17 @@ const struct sockaddr *exchange_peer(const struct exchange *exchange)
 	return info ? info->client_addr : NULL;
 }
 
+static struct connection *connection_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	return info ? info->socket_context : NULL;
+}
+
 /* From the desk's thread: libmicrohttpd then calls the handler again, in the exchange's own thread. */
 static void on_ask_done(struct ask *ask)
 {
 	struct exchange *exchange = (struct exchange *)(void *)((char *)ask - offsetof(struct exchange, ask));
+	connection_enter(exchange->place, CONNECTION_ANSWER);
 	MHD_resume_connection(exchange->connection);
 }
 
@@ -148,6 +135,8 @@ static enum MHD_Result queue_answer(const struct http_server *server, struct exc
 	size_t len;
 	enum MHD_Result queued = MHD_NO;
 	exchange->phase = PHASE_ANSWERED;
+	connection_enter(exchange->place, CONNECTION_ANSWER);
+	close = close || exchange->closes || atomic_load_explicit(&server->quiesced, memory_order_relaxed);
 	if (buf_take(&exchange->answer, &data, &len) != ERR_OK)
 		return MHD_NO;
 	struct MHD_Response *response = MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
@@ -267,9 +256,12 @@ static void check_headers(struct exchange *exchange, enum method method, const s
 		answer_problem(exchange, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
 }
 
-static struct exchange *new_exchange(const struct http_server *server, struct MHD_Connection *connection,
-                                     const char *url)
+/* Returns: NULL when there is no memory, or the connection was cut off. */
+static struct exchange *new_exchange(const struct http_server *server, struct MHD_Connection *connection)
 {
+	struct connection *place = connection_of(connection);
+	if (!place || connection_is_ended(place))
+		return NULL;
 	struct exchange *exchange = calloc(1, sizeof *exchange);
 	if (!exchange || id_token(exchange->request_id) != ERR_OK) {
 		free(exchange);
@@ -277,24 +269,46 @@ static struct exchange *new_exchange(const struct http_server *server, struct MH
 	}
 	exchange_init(exchange, server->ingress, server->ingress->max_body_bytes);
 	exchange->connection = connection;
+	exchange->place = place;
 	exchange->accepted_us = clock_mono_us();
 	exchange->accepted_ms = exchange->accepted_us / 1000;
-	if (route_fold_path(url, exchange->path))
-		exchange->route = route_find(exchange->path, server->ingress->journeys != NULL, &exchange->tail);
-	exchange->dialect = exchange->route ? exchange->route->dialect : route_dialect(exchange->path);
+	exchange->closes = connections_are_too_many(server->connections);
 	return exchange;
+}
+
+/* The request line is there. What is returned becomes the handler's own. */
+void *http_server_on_line(void *cls, const char *target, struct MHD_Connection *connection)
+{
+	struct exchange *exchange = new_exchange(cls, connection);
+	if (!exchange)
+		return NULL;
+	connection_enter(exchange->place, CONNECTION_HEADERS);
+	exchange->line.broken = header_check_target(target);
+	exchange->line.target_end = target + strlen(target);
+	return exchange;
+}
+
+static void find_route(struct exchange *exchange, const char *url)
+{
+	bool journeys = exchange->ingress->journeys != NULL;
+	if (route_fold_path(url, exchange->path))
+		exchange->route = route_find(exchange->path, journeys, &exchange->tail);
+	exchange->dialect = exchange->route ? exchange->route->dialect : route_dialect(exchange->path);
 }
 
 static enum MHD_Result on_headers(const struct http_server *server, struct exchange *exchange, const char *method,
                                   const char *version)
 {
 	struct body_announcement body;
-	const char *broken = header_check(exchange->connection, version, &body);
+	if (!exchange->line.broken)
+		exchange->line.broken = header_check(exchange->connection, exchange->line.target_end, version, &body);
 	add_cors_headers(exchange);
-	if (broken) {
-		answer_problem(exchange, PROBLEM_MALFORMED_REQUEST, broken);
+	if (exchange->line.broken) {
+		answer_problem(exchange, PROBLEM_MALFORMED_REQUEST, exchange->line.broken);
 		return queue_answer(server, exchange, true);
 	}
+	connection_enter(exchange->place, CONNECTION_BODY);
+	exchange->closes = exchange->closes || body.chunked;
 	check_headers(exchange, method_of(method), &body);
 	if (exchange->status && body.length > DISCARD_MAX_BYTES)
 		return queue_answer(server, exchange, true);
@@ -317,26 +331,46 @@ static enum MHD_Result on_body(struct exchange *exchange, const char *data, size
 	return MHD_YES;
 }
 
+/* Whether the desk is asked. What is not is told in the route's own words. */
+static bool is_admitted(const struct http_server *server, struct exchange *exchange)
+{
+	struct ask *ask = &exchange->ask;
+	bool full = connections_are_too_many(server->connections);
+	if (full)
+		metric_add(server->refused, 1);
+	if (!full && admission_take(server->admission, exchange->caller, ask, &exchange->admitted))
+		return true;
+	person_fini(&ask->person);
+	ask->outcome = OUTCOME_OVERLOADED;
+	exchange->render(exchange);
+	return false;
+}
+
 static enum MHD_Result on_complete(const struct http_server *server, struct exchange *exchange, const char *method)
 {
 	if (!exchange->status)
 		exchange->route->handle(exchange, method_of(method));
-	if (!exchange->asking)
+	if (!exchange->asking || !is_admitted(server, exchange))
 		return queue_answer(server, exchange, false);
 	exchange->phase = PHASE_ASKED;
+	connection_enter(exchange->place, CONNECTION_HELD);
+	exchange->ask.left = connection_left(exchange->place);
 	MHD_suspend_connection(exchange->connection);
 	desk_submit(server->ingress->desk, &exchange->ask);
 	return MHD_YES;
 }
 
-static enum MHD_Result on_call(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                               const char *version, const char *data, size_t *size, void **req_cls)
+enum MHD_Result http_server_on_call(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                                    const char *version, const char *data, size_t *size, void **req_cls)
 {
 	const struct http_server *server = cls;
 	struct exchange *exchange = *req_cls;
-	if (!exchange) {
-		exchange = *req_cls = new_exchange(server, connection, url);
-		return exchange ? on_headers(server, exchange, method, version) : MHD_NO;
+	(void)connection;
+	if (!exchange)
+		return MHD_NO;
+	if (exchange->phase == PHASE_HEADERS) {
+		find_route(exchange, url);
+		return on_headers(server, exchange, method, version);
 	}
 	if (exchange->phase == PHASE_BODY && *size)
 		return on_body(exchange, data, size);
@@ -344,110 +378,40 @@ static enum MHD_Result on_call(void *cls, struct MHD_Connection *connection, con
 		return on_complete(server, exchange, method);
 	if (exchange->phase != PHASE_ASKED)
 		return MHD_YES;
+	admission_give(server->admission, &exchange->admitted);
 	exchange->render(exchange);
 	return queue_answer(server, exchange, false);
 }
 
-static void on_completed(void *cls, struct MHD_Connection *connection, void **req_cls,
-                         enum MHD_RequestTerminationCode why)
+void http_server_on_completed(void *cls, struct MHD_Connection *connection, void **req_cls,
+                              enum MHD_RequestTerminationCode why)
 {
+	const struct http_server *server = cls;
 	struct exchange *exchange = *req_cls;
-	(void)cls;
-	(void)connection;
+	struct connection *own = connection_of(connection);
 	(void)why;
+	if (own)
+		connection_enter(own, CONNECTION_IDLE);
 	if (!exchange)
 		return;
 	*req_cls = NULL;
+	admission_give(server->admission, &exchange->admitted);
 	exchange_fini(exchange);
 	free(exchange);
 }
 
-/* ---- life ---- */
+/* ---- connections ---- */
 
-static void make_metrics(struct http_server *server)
+void http_server_on_connection(void *cls, struct MHD_Connection *connection, void **socket_cls,
+                               enum MHD_ConnectionNotificationCode code)
 {
-	struct metrics *metrics = server->ingress->metrics;
-	char labels[96];
-	for (size_t i = 0; i <= ROUTE_COUNT; i++) {
-		const char *route = i < ROUTE_COUNT ? routes_all()[i].name : "none";
-		for (int class = 2; class < STATUS_CLASSES; class ++) {
-			snprintf(labels, sizeof labels, "route=\"%s\",status=\"%dxx\"", route, class);
-			server->answered[i][class] =
-			        metrics_counter(metrics, "verifyd_http_requests", labels, "answers given");
-		}
-		server->answered[i][0] = server->answered[i][1] = server->answered[i][5];
-		snprintf(labels, sizeof labels, "route=\"%s\"", route);
-		server->seconds[i] = metrics_histogram(metrics, "verifyd_http_request_seconds", labels,
-		                                       "time from a request's headers to its answer");
-	}
-}
-
-static struct MHD_Daemon *start_daemon(struct http_server *server, const struct listen_address *address)
-{
-	const struct config *config = server->ingress->config;
-	unsigned connections = (unsigned)config_int(config, CONFIG_MAX_WAITERS) + SPARE_CONNECTIONS;
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
-	if (address->addr.ss_family == AF_INET6)
-		flags |= MHD_USE_DUAL_STACK;
-	return MHD_start_daemon(flags, 0, NULL, NULL, on_call, server, MHD_OPTION_SOCK_ADDR, &address->addr,
-	                        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)config_int(config, CONFIG_HTTP_THREADS),
-	                        MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
-	                        (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	                        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
-	                        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
-}
-
-static enum err_code log_listening(const struct http_server *server, struct err *err)
-{
-	struct listen_address bound;
-	char text[LISTEN_ADDRESS_TEXT_BYTES];
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_LISTEN_FD);
-	if (!info)
-		return err_set(err, ERR_IO, "http listener: no socket");
-	enum err_code code = listen_address_of_socket(info->listen_fd, &bound, err);
-	if (code != ERR_OK)
-		return code;
-	listen_address_format(&bound, text);
-	log_info("listening", LOG_STR("listener", "http"), LOG_STR("address", text));
-	return ERR_OK;
-}
-
-enum err_code http_server_start(struct ingress *ingress, struct http_server **ret_server, struct err *err)
-{
-	struct listen_address address;
-	const char *listen = config_str(ingress->config, CONFIG_HTTP_LISTEN);
-	enum err_code code = listen_address_parse(listen, &address, err);
-	if (code != ERR_OK)
-		return code;
-	struct http_server *server = calloc(1, sizeof *server);
-	if (!server)
-		return err_set(err, ERR_NO_MEMORY, "http listener");
-	server->ingress = ingress;
-	server->listener = MHD_INVALID_SOCKET;
-	make_metrics(server);
-	server->daemon = start_daemon(server, &address);
-	code = server->daemon ? log_listening(server, err)
-	                      : err_set(err, ERR_IO, "cannot listen on %s: %s", listen,
-	                                listen_address_obstacle(&address) == EADDRINUSE ? "address in use" : "refused");
-	if (code != ERR_OK)
-		http_server_stop(server);
-	else
-		*ret_server = server;
-	return code;
-}
-
-void http_server_quiesce(struct http_server *server)
-{
-	server->listener = MHD_quiesce_daemon(server->daemon);
-}
-
-void http_server_stop(struct http_server *server)
-{
-	if (!server)
+	const struct http_server *server = cls;
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		connections_closed(server->connections, *socket_cls);
 		return;
-	if (server->daemon)
-		MHD_stop_daemon(server->daemon);
-	if (server->listener != MHD_INVALID_SOCKET)
-		close(server->listener);
-	free(server);
+	}
+	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	*socket_cls =
+	        fd ? connections_opened(server->connections, fd->connect_fd, peer ? peer->client_addr : NULL) : NULL;
 }

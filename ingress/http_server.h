@@ -1,7 +1,8 @@
 /* http_server: the public listener on libmicrohttpd: threads, limits, the life of an exchange. Knows no route's
  * meaning.
  *
- * Limits: body VERIFYD_MAX_BODY_BYTES; line and headers 32 KiB with the answer's (431); idle time 60 s; connections by MAX_WAITERS. */
+ * Limits: body VERIFYD_MAX_BODY_BYTES; line and headers 32 KiB with the answer's (431); connections, in all and of an address; the time
+ * of each stage of a request (connections.h); calls held for a credential and about a verification (admission.h). */
 #ifndef VERIFYD_HTTP_SERVER_H
 #define VERIFYD_HTTP_SERVER_H
 
@@ -13,8 +14,11 @@ struct http_server;
  * Returns: ERR_OK; ERR_INVALID; ERR_IO (address in use or not ours); ERR_NO_MEMORY. ingress must outlive the server. */
 enum err_code http_server_start(struct ingress *ingress, struct http_server **ret_server, struct err *err) WARN_UNUSED;
 
-/* Accepts no more connections; those that are open go on. */
+/* Accepts no more connections; those that are open go on, and are told with their next answer that they end. */
 void http_server_quiesce(struct http_server *server);
+
+/* Waits until everybody who was being answered has taken the answer, timeout_ms at most. Every ask must be back from the desk. */
+void http_server_finish(struct http_server *server, int64_t timeout_ms);
 
 /* Ends it. Every ask must be back from the desk. Accepts NULL. Blocks: until the threads have ended. */
 void http_server_stop(struct http_server *server);

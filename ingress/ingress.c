@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CLOSE_RESERVE_MS = 2000 }; /* of DRAIN_MS: for the last deliveries */
+enum {
+	CLOSE_RESERVE_MS = 2000, /* of DRAIN_MS: for the last deliveries and answers */
+	LAST_ANSWERS_MS = 500,
+};
 
 struct running {
 	struct ingress ingress;
@@ -133,6 +136,7 @@ static void close_all(struct running *running)
 {
 	struct ingress *ingress = &running->ingress;
 	desk_close(ingress->desk);
+	http_server_finish(running->http, LAST_ANSWERS_MS);
 	http_server_stop(running->http);
 	desk_free(ingress->desk);
 	ops_server_stop(running->ops);

@@ -37,7 +37,7 @@ rows=$((rows + 1))
 for file in $(files 'c h' common ingress workers ctl); do
 	case $file in
 	common/adapters/kafka_* | common/adapters/redis_* | common/adapters/ops_server.c) continue ;; # the adapters themselves
-	workers/http_*.[ch] | ingress/http_server.c | ingress/header_check.c) continue ;;            # the two ports to HTTP
+	workers/http_*.[ch] | ingress/http_server*.[ch] | ingress/header_check.c) continue ;;        # the two ports to HTTP
 	*/main.c) continue ;;                                                                        # global set-up of a library
 	esac
 	grep -nE '#include <(curl/|librdkafka/|hiredis/|microhttpd)' "$file" | while IFS=: read -r line text; do

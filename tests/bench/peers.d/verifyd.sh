@@ -14,7 +14,8 @@ verifyd_env() {
 	export VERIFYD_HTTP_LISTEN=127.0.0.1:$INGRESS_PORT VERIFYD_OPS_LISTEN=127.0.0.1:0 VERIFYD_MAX_IN_FLIGHT=$INFLIGHT
 	export VERIFYD_BIOCATCH_BASE_URL=${VENDOR_URL%/verify} VERIFYD_BIOCATCH_CUSTOMER_ID=bench VERIFYD_MAX_WAITERS=10000
 	export WATCH_TOPIC_ONLY=1 MOCK_ID_KEY=customerSessionID
-	export P2_BODY='{"kind":"biocatch.score","subject":"0f8fad5b-d9cb-469f-a165-70867728950e","session":"%ID%","activity":"LOGIN","brand":"retail","correlation":"7c9e6679-7425-40de-944b-e07fc1f90ae7"}'
+	# the harness's load for P2 looks for %%ID%%, everything else for %ID%
+	export P2_BODY='{"kind":"biocatch.score","subject":"0f8fad5b-d9cb-469f-a165-70867728950e","session":"%%ID%%","activity":"LOGIN","brand":"retail","correlation":"7c9e6679-7425-40de-944b-e07fc1f90ae7"}'
 	export P2_HEADER="X-Api-Key: $verifyd_key" OPENLOOP_HEADER="X-Api-Key: $verifyd_key" OPENLOOP_NOECHO=1 OPENLOOP_OK='"score":87'
 	export OPENLOOP_BODY='{"customerSessionID":"%ID%","uuid":"0f8fad5b-d9cb-469f-a165-70867728950e","activityType":"LOGIN","brand":"retail"}'
 	PEER_P2_PATH=/v1/verifications PEER_P3_PATH=/api/BioCatch/GetScore
@@ -43,7 +44,7 @@ p1_preload() {
 	"$verifyd_bin/verifyd-ingress" >>"$ART/logs/verifyd-preload.log" 2>&1 & local ingress=$!
 	until curl -s -o /dev/null "http://127.0.0.1:$INGRESS_PORT/"; do sleep 0.2; done
 	sleep 1
-	OPENLOOP_BODY=$P2_BODY "$BIN/openloop" "$INGRESS_PORT" /v1/verifications $rate 0 $((N / rate)) "$RUN" 20 >>"$ART/logs/verifyd-preload.log"
+	OPENLOOP_BODY=${P2_BODY//%%ID%%/%ID%} "$BIN/openloop" "$INGRESS_PORT" /v1/verifications $rate 0 $((N / rate)) "$RUN" 20 >>"$ART/logs/verifyd-preload.log"
 	stop_pid $ingress
 	# Pointers live 30 s: a backlog that waited has none. One key a message is left, its queued state.
 	redis-cli -p "$REDIS_PORT" -n "$REDIS_DB" --scan --pattern 'verifyd:q:*' | xargs -r -n 500 redis-cli -p "$REDIS_PORT" -n "$REDIS_DB" del >/dev/null
