@@ -105,7 +105,8 @@ const char *header_check_target(const char *target)
 	for (const char *at = target; *at; at++)
 		if ((unsigned char)*at <= 0x20 || (unsigned char)*at >= 0x7f)
 			return "the target holds what has to be encoded";
-	return strstr(target, "%00") ? "the target holds a NUL" : NULL;
+	const char *nul = strstr(target, "%00"), *query = strchr(target, '?');
+	return nul && (!query || nul < query) ? "the path holds a NUL" : NULL; /* a query's: exchange_each_parameter */
 }
 
 /* Whether texts stand where they came in. */

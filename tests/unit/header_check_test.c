@@ -247,6 +247,7 @@ static void a_target_is_of_visible_characters_without_a_nul(void **state)
 	(void)state;
 	assert_null(header_check_target("/"));
 	assert_null(header_check_target("/a%20b/~x?y=z&%41#"));
+	assert_null(header_check_target("/a?b=%00"));
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_non_null(header_check_target(bad[i]));
 }
