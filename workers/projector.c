@@ -1,5 +1,5 @@
 /* projector: a queue of results that are waited on until they are PROJECTOR_LAG_MS old, then written where Redis lacks
- * them. */
+ * them, many in one step. */
 #include "workers/projector.h"
 #include "common/adapters/kafka_consumer.h"
 #include "common/base/clock.h"
@@ -16,7 +16,7 @@ enum {
 	SETTLED_SETS = 16384, /* a power of two */
 	SETTLED_WAYS = 8,     /* places remembered in each set; a forgotten one is merely written again */
 	MAX_OUTSTANDING = 4096,
-	MAX_WRITES = 512, /* on their way to Redis at once */
+	MAX_BATCHES = 4, /* on their way to Redis at once: one is executed, one is ready, and the way takes its time */
 	TICK_MS = 100,
 	REVOKE_WAIT_MS = 2000,
 	PREFETCH_KBYTES = 2048,
@@ -24,10 +24,18 @@ enum {
 
 /* A result that waits, or is on its way to Redis. */
 struct item {
-	struct projector *projector;
 	struct kafka_record *record;
 	int64_t due_ms; /* unix ms */
-	bool abandoned; /* revoked while its write was on its way */
+	struct list node;
+};
+
+/* Results that are written in one step. */
+struct batch {
+	struct projector *projector;
+	bool abandoned; /* revoked while it was on its way */
+	size_t count;
+	struct item *items[RESTORE_MAX];
+	struct restore states[RESTORE_MAX];
 	struct list node;
 };
 
@@ -45,8 +53,9 @@ struct projector {
 	struct ports ports;
 	struct kafka_consumer *consumer;
 	uv_timer_t timer;
-	struct list waiting, writing; /* of struct item, oldest first */
-	size_t waiting_count, writing_count;
+	struct list waiting; /* of struct item, oldest first */
+	struct list writing; /* of struct batch */
+	size_t waiting_count, writing_count, batch_count;
 	bool stopping, revoking, closing, timer_closed;
 	struct metric *written, *present, *skipped, *unreadable;
 	struct settled_set settled[SETTLED_SETS];
@@ -85,69 +94,127 @@ static void free_when_closed(struct projector *projector)
 		free(projector);
 }
 
-static void on_written(void *ctx, enum err_code code, bool written)
+static void write_next(struct projector *projector);
+
+/* Redis is away: first in line again, or whoever owns its partition now reads it again. */
+static void give_back(struct projector *projector, struct item *item, bool drop)
 {
-	struct item *item = ctx;
-	struct projector *projector = item->projector;
-	CRASH_POINT(projector.state_written);
-	list_remove(&item->node);
-	projector->writing_count--;
-	if (code == ERR_OK && !item->abandoned) {
-		metric_add(written ? projector->written : projector->present, 1);
-		kafka_record_done(item->record);
-		free(item);
-	} else if (item->abandoned || projector->stopping || projector->revoking) {
+	if (drop) {
 		kafka_record_drop(item->record);
 		free(item);
-	} else { /* Redis is away: first in line again */
-		list_insert(projector->waiting.next, &item->node);
-		projector->waiting_count++;
+		return;
 	}
+	list_insert(projector->waiting.next, &item->node);
+	projector->waiting_count++;
+}
+
+static void end_batch(struct batch *batch, enum err_code code, size_t written)
+{
+	struct projector *projector = batch->projector;
+	bool good = code == ERR_OK && !batch->abandoned;
+	bool drop = batch->abandoned || projector->stopping || projector->revoking;
+	if (good) {
+		metric_add(projector->written, (int64_t)written);
+		metric_add(projector->present, (int64_t)(batch->count - written));
+	}
+	for (size_t i = 0; i < batch->count && good; i++) {
+		kafka_record_done(batch->items[i]->record);
+		free(batch->items[i]);
+	}
+	for (size_t i = batch->count; i > 0 && !good; i--)
+		give_back(projector, batch->items[i - 1], drop);
+	list_remove(&batch->node);
+	projector->writing_count -= batch->count;
+	projector->batch_count--;
+	free(batch);
+}
+
+static void on_written(void *ctx, enum err_code code, size_t written)
+{
+	struct batch *batch = ctx;
+	struct projector *projector = batch->projector;
+	CRASH_POINT(projector.state_written);
+	end_batch(batch, code, written);
+	if (code == ERR_OK && !projector->stopping && !projector->revoking)
+		write_next(projector);
 	free_when_closed(projector);
 }
 
-/* Returns: false when Redis takes nothing now. */
-static bool write_item(struct projector *projector, struct item *item)
+/* Takes an item into the batch, unless it is settled, or nobody can read it. */
+static void take_in(struct batch *batch, struct item *item)
 {
-	struct err err;
+	struct projector *projector = batch->projector;
 	struct kafka_record *record = item->record;
-	list_insert(&projector->writing, &item->node);
-	projector->writing_count++;
-	enum err_code code =
-	        restore_state(projector->ports.store, record->value, record->value_len, on_written, item, &err);
-	CRASH_POINT(projector.state_sent);
-	if (code == ERR_OK)
-		return true;
-	if (code != ERR_INVALID) {
-		on_written(item, ERR_UNAVAILABLE, false);
+	struct err err;
+	if (is_settled(projector, record)) {
+		skip(projector, record);
+		free(item);
+		return;
+	}
+	enum err_code code = restore_read(record->value, record->value_len, &batch->states[batch->count], &err);
+	if (code == ERR_OK) {
+		batch->items[batch->count++] = item;
+		projector->writing_count++;
+		return;
+	}
+	if (code == ERR_NO_MEMORY) {
+		kafka_record_drop(record); /* it comes again */
+	} else {
+		metric_add(projector->unreadable, 1);
+		log_warn("result_unreadable", LOG_INT("partition", record->partition),
+		         LOG_INT("offset", record->offset), LOG_STR("why", err.msg));
+		kafka_record_done(record);
+	}
+	free(item);
+}
+
+/* Moves what is due into the batch. */
+static void collect(struct projector *projector, struct batch *batch)
+{
+	int64_t now = clock_unix_ms();
+	size_t bytes = 0;
+	while (projector->waiting_count > 0 && batch->count < RESTORE_MAX && bytes < RESTORE_MAX_BYTES) {
+		struct item *item = LIST_ENTRY(projector->waiting.next, struct item, node);
+		if (item->due_ms > now)
+			return;
+		bytes += item->record->value_len;
+		list_remove(&item->node);
+		projector->waiting_count--;
+		take_in(batch, item);
+	}
+}
+
+/* Returns: whether there may be more to do now. */
+static bool write_batch(struct projector *projector)
+{
+	const struct restore *states[RESTORE_MAX];
+	struct batch *batch = malloc(sizeof *batch);
+	if (!batch)
+		return false; /* at the next tick */
+	batch->projector = projector;
+	batch->abandoned = false;
+	batch->count = 0;
+	collect(projector, batch);
+	if (batch->count == 0) {
+		free(batch);
 		return false;
 	}
-	list_remove(&item->node);
-	projector->writing_count--;
-	metric_add(projector->unreadable, 1);
-	log_warn("result_unreadable", LOG_INT("partition", record->partition), LOG_INT("offset", record->offset),
-	         LOG_STR("why", err.msg));
-	kafka_record_done(record);
-	free(item);
-	return true;
+	for (size_t i = 0; i < batch->count; i++)
+		states[i] = &batch->states[i];
+	list_insert(&projector->writing, &batch->node);
+	projector->batch_count++;
+	enum err_code code = restore_write(projector->ports.store, states, batch->count, true, on_written, batch);
+	CRASH_POINT(projector.state_sent);
+	if (code != ERR_OK)
+		end_batch(batch, code, 0);
+	return code == ERR_OK;
 }
 
 static void write_next(struct projector *projector)
 {
-	int64_t now = clock_unix_ms();
-	while (projector->waiting_count > 0 && projector->writing_count < MAX_WRITES) {
-		struct item *item = LIST_ENTRY(projector->waiting.next, struct item, node);
-		if (item->due_ms > now || !redis_store_is_up(projector->ports.store))
+	while (projector->batch_count < MAX_BATCHES && redis_store_is_up(projector->ports.store))
+		if (!write_batch(projector))
 			return;
-		list_remove(&item->node);
-		projector->waiting_count--;
-		if (is_settled(projector, item->record)) {
-			skip(projector, item->record);
-			free(item);
-		} else if (!write_item(projector, item)) {
-			return;
-		}
-	}
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -170,7 +237,6 @@ static void on_record(void *ctx, struct kafka_record *record)
 			kafka_record_done(record);
 		return;
 	}
-	item->projector = projector;
 	item->record = record;
 	item->due_ms = record->timestamp_ms + PROJECTOR_LAG_MS;
 	list_insert(&projector->waiting, &item->node);
@@ -204,7 +270,7 @@ static void on_assignment(void *ctx, size_t partitions)
 	projector->revoking = false;
 	drop_waiting(projector);
 	for (struct list *node = projector->writing.next; node != &projector->writing; node = node->next)
-		LIST_ENTRY(node, struct item, node)->abandoned = true;
+		LIST_ENTRY(node, struct batch, node)->abandoned = true;
 }
 
 static void make_metrics(struct projector *projector)

@@ -11,9 +11,7 @@ struct rebuild;
 enum {
 	REBUILD_LOOK_MS = 500,    /* how often the epoch is looked at */
 	REBUILD_RIGHT_MS = 15000, /* how long the right to fill lasts without being prolonged */
-	REBUILD_MAX_WRITES = 512, /* states on their way to Redis at once */
-	REBUILD_MAX_QUEUED = 4096, /* records read ahead */
-	REBUILD_SCAN_MS = 30 * 60 * 1000,
+	REBUILD_MAX_BATCHES = 2, /* on their way to Redis at once: others' commands wait for so many at most */
 };
 
 /* Returns: ERR_OK; ERR_NO_MEMORY. ports must outlive it. */

@@ -7,14 +7,17 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_PARTITIONS = 4096, POLL_MS = 100, METADATA_MS = 10000 };
+enum { MAX_PARTITIONS = KAFKA_SCAN_PARTITIONS, POLL_MS = 100, METADATA_MS = 10000 };
 
 struct scan {
 	rd_kafka_t *rk;
 	char full[TOPIC_BYTES];
 	int64_t until_ms;
-	int64_t end[MAX_PARTITIONS]; /* exclusive; 0: nothing to read any more */
-	int32_t open;                /* partitions with something to read */
+	int64_t end[MAX_PARTITIONS];      /* exclusive; 0: nothing to read any more */
+	int64_t at[MAX_PARTITIONS];       /* the next offset to read */
+	int32_t count;                    /* partitions of the topic */
+	int32_t open;                     /* partitions with something to read */
+	struct kafka_scan_places *places; /* NULL: nobody asks */
 	bool (*on_record)(void *ctx, const struct kafka_scan_record *record);
 	void *ctx;
 	const atomic_bool *stop;
@@ -39,6 +42,26 @@ static rd_kafka_resp_err_t query_ends(const struct scan *scan, int32_t partition
 	}
 }
 
+/* Notes that a partition was read up to `next`. */
+static void scan_advance(struct scan *scan, int32_t partition, int64_t next)
+{
+	if (scan->places && next > scan->at[partition])
+		atomic_fetch_add(&scan->places->done, next - scan->at[partition]);
+	scan->at[partition] = next;
+}
+
+/* Returns: where reading begins. */
+static int64_t scan_begin(struct scan *scan, int32_t partition, int64_t low, int64_t high)
+{
+	struct kafka_scan_places *places = scan->places;
+	if (places && partition < places->count && places->next[partition] > low && places->next[partition] <= high)
+		low = places->next[partition];
+	if (places && low < high)
+		atomic_fetch_add(&places->todo, high - low);
+	scan->at[partition] = low;
+	return low;
+}
+
 /* Notes where each partition ends now, and reads them from where they begin. */
 static enum err_code scan_assign(struct scan *scan, int32_t first, int32_t last, struct err *err)
 {
@@ -47,6 +70,7 @@ static enum err_code scan_assign(struct scan *scan, int32_t first, int32_t last,
 	for (int32_t i = first; i <= last && error == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
 		int64_t low = 0, high = 0;
 		error = query_ends(scan, i, &low, &high);
+		low = scan_begin(scan, i, low, high);
 		if (error != RD_KAFKA_RESP_ERR_NO_ERROR || low >= high)
 			continue;
 		rd_kafka_topic_partition_list_add(list, scan->full, i)->offset = low;
@@ -61,8 +85,10 @@ static enum err_code scan_assign(struct scan *scan, int32_t first, int32_t last,
 
 static void scan_close_partition(struct scan *scan, int32_t partition)
 {
-	if (scan->end[partition] > 0)
+	if (scan->end[partition] > 0) {
+		scan_advance(scan, partition, scan->end[partition]);
 		scan->open--;
+	}
 	scan->end[partition] = 0;
 }
 
@@ -95,6 +121,8 @@ static bool scan_message(struct scan *scan, rd_kafka_message_t *message)
 		return true;
 	int64_t end = scan->end[partition];
 	bool goes_on = message->offset >= end || scan_hand_out(scan, message);
+	if (message->offset < end)
+		scan_advance(scan, partition, message->offset + 1);
 	if (message->offset + 1 >= end)
 		scan_close_partition(scan, partition);
 	return goes_on;
@@ -117,40 +145,77 @@ static enum err_code scan_read(struct scan *scan, struct err *err)
 	return ERR_OK;
 }
 
+/* Opens the handle and assigns what is to be read. */
+static enum err_code scan_open(struct scan *scan, const struct kafka_client *client, const char *topic,
+                               int32_t partition, struct err *err)
+{
+	kafka_lookup_t *metadata;
+	int left_ms = scan_left_ms(scan);
+	enum err_code code = kafka_client_name(client, topic, scan->full);
+	if (code != ERR_OK)
+		return err_set(err, code, "topic %s: name too long", topic);
+	code = kafka_lookup_open(client, RD_KAFKA_CONSUMER, &scan->rk, err);
+	if (code == ERR_OK)
+		code = kafka_lookup_fetch(scan->rk, left_ms < METADATA_MS ? left_ms : METADATA_MS, &metadata, err);
+	if (code != ERR_OK)
+		return code;
+	kafka_lookup_topic_t *there = kafka_lookup_find(metadata, scan->full);
+	int32_t count = there ? there->partition_cnt : 0;
+	rd_kafka_metadata_destroy(metadata);
+	if (partition >= count || count == 0 || count > MAX_PARTITIONS)
+		return err_set(err, ERR_NOT_FOUND, "no topic %s, or no such partition", scan->full);
+	scan->count = count;
+	return scan_assign(scan, partition < 0 ? 0 : partition, partition < 0 ? count - 1 : partition, err);
+}
+
+static void scan_note_places(const struct scan *scan, struct kafka_scan_places *places)
+{
+	for (int32_t i = 0; i < scan->count; i++)
+		places->next[i] = scan->at[i];
+	places->count = scan->count;
+}
+
+static enum err_code scan_topic(const struct kafka_client *client, const char *topic, int32_t partition, int timeout_ms,
+                                struct scan *scan, struct err *err)
+{
+	scan->until_ms = clock_mono_ms() + timeout_ms;
+	enum err_code code = scan_open(scan, client, topic, partition, err);
+	if (code == ERR_OK)
+		code = scan_read(scan, err);
+	if (code == ERR_OK && scan->places)
+		scan_note_places(scan, scan->places);
+	if (scan->rk)
+		rd_kafka_destroy_flags(scan->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	return code;
+}
+
 enum err_code kafka_scan(const struct kafka_client *client, const char *topic, int32_t partition, int timeout_ms,
                          bool (*on_record)(void *ctx, const struct kafka_scan_record *record), void *ctx,
                          const atomic_bool *stop, struct err *err)
 {
-	kafka_lookup_t *metadata;
 	struct scan *scan = calloc(1, sizeof *scan);
 	if (!scan)
 		return err_set(err, ERR_NO_MEMORY, "reading topic %s", topic);
-	scan->until_ms = clock_mono_ms() + timeout_ms;
 	scan->on_record = on_record;
 	scan->ctx = ctx;
 	scan->stop = stop;
-	enum err_code code = kafka_client_name(client, topic, scan->full);
-	if (code != ERR_OK)
-		err_set(err, code, "topic %s: name too long", topic);
-	else
-		code = kafka_lookup_open(client, RD_KAFKA_CONSUMER, &scan->rk, err);
-	if (code == ERR_OK)
-		code = kafka_lookup_fetch(scan->rk, timeout_ms < METADATA_MS ? timeout_ms : METADATA_MS, &metadata,
-		                          err);
-	if (code == ERR_OK) {
-		kafka_lookup_topic_t *there = kafka_lookup_find(metadata, scan->full);
-		int32_t count = there ? there->partition_cnt : 0;
-		rd_kafka_metadata_destroy(metadata);
-		if (partition >= count || count == 0 || count > MAX_PARTITIONS)
-			code = err_set(err, ERR_NOT_FOUND, "no topic %s, or no such partition", scan->full);
-		else
-			code = scan_assign(scan, partition < 0 ? 0 : partition, partition < 0 ? count - 1 : partition,
-			                   err);
-	}
-	if (code == ERR_OK)
-		code = scan_read(scan, err);
-	if (scan->rk)
-		rd_kafka_destroy_flags(scan->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	enum err_code code = scan_topic(client, topic, partition, timeout_ms, scan, err);
+	free(scan);
+	return code;
+}
+
+enum err_code kafka_scan_on(const struct kafka_client *client, const char *topic, struct kafka_scan_places *places,
+                            int timeout_ms, bool (*on_record)(void *ctx, const struct kafka_scan_record *record),
+                            void *ctx, const atomic_bool *stop, struct err *err)
+{
+	struct scan *scan = calloc(1, sizeof *scan);
+	if (!scan)
+		return err_set(err, ERR_NO_MEMORY, "reading topic %s", topic);
+	scan->places = places;
+	scan->on_record = on_record;
+	scan->ctx = ctx;
+	scan->stop = stop;
+	enum err_code code = scan_topic(client, topic, -1, timeout_ms, scan, err);
 	free(scan);
 	return code;
 }

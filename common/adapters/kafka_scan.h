@@ -24,6 +24,20 @@ enum err_code kafka_scan(const struct kafka_client *client, const char *topic, i
                          bool (*on_record)(void *ctx, const struct kafka_scan_record *record), void *ctx,
                          const atomic_bool *stop, struct err *err) WARN_UNUSED;
 
+/* Where reads of a topic ended, so that a later one goes on from there; and how far one is. Begins zeroed. */
+enum { KAFKA_SCAN_PARTITIONS = 4096 };
+struct kafka_scan_places {
+	int32_t count; /* partitions of which next is known; the others are read from their start */
+	int64_t next[KAFKA_SCAN_PARTITIONS];
+	atomic_llong todo, done; /* offsets, added up over reads; any thread may look. Compacted ones count as done */
+};
+
+/* As kafka_scan, of all partitions from `places` on, which then says where it ended (when it returns ERR_OK and was not
+ * stopped). */
+enum err_code kafka_scan_on(const struct kafka_client *client, const char *topic, struct kafka_scan_places *places,
+                            int timeout_ms, bool (*on_record)(void *ctx, const struct kafka_scan_record *record),
+                            void *ctx, const atomic_bool *stop, struct err *err) WARN_UNUSED;
+
 /* Copies a header's value into out, "" when it is absent or too long. Returns: whether it was there and fitted. */
 bool kafka_scan_header(const struct kafka_scan_record *record, const char *name, char *out, size_t cap);
 

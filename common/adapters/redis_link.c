@@ -201,6 +201,17 @@ static void on_handshake_step(void *ctx, const struct redisReply *reply)
 	}
 }
 
+/* A replica shows what the primary was, and takes no writes; at an address that is about to be the primary's it would
+ * be taken for it. Whoever hides ROLE is believed. */
+static void on_role(void *ctx, const struct redisReply *reply)
+{
+	struct redis_link *link = ctx;
+	bool tells = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
+	             reply->element[0]->type == REDIS_REPLY_STRING;
+	if (tells && strcmp(reply->element[0]->str, "master") != 0 && link->state == LINK_CONNECTING && link->context)
+		link->refused = "it is not the primary";
+}
+
 static void on_handshake_end(void *ctx, const struct redisReply *reply)
 {
 	struct redis_link *link = ctx;
@@ -224,6 +235,8 @@ static void handshake(struct redis_link *link)
 		snprintf(db, sizeof db, "%d", url->db);
 		code = send_now(link, on_handshake_step, link, 2, (const char *[]){"SELECT", db}, NULL);
 	}
+	if (code == ERR_OK)
+		code = send_now(link, on_role, link, 1, (const char *[]){"ROLE"}, NULL);
 	if (code == ERR_OK)
 		code = send_now(link, on_handshake_end, link, 1, (const char *[]){"PING"}, NULL);
 	if (code != ERR_OK)

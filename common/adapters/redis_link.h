@@ -1,4 +1,4 @@
-/* redis_link: one asynchronous Redis connection that keeps itself up: resolves, connects, authenticates, selects,
+/* redis_link: one asynchronous Redis connection that keeps itself up: resolves, connects, authenticates, selects, refuses replicas,
  * times commands out and reconnects with full jitter. hiredis 0.14 has none of these.
  *
  * Lives in one loop thread. DNS runs in libuv's thread pool, so nothing here blocks. */

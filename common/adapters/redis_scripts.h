@@ -7,6 +7,10 @@ enum redis_script {
 	 * higher than what is there (verification_compare), publishes it, gives the lease back. Reply: 1 written, 0
 	 * not. */
 	SCRIPT_PUT,
+	/* KEYS of each state: it, its subject, its reference (the state itself: none); ARGV ttl ms of names, then of each
+	 * state rank, rev, attempts, value, ttl ms, channel or "" (nobody is woken), id, created ms. Sets each state when it
+	 * is higher than what is there; adds the names. Reply: how many states were written. */
+	SCRIPT_FILL,
 	/* KEYS state, epoch. Reply: the state; nil: there is none; 1: there is none, and the cache is not whole. */
 	SCRIPT_GET,
 	/* KEYS lease, state, epoch; ARGV token, ttl ms, "whole" (only while the cache is) or "any". Takes or prolongs
@@ -20,14 +24,13 @@ enum redis_script {
 	/* KEYS subject, epoch; ARGV id, created ms, over or "", most a day, how old (ms) entries are forgotten, ttl ms.
 	 * Reply: {enum subject_claim, holder or nil}. */
 	SCRIPT_SUBJECT,
-	/* KEYS subject; ARGV id, created ms, ttl ms. Adds the id unless it is there. Reply: 1. */
-	SCRIPT_NOTE,
 	/* KEYS browser; ARGV hash, ticket ms (0: only look), ttl ms. Reply: enum browser. */
 	SCRIPT_BROWSER,
-	/* KEYS rebuild; ARGV token, right (token, blank, replication id), ttl ms, "take" or "prolong". A right to
-	 * prolong that is not there, or is of another Redis, is given up. Reply: 1 granted, 0 not. */
+	/* KEYS rebuild, missed; ARGV token, right (token, blank, replication id), ttl ms, "take" or "prolong". A right to
+	 * prolong that is not there, or is of another Redis, is given up. Reply: {1 granted or 0, missed}. */
 	SCRIPT_REBUILD,
-	/* KEYS rebuild, epoch; ARGV right, replication id. Reply: 1 set, and the right given back; 0 not ours. */
+	/* KEYS rebuild, epoch, missed; ARGV right, replication id, missed. Reply: {enum epoch_set, missed}; EPOCH_SET: the
+	 * right is given back. */
 	SCRIPT_EPOCH,
 	/* KEYS key, epoch; ARGV "<body> <id>", ttl ms. Sets it when it is not there. Reply: what stands; 1: the cache is not
 	 * whole. */

@@ -21,7 +21,7 @@ struct store_call *store_call_new(struct redis_store *store, void *ctx, size_t i
 	return call;
 }
 
-static void key_of_state(char out[KEY_BYTES], const char *id)
+void store_key_of_state(char out[KEY_BYTES], const char *id)
 {
 	snprintf(out, KEY_BYTES, "verifyd:v:{%s}", id);
 }
@@ -34,6 +34,16 @@ static void key_of_lease(char out[KEY_BYTES], const char *id, const char *op)
 static void key_of_question(char out[KEY_BYTES], const char *question)
 {
 	snprintf(out, KEY_BYTES, "verifyd:q:%s", question);
+}
+
+void store_channel_of(char out[NUMBER_BYTES], const char *id)
+{
+	snprintf(out, NUMBER_BYTES, "verifyd:wake:%u", wake_shard(id));
+}
+
+int64_t store_ttl_of_state(const struct redis_store *store, enum state state)
+{
+	return state_is_final(state) ? store->retention_ms : STORE_QUEUED_TTL_MS;
 }
 
 /* ---- going up ---- */
@@ -266,7 +276,7 @@ static void on_get(void *ctx, const struct redisReply *reply)
 enum err_code redis_store_get(struct redis_store *store, const char *id, store_get_fn fn, void *ctx)
 {
 	char key[KEY_BYTES];
-	key_of_state(key, id);
+	store_key_of_state(key, id);
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.get = fn;
@@ -298,7 +308,7 @@ enum err_code redis_store_get_many(struct redis_store *store, const char *const 
 		return ERR_NO_MEMORY;
 	call->fn.each = fn;
 	for (size_t i = 0; i < count; i++) {
-		key_of_state(keys[i], ids[i]);
+		store_key_of_state(keys[i], ids[i]);
 		argv[1 + i] = keys[i];
 		snprintf(call->ids[i], ID_BYTES, "%s", ids[i]);
 	}
@@ -318,7 +328,7 @@ enum err_code redis_store_put_first(struct redis_store *store, const char *id, c
                                     store_done_fn fn, void *ctx)
 {
 	char key[KEY_BYTES], ttl[NUMBER_BYTES];
-	key_of_state(key, id);
+	store_key_of_state(key, id);
 	snprintf(ttl, sizeof ttl, "%d", STORE_QUEUED_TTL_MS);
 	const char *argv[] = {"SET", key, value, "NX", "PX", ttl};
 	const size_t argv_len[] = {3, strlen(key), len, 2, 2, strlen(ttl)};
@@ -362,7 +372,7 @@ enum err_code redis_store_lease(struct redis_store *store, const char *id, const
 {
 	char lease[KEY_BYTES], state[KEY_BYTES], ttl[NUMBER_BYTES];
 	key_of_lease(lease, id, op);
-	key_of_state(state, id);
+	store_key_of_state(state, id);
 	snprintf(ttl, sizeof ttl, "%" PRId64, ttl_ms);
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
@@ -386,14 +396,13 @@ enum err_code redis_store_put(struct redis_store *store, const struct verificati
 {
 	char state[KEY_BYTES], lease[KEY_BYTES], pointer[KEY_BYTES], rank[NUMBER_BYTES], rev[NUMBER_BYTES],
 	        ttl[NUMBER_BYTES], channel[NUMBER_BYTES], attempts[NUMBER_BYTES];
-	key_of_state(state, verification->id);
+	store_key_of_state(state, verification->id);
 	key_of_lease(lease, verification->id, op);
 	snprintf(rank, sizeof rank, "%d", state_rank(verification->state));
 	snprintf(rev, sizeof rev, "%" PRId64, verification->rev);
 	snprintf(attempts, sizeof attempts, "%d", verification->attempts);
-	snprintf(ttl, sizeof ttl, "%" PRId64,
-	         state_is_final(verification->state) ? store->retention_ms : STORE_QUEUED_TTL_MS);
-	snprintf(channel, sizeof channel, "verifyd:wake:%u", wake_shard(verification->id));
+	snprintf(ttl, sizeof ttl, "%" PRId64, store_ttl_of_state(store, verification->state));
+	store_channel_of(channel, verification->id);
 	const char *argv[] = {"EVALSHA", store->sha[SCRIPT_PUT], "2",     state, lease, rank, rev, value, ttl,
 	                      channel,   token ? token : "",     attempts};
 	const size_t argv_len[] = {7,

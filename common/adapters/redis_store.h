@@ -3,8 +3,8 @@
  *
  * Lives in one loop thread; nothing blocks. Callbacks come exactly once (those of redis_store_get_many: as it says),
  * never from inside the call, and within REDIS_OP_TIMEOUT_MS + 100 ms (redis_link), also when Redis hangs. Before the
- * store counts as up its scripts are loaded, maxmemory-policy is noeviction (an evicted pointer would buy twice), and
- * an epoch that names another Redis is removed (a restart may have lost writes): nothing is asked of a Redis that was
+ * store counts as up its scripts are loaded, it is no replica, maxmemory-policy is noeviction (an evicted pointer would
+ * buy twice), and an epoch that names another Redis is removed (a restart may have lost writes): nothing is asked of a Redis that was
  * not looked at. */
 #ifndef VERIFYD_REDIS_STORE_H
 #define VERIFYD_REDIS_STORE_H
@@ -83,6 +83,26 @@ enum err_code redis_store_put(struct redis_store *store, const struct verificati
                               size_t len, const char *op, const char *token, const char *drop_question, store_put_fn fn,
                               void *ctx) WARN_UNUSED;
 
+/* ---- many states at once, for who reads `results` ---- */
+
+/* A state to be set where Redis lacks it. All is borrowed for the call. */
+struct store_fill {
+	const struct verification *state;
+	const char *value; /* verification_encode's text of it */
+	size_t len;
+	bool subject;   /* it belongs into its person's pointer, state->question: added unless it is there */
+	bool reference; /* state->reference leads to it */
+};
+
+/* Sets them in one step, in order, each by redis_store_put's compare-and-set. wake: tells who waits for those that are
+ * written. Redis does nothing else meanwhile (some 10 us for each), so a batch is small.
+ * Returns: ERR_OK (fn comes; ERR_UNAVAILABLE: whether they were written is not known); ERR_LIMIT (not 1..STORE_FILL_MAX, or
+ * too much is pending); ERR_NO_MEMORY; ERR_UNAVAILABLE. */
+enum { STORE_FILL_MAX = 64 };
+typedef void (*store_fill_fn)(void *ctx, enum err_code code, size_t written);
+enum err_code redis_store_fill(struct redis_store *store, const struct store_fill *fills, size_t count, bool wake,
+                               store_fill_fn fn, void *ctx) WARN_UNUSED;
+
 /* ---- one person's journeys: `verifyd:s:<question>`, a hash of id -> created_ms ---- */
 
 /* Who is this person's current journey? The newest id of the pointer. Adds `id` (created_ms; the newest from then on)
@@ -100,9 +120,6 @@ typedef void (*store_subject_fn)(void *ctx, enum err_code code, enum subject_cla
 enum err_code redis_store_claim_subject(struct redis_store *store, const char *question, const char *id,
                                         int64_t created_ms, const char *over, int max_a_day, store_subject_fn fn,
                                         void *ctx) WARN_UNUSED;
-
-/* Puts an id that is known from `results` back into its pointer. Best effort. */
-void redis_store_note_subject(struct redis_store *store, const char *question, const char *id, int64_t created_ms);
 
 /* ---- which browser a journey belongs to: `verifyd:browser:{id}` ---- */
 
@@ -150,10 +167,25 @@ enum err_code redis_store_check_epoch(struct redis_store *store, store_whole_fn 
  * be lost: begin anew (the next claim takes it again). */
 enum err_code redis_store_claim_rebuild(struct redis_store *store, const char *token, int64_t ttl_ms, store_whole_fn fn,
                                         void *ctx) WARN_UNUSED;
-/* It is filled: sets the epoch and gives the right back, if token still holds it and this is the Redis that it was
- * granted for; fn's bool: set. fn may be NULL. */
-enum err_code redis_store_set_epoch(struct redis_store *store, const char *token, store_whole_fn fn,
+/* It is filled: sets the epoch and gives the right back. Who held the right when fn is called goes on holding it for
+ * EPOCH_MISSED only. */
+enum epoch_set {
+	EPOCH_NOT_OURS, /* the token does not hold the right, or this is not the Redis that it was granted for */
+	EPOCH_SET,
+	EPOCH_MISSED, /* since the right was taken, or since the last such answer, a process came back that could not write
+	                 for a while: read what came into `results` meanwhile, and set it again */
+};
+typedef void (*store_epoch_fn)(void *ctx, enum err_code code, enum epoch_set set);
+enum err_code redis_store_set_epoch(struct redis_store *store, const char *token, store_epoch_fn fn,
                                     void *ctx) WARN_UNUSED;
+/* Removes the epoch, so that a worker fills Redis again; fn's bool: there was one. */
+enum err_code redis_store_drop_epoch(struct redis_store *store, store_whole_fn fn, void *ctx) WARN_UNUSED;
+
+/* How far a rebuild is, a JSON text in `verifyd:rebuild:progress`, for who watches. Best effort. */
+void redis_store_tell_rebuild(struct redis_store *store, const char *progress);
+/* is_held: somebody holds the right to fill it. progress: of the present or the last rebuild; "" when none is known. */
+typedef void (*store_look_fn)(void *ctx, enum err_code code, bool is_held, const char *progress);
+enum err_code redis_store_look_rebuild(struct redis_store *store, store_look_fn fn, void *ctx) WARN_UNUSED;
 
 /* ---- the fleet: `verifyd:workers`, a hash of worker's name -> its status (common/domain/worker_status.h) ---- */
 

@@ -13,6 +13,8 @@
 /* Redis was away for so long that what this process could not write may be known to nobody else: its own projector,
  * which would write it later, may die first. */
 enum { MISSED_MS = 500 };
+#define COUNT_TTL_MS    "86400000" /* of the count of such outages; a count that begins anew is another one, too */
+#define PROGRESS_TTL_MS "3600000"
 
 static const char unnamed_id[] = "unknown"; /* of a Redis that hides its replication id: emptying it is still noticed */
 
@@ -21,6 +23,13 @@ static void on_epoch(void *ctx, const struct redisReply *reply)
 	struct redis_store *store = ctx;
 	bool there = reply && reply->type == REDIS_REPLY_STRING;
 	snprintf(store->epoch, sizeof store->epoch, "%s", there ? reply->str : "");
+}
+
+/* What a replica tells is the primary's, its replication id too; it gets one of its own when it takes the primary's
+ * place. */
+static bool is_replica(const struct redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_STRING && strstr(reply->str, "role:slave");
 }
 
 static void read_replication_id(struct redis_store *store, const struct redisReply *reply)
@@ -51,14 +60,18 @@ static bool is_whole(struct redis_store *store)
 	return whole;
 }
 
-/* The one who is filling it now begins anew, too: what it has read may be older than what is missing. */
-static void forget_epoch(struct redis_store *store)
+/* Who fills it now is told by the count to read on: what this process could not write may have come after what was
+ * read. */
+static void forget_epoch(struct redis_store *store, bool whole)
 {
-	const char *right[] = {"DEL", KEY_REBUILD};
-	log_warn("redis_was_away", LOG_INT("for_ms", clock_mono_ms() - store->away_since_ms),
-	         LOG_STR("doing", "what it lacks is filled in again"));
-	store_delete_if(store, KEY_EPOCH, store->epoch);
-	store_send_idly(store, "rebuild_right_not_removed", 2, right);
+	const char *count[] = {"INCR", KEY_MISSED}, *expire[] = {"PEXPIRE", KEY_MISSED, COUNT_TTL_MS};
+	if (whole) {
+		log_warn("redis_was_away", LOG_INT("for_ms", clock_mono_ms() - store->away_since_ms),
+		         LOG_STR("doing", "what it lacks is filled in again"));
+		store_delete_if(store, KEY_EPOCH, store->epoch);
+	}
+	store_send_idly(store, "outage_not_counted", 2, count);
+	store_send_idly(store, "outage_not_counted", 3, expire);
 }
 
 static void on_connection_info(void *ctx, const struct redisReply *reply)
@@ -66,10 +79,14 @@ static void on_connection_info(void *ctx, const struct redisReply *reply)
 	struct redis_store *store = ctx;
 	if (!reply)
 		return;
+	if (is_replica(reply)) {
+		redis_link_reset(store->link, "it became a replica");
+		return;
+	}
 	read_replication_id(store, reply);
-	bool missed = store->away_since_ms != 0 && clock_mono_ms() - store->away_since_ms >= MISSED_MS;
-	if (is_whole(store) && missed)
-		forget_epoch(store);
+	bool whole = is_whole(store);
+	if (store->away_since_ms != 0 && clock_mono_ms() - store->away_since_ms >= MISSED_MS)
+		forget_epoch(store, whole);
 	store->away_since_ms = 0;
 	store->identified = true;
 	store_check_up(store);
@@ -79,14 +96,16 @@ static void on_info(void *ctx, const struct redisReply *reply)
 {
 	struct store_call *call = ctx;
 	struct redis_store *store = call->store;
-	bool whole = false;
-	if (reply) {
+	bool good = reply && !is_replica(reply), whole = false;
+	if (good) {
 		read_replication_id(store, reply);
 		whole = is_whole(store);
 	} else {
 		store->lost = true;
 	}
-	call->fn.whole(call->ctx, reply ? ERR_OK : ERR_UNAVAILABLE, whole);
+	call->fn.whole(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, whole);
+	if (reply && !good)
+		redis_link_reset(store->link, "it became a replica");
 	free(call);
 }
 
@@ -117,6 +136,14 @@ enum err_code redis_store_check_epoch(struct redis_store *store, store_whole_fn 
 
 /* ---- the right to fill it ---- */
 
+/* As the scripts say. */
+_Static_assert(EPOCH_NOT_OURS == 0 && EPOCH_SET == 1 && EPOCH_MISSED == 2, "epoch_script");
+
+static const char *text_of(const struct redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_STRING ? reply->str : "";
+}
+
 static void right_text(const struct redis_store *store, const char *token, char out[RIGHT_BYTES])
 {
 	snprintf(out, RIGHT_BYTES, "%.16s %s", token, store->replication_id);
@@ -125,10 +152,13 @@ static void right_text(const struct redis_store *store, const char *token, char 
 static void on_claim(void *ctx, const struct redisReply *reply)
 {
 	struct store_call *call = ctx;
-	bool good = !store_reply_failed(call->store, reply) && reply->type == REDIS_REPLY_INTEGER;
-	bool granted = good && reply->integer == 1;
+	struct redis_store *store = call->store;
+	bool good = !store_reply_failed(store, reply) && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2;
+	bool granted = good && reply->element[0]->integer == 1, taken = granted && !call->prolongs;
 	if (good)
-		snprintf(call->store->rebuild_token, TOKEN_BYTES, "%s", granted ? call->token : "");
+		snprintf(store->rebuild_token, TOKEN_BYTES, "%s", granted ? call->token : "");
+	if (taken)
+		snprintf(store->missed, sizeof store->missed, "%s", text_of(reply->element[1]));
 	call->fn.whole(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, granted);
 	free(call);
 }
@@ -145,29 +175,79 @@ enum err_code redis_store_claim_rebuild(struct redis_store *store, const char *t
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call) {
 		call->fn.whole = fn;
+		call->prolongs = prolong;
 		snprintf(call->token, sizeof call->token, "%s", token);
 	}
-	return store_send_script(call, on_claim, SCRIPT_REBUILD, 1,
-	                         (const char *[]){KEY_REBUILD, token, right, ttl, prolong ? "prolong" : "take", NULL});
+	return store_send_script(
+	        call, on_claim, SCRIPT_REBUILD, 2,
+	        (const char *[]){KEY_REBUILD, KEY_MISSED, token, right, ttl, prolong ? "prolong" : "take", NULL});
 }
 
 static void on_epoch_set(void *ctx, const struct redisReply *reply)
 {
 	struct store_call *call = ctx;
-	bool good = !store_reply_failed(call->store, reply) && reply->type == REDIS_REPLY_INTEGER;
-	if (call->fn.whole)
-		call->fn.whole(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, good && reply->integer == 1);
+	struct redis_store *store = call->store;
+	bool good = !store_reply_failed(store, reply) && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2;
+	enum epoch_set set = good ? (enum epoch_set)reply->element[0]->integer : EPOCH_NOT_OURS;
+	if (good && set == EPOCH_MISSED)
+		snprintf(store->missed, sizeof store->missed, "%s", text_of(reply->element[1]));
+	else
+		store->rebuild_token[0] = '\0';
+	call->fn.epoch(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, set);
 	free(call);
 }
 
-enum err_code redis_store_set_epoch(struct redis_store *store, const char *token, store_whole_fn fn, void *ctx)
+enum err_code redis_store_set_epoch(struct redis_store *store, const char *token, store_epoch_fn fn, void *ctx)
 {
 	char right[RIGHT_BYTES];
 	right_text(store, token, right);
-	store->rebuild_token[0] = '\0';
+	struct store_call *call = store_call_new(store, ctx, 0);
+	if (call)
+		call->fn.epoch = fn;
+	return store_send_script(call, on_epoch_set, SCRIPT_EPOCH, 3,
+	                         (const char *[]){KEY_REBUILD, KEY_EPOCH, KEY_MISSED, right, store->replication_id,
+	                                          store->missed, NULL});
+}
+
+/* ---- on purpose, and how far it is ---- */
+
+static void on_dropped(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	bool good = !store_reply_failed(call->store, reply) && reply->type == REDIS_REPLY_INTEGER;
+	call->fn.whole(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, good && reply->integer == 1);
+	free(call);
+}
+
+enum err_code redis_store_drop_epoch(struct redis_store *store, store_whole_fn fn, void *ctx)
+{
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.whole = fn;
-	return store_send_script(call, on_epoch_set, SCRIPT_EPOCH, 2,
-	                         (const char *[]){KEY_REBUILD, KEY_EPOCH, right, store->replication_id, NULL});
+	return store_send(call, on_dropped, 2, (const char *[]){"DEL", KEY_EPOCH}, NULL);
+}
+
+void redis_store_tell_rebuild(struct redis_store *store, const char *progress)
+{
+	if (store->up)
+		store_send_idly(store, "progress", 5,
+		                (const char *[]){"SET", KEY_PROGRESS, progress, "PX", PROGRESS_TTL_MS});
+}
+
+static void on_looked(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	bool good = !store_reply_failed(call->store, reply) && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2;
+	bool is_held = good && reply->element[0]->type == REDIS_REPLY_STRING;
+	const char *progress = good ? text_of(reply->element[1]) : "";
+	call->fn.look(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, is_held, progress);
+	free(call);
+}
+
+enum err_code redis_store_look_rebuild(struct redis_store *store, store_look_fn fn, void *ctx)
+{
+	struct store_call *call = store_call_new(store, ctx, 0);
+	if (call)
+		call->fn.look = fn;
+	return store_send(call, on_looked, 3, (const char *[]){"MGET", KEY_REBUILD, KEY_PROGRESS}, NULL);
 }

@@ -1,5 +1,6 @@
-/* redis_store_internal: what redis_store.c (connection, states, leases), redis_store_journeys.c (a person's journeys),
- * redis_store_fleet.c (the workers), redis_store_keys.c (idempotency keys) and redis_store_epoch.c (is the cache whole?) share. */
+/* redis_store_internal: what redis_store.c (connection, states, leases), redis_store_fill.c (many at once),
+ * redis_store_journeys.c (a person's journeys), redis_store_fleet.c (the workers), redis_store_keys.c (idempotency keys) and
+ * redis_store_epoch.c (is the cache whole?) share. */
 #ifndef VERIFYD_REDIS_STORE_INTERNAL_H
 #define VERIFYD_REDIS_STORE_INTERNAL_H
 
@@ -16,8 +17,12 @@ enum {
 	SCRIPT_MAX_ARGUMENTS = 12, /* keys included */
 };
 
-#define KEY_EPOCH   "verifyd:epoch"
-#define KEY_REBUILD "verifyd:rebuild"
+extern const int64_t store_names_ttl_ms; /* of the pointers of a person and of a vendor's reference */
+
+#define KEY_EPOCH    "verifyd:epoch"
+#define KEY_REBUILD  "verifyd:rebuild"
+#define KEY_MISSED   "verifyd:rebuild:missed" /* counts who came back and could not write for a while */
+#define KEY_PROGRESS "verifyd:rebuild:progress"
 
 struct redis_store {
 	struct redis_link *link;
@@ -35,6 +40,7 @@ struct redis_store {
 	char replication_id[REPLICATION_ID_BYTES], epoch[REPLICATION_ID_BYTES];
 	bool unnamed;                    /* it hides its replication id; said once */
 	char rebuild_token[TOKEN_BYTES]; /* whose claim_rebuild was granted last; "": nobody's */
+	char missed[NUMBER_BYTES];       /* the count of outages up to which what was missed has been, or is being, read */
 };
 
 /* What a caller waits for: one per command, freed with its answer. */
@@ -47,18 +53,29 @@ struct store_call {
 		store_done_fn done;
 		store_lease_fn lease;
 		store_put_fn put;
+		store_fill_fn fill;
 		store_subject_fn subject;
 		store_browser_fn browser;
 		store_whole_fn whole;
 		store_key_fn key;
 		store_worker_fn worker;
+		store_epoch_fn epoch;
+		store_look_fn look;
 	} fn;
 	store_done_fn done; /* after every fn.worker */
 	void *ctx;
 	char token[TOKEN_BYTES]; /* claim_rebuild */
+	bool prolongs;           /* likewise */
 	size_t count;
 	char ids[][ID_BYTES];
 };
+
+/* Names of keys, and what goes with a state. */
+void store_key_of_state(char out[KEY_BYTES], const char *id);
+void store_key_of_subject(char out[KEY_BYTES], const char *question);
+void store_key_of_reference(char out[KEY_BYTES], const char *vendor, const char *reference);
+void store_channel_of(char out[NUMBER_BYTES], const char *id);
+int64_t store_ttl_of_state(const struct redis_store *store, enum state state);
 
 /* Returns: a call of fn.* still to be set, with room for `ids` ids; NULL: out of memory. */
 struct store_call *store_call_new(struct redis_store *store, void *ctx, size_t ids);

@@ -11,7 +11,8 @@ enum { DAY_MS = 24 * 3600 * 1000 };
 
 /* Beyond the day that is counted, only the newest matters; names outlive the default retention of `results` by a day.
  */
-static const int64_t forget_after_ms = 2 * (int64_t)DAY_MS, names_ttl_ms = 31 * (int64_t)DAY_MS;
+static const int64_t forget_after_ms = 2 * (int64_t)DAY_MS;
+const int64_t store_names_ttl_ms = 31 * (int64_t)DAY_MS;
 
 /* As the scripts say. */
 _Static_assert(SUBJECT_OURS == 0 && SUBJECT_ANOTHERS == 1 && SUBJECT_TOO_MANY == 2 && SUBJECT_REBUILDING == 3,
@@ -23,13 +24,13 @@ static void number_text(char out[NUMBER_BYTES], int64_t number)
 	snprintf(out, NUMBER_BYTES, "%" PRId64, number);
 }
 
-static void key_of_subject(char out[KEY_BYTES], const char *question)
+void store_key_of_subject(char out[KEY_BYTES], const char *question)
 {
 	snprintf(out, KEY_BYTES, "verifyd:s:%s", question);
 }
 
 /* A vendor's reference is a GUID, which is the same in either case. */
-static void key_of_reference(char out[KEY_BYTES], const char *vendor, const char *reference)
+void store_key_of_reference(char out[KEY_BYTES], const char *vendor, const char *reference)
 {
 	int at = snprintf(out, KEY_BYTES, "verifyd:ref:%s:", vendor);
 	for (; *reference && at < KEY_BYTES - 1; reference++)
@@ -56,27 +57,17 @@ enum err_code redis_store_claim_subject(struct redis_store *store, const char *q
                                         void *ctx)
 {
 	char key[KEY_BYTES], created[NUMBER_BYTES], most[NUMBER_BYTES], forget[NUMBER_BYTES], ttl[NUMBER_BYTES];
-	key_of_subject(key, question);
+	store_key_of_subject(key, question);
 	number_text(created, created_ms);
 	number_text(most, max_a_day);
 	number_text(forget, forget_after_ms);
-	number_text(ttl, names_ttl_ms);
+	number_text(ttl, store_names_ttl_ms);
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.subject = fn;
 	return store_send_script(
 	        call, on_subject, SCRIPT_SUBJECT, 2,
 	        (const char *[]){key, KEY_EPOCH, id, created, over ? over : "", most, forget, ttl, NULL});
-}
-
-void redis_store_note_subject(struct redis_store *store, const char *question, const char *id, int64_t created_ms)
-{
-	char key[KEY_BYTES], created[NUMBER_BYTES], ttl[NUMBER_BYTES];
-	key_of_subject(key, question);
-	number_text(created, created_ms);
-	number_text(ttl, names_ttl_ms);
-	store_send_idly(store, "subject", 7,
-	                (const char *[]){"EVALSHA", store->sha[SCRIPT_NOTE], "1", key, id, created, ttl});
 }
 
 /* ---- browsers ---- */
@@ -109,8 +100,8 @@ enum err_code redis_store_browser(struct redis_store *store, const char *id, con
 void redis_store_name_reference(struct redis_store *store, const char *vendor, const char *reference, const char *id)
 {
 	char key[KEY_BYTES], ttl[NUMBER_BYTES];
-	key_of_reference(key, vendor, reference);
-	number_text(ttl, names_ttl_ms);
+	store_key_of_reference(key, vendor, reference);
+	number_text(ttl, store_names_ttl_ms);
 	store_send_idly(store, "reference", 5, (const char *[]){"SET", key, id, "PX", ttl});
 }
 
@@ -118,7 +109,7 @@ enum err_code redis_store_by_reference(struct redis_store *store, const char *ve
                                        store_get_fn fn, void *ctx)
 {
 	char key[KEY_BYTES];
-	key_of_reference(key, vendor, reference);
+	store_key_of_reference(key, vendor, reference);
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.get = fn;

@@ -256,6 +256,16 @@ static inline void on_value(void *ctx, enum err_code code, const char *value, si
 	note(ctx, code, value, len);
 }
 
+/* ctx: struct said, or NULL: nobody asks. what: how many were written. */
+static inline void on_filled(void *ctx, enum err_code code, size_t written)
+{
+	struct said *said = ctx;
+	if (!said)
+		return;
+	note(said, code, NULL, 0);
+	said->what = (int)written;
+}
+
 static inline void on_bool(void *ctx, enum err_code code, bool what)
 {
 	struct said *said = ctx;

@@ -95,12 +95,26 @@ static void a_person_begins_only_so_many_a_day_of_utc(void **state)
 	assert_int_equal(claim(bench, fourth, evening_ms + 10, third).what, SUBJECT_OURS); /* the next day */
 }
 
+/* As the rebuild puts a journey back. */
+static void put_back(struct redis_bench *bench, const char *question, const char *id, int64_t created_ms)
+{
+	struct verification state = {.kind = KIND_JUMIO_IDENTITY,
+	                             .state = STATE_CHECKING,
+	                             .rev = 4,
+	                             .score = SCORE_NONE,
+	                             .created_ms = created_ms};
+	snprintf(state.id, sizeof state.id, "%s", id);
+	snprintf(state.question, sizeof state.question, "%s", question);
+	const struct store_fill fill = {.state = &state, .value = "text", .len = 4, .subject = true};
+	assert_int_equal(redis_store_fill(bench->store, &fill, 1, false, on_filled, NULL), ERR_OK);
+}
+
 static void old_journeys_are_forgotten_but_the_newest_and_ones_own_stay(void **state)
 {
 	struct redis_bench *bench = bench_of(state);
-	redis_store_note_subject(bench->store, "person", first, noon_ms - 3ll * DAY_MS);
-	redis_store_note_subject(bench->store, "person", second, noon_ms - 2ll * DAY_MS);
-	redis_store_note_subject(bench->store, "person", third, noon_ms - 10ll * DAY_MS);
+	put_back(bench, "person", first, noon_ms - 3ll * DAY_MS);
+	put_back(bench, "person", second, noon_ms - 2ll * DAY_MS);
+	put_back(bench, "person", third, noon_ms - 10ll * DAY_MS);
 	assert_int_equal(claim(bench, third, noon_ms, NULL).what, SUBJECT_OURS);
 	assert_true(is_noted(bench, third));
 	assert_false(is_noted(bench, first));
@@ -113,8 +127,8 @@ static void a_journey_that_is_put_back_keeps_the_time_that_is_there(void **state
 {
 	struct redis_bench *bench = bench_of(state);
 	char time[VALUE_BYTES];
-	redis_store_note_subject(bench->store, "person", first, noon_ms);
-	redis_store_note_subject(bench->store, "person", first, noon_ms + 5);
+	put_back(bench, "person", first, noon_ms);
+	put_back(bench, "person", first, noon_ms + 5);
 	assert_string_equal(claim(bench, second, noon_ms, NULL).text, first);
 	redis_text(bench, time, "HGET verifyd:s:person %s", first);
 	assert_int_equal(atoll(time), noon_ms);
@@ -127,7 +141,7 @@ static void nobody_knows_whose_turn_it_is_while_the_cache_is_filled(void **state
 	redis_do(bench, "DEL verifyd:epoch");
 	assert_int_equal(claim(bench, first, noon_ms, NULL).what, SUBJECT_REBUILDING);
 	assert_int_equal(redis_do(bench, "EXISTS verifyd:s:person"), 0);
-	redis_store_note_subject(bench->store, "person", first, noon_ms);
+	put_back(bench, "person", first, noon_ms);
 	assert_int_equal(claim(bench, first, noon_ms, NULL).what, SUBJECT_REBUILDING);
 }
 
@@ -238,7 +252,6 @@ static void without_redis_every_question_says_so(void **state)
 	        ERR_UNAVAILABLE);
 	assert_int_equal(redis_store_browser(bench->store, first, "one", 1, 1, on_browser, &looked), ERR_UNAVAILABLE);
 	assert_int_equal(redis_store_by_reference(bench->store, "jumio", "x", on_value, &looked), ERR_UNAVAILABLE);
-	redis_store_note_subject(bench->store, "person", first, noon_ms);
 	redis_store_name_reference(bench->store, "jumio", "x", first);
 }
 

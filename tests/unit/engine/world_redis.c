@@ -222,6 +222,9 @@ static void fill(void *ctx)
 	struct world *world = ctx;
 	struct redis *redis = world->redis;
 	struct err err;
+	struct restore item;
+	const struct restore *items = &item;
+	struct buf text;
 	redis->is_filling = false;
 	if (redis->is_whole || redis->is_down)
 		return;
@@ -232,15 +235,19 @@ static void fill(void *ctx)
 	for (int32_t partition = 0; partition < WORLD_PARTITIONS; partition++)
 		for (size_t at = 0; at < kafka_partition_len(world, "results", partition); at++) {
 			const struct log_record *record = kafka_at(world, "results", partition, at);
-			assert_int_equal(restore_state(store, record->value, record->value_len, NULL, NULL, &err),
-			                 ERR_OK);
+			assert_int_equal(restore_read(record->value, record->value_len, &item, &err), ERR_OK);
+			assert_int_equal(restore_write(store, &items, 1, false, NULL, NULL), ERR_OK);
 		}
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
 		const char *topic = operation_info(kind_first_operation((enum kind)kind))->topic;
 		for (int32_t partition = 0; partition < WORLD_PARTITIONS; partition++)
 			for (size_t at = 0; at < kafka_partition_len(world, topic, partition); at++) {
 				const struct log_record *record = kafka_at(world, topic, partition, at);
-				(void)!restore_request(store, record->value, record->value_len, NULL, NULL, &err);
+				buf_init(&text, VERIFICATION_MAX_BYTES);
+				if (restore_read_request(record->value, record->value_len, &text, &item, &err) ==
+				    ERR_OK)
+					assert_int_equal(restore_write(store, &items, 1, false, NULL, NULL), ERR_OK);
+				buf_fini(&text);
 			}
 	}
 	free(filler);

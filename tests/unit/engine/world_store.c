@@ -286,16 +286,63 @@ enum err_code redis_store_claim_subject(struct redis_store *store, const char *q
 	return submit(command);
 }
 
-void redis_store_note_subject(struct redis_store *store, const char *question, const char *id, int64_t created_ms)
-{
-	struct command *command = new_command(store, "note subject", id, execute_note_subject);
-	snprintf(command->question, sizeof command->question, "%s", question);
-	command->created_ms = created_ms;
-	(void)!submit(command);
-}
-
 void redis_store_name_reference(struct redis_store *store, const char *vendor, const char *reference, const char *id)
 {
 	(void)vendor, (void)reference;
 	(void)!submit(new_command(store, "name reference", id, execute_nothing));
+}
+
+/* ---- many at once: one command for each, as if they came one after the other ---- */
+
+struct filling {
+	store_fill_fn fn;
+	void *ctx;
+	enum err_code code;
+	size_t written, left;
+};
+
+static void answer_filling(struct command *command)
+{
+	struct filling *filling = command->ctx;
+	if (command->code != ERR_OK)
+		filling->code = command->code;
+	filling->written += command->written;
+	if (--filling->left > 0)
+		return;
+	if (filling->fn)
+		filling->fn(filling->ctx, filling->code, filling->code == ERR_OK ? filling->written : 0);
+	free(filling);
+}
+
+static void submit_subject(struct redis_store *store, const struct verification *state)
+{
+	struct command *command = new_command(store, "note subject", state->id, execute_note_subject);
+	snprintf(command->question, sizeof command->question, "%s", state->question);
+	command->created_ms = state->created_ms;
+	(void)!submit(command);
+}
+
+enum err_code redis_store_fill(struct redis_store *store, const struct store_fill *fills, size_t count, bool wake,
+                               store_fill_fn fn, void *ctx)
+{
+	struct pod *pod = pod_of(store);
+	(void)wake;
+	if (pod->number >= 0 && !pod->redis_up)
+		return ERR_UNAVAILABLE;
+	struct filling *filling = world_alloc(sizeof *filling);
+	*filling = (struct filling){.fn = fn, .ctx = ctx, .left = count};
+	for (size_t i = 0; i < count; i++) {
+		struct command *command = new_command(store, "put", fills[i].state->id, execute_put);
+		command->state = *fills[i].state;
+		set_value(command, fills[i].value, fills[i].len);
+		command->answer = answer_filling;
+		command->ctx = filling;
+		if (submit(command) != ERR_OK)
+			assert_true(false); /* it is up */
+		if (fills[i].subject)
+			submit_subject(store, fills[i].state);
+	}
+	if (pod->number < 0) /* served at once, and without an answer */
+		free(filling);
+	return ERR_OK;
 }
