@@ -1,6 +1,7 @@
 /* answers: three writers over one table of problems. */
 #include "ingress/answers.h"
 #include "common/base/json_out.h"
+#include "ingress/ingress.h"
 #include <assert.h>
 #include <stdio.h>
 
@@ -40,7 +41,9 @@ static void write_problem(struct json_out *json, const struct exchange *exchange
 /* A browser is shown nothing but whether its address was no good or something went wrong. */
 static void problem_page(struct exchange *exchange, enum problem problem)
 {
-	struct page_view view = {.page = problem == PROBLEM_NOT_FOUND ? PAGE_EXPIRED : PAGE_FAILED, .refresh_s = -1};
+	const struct page_view view = {.page = problem == PROBLEM_NOT_FOUND ? PAGE_EXPIRED : PAGE_FAILED,
+	                               .language = LANGUAGE_COUNT,
+	                               .refresh_s = -1};
 	answer_page(exchange, problems[problem].status, &view);
 }
 
@@ -84,14 +87,26 @@ void answer_json(struct exchange *exchange, int status)
 	exchange->content_type = "application/json";
 }
 
+enum language answer_language(const struct exchange *exchange)
+{
+	enum language language = language_of_accept(exchange_header(exchange, "Accept-Language"));
+	return language == LANGUAGE_COUNT ? LANGUAGE_DEFAULT : language;
+}
+
 void answer_page(struct exchange *exchange, int status, const struct page_view *view)
 {
+	const struct journeys *journeys = exchange->ingress ? exchange->ingress->journeys : NULL;
+	struct page_view whole = *view;
+	if (whole.language == LANGUAGE_COUNT)
+		whole.language = answer_language(exchange);
+	if (!whole.application && journeys)
+		whole.application = application_name(journeys->applications, NULL, NULL);
 	buf_clear(&exchange->answer);
-	if (page_write(&exchange->answer, view) != ERR_OK)
+	if (page_write(&exchange->answer, &whole) != ERR_OK)
 		buf_clear(&exchange->answer);
 	exchange->status = status;
 	exchange->content_type = "text/html; charset=utf-8";
-	exchange_add_header(exchange, "Content-Security-Policy", PAGE_CSP);
+	exchange_add_header(exchange, "Content-Security-Policy", whole.refresh_s >= 0 ? PAGE_CSP_LIVE : PAGE_CSP);
 	exchange_add_header(exchange, "Referrer-Policy", "no-referrer");
 }
 

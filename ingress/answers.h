@@ -23,7 +23,11 @@ void answer_problem(struct exchange *exchange, enum problem problem, const char 
 /* Makes exchange->answer, which holds JSON, the answer. */
 void answer_json(struct exchange *exchange, int status);
 
-/* Makes a page the answer, with the headers that every page has. */
+/* The language that the browser asks for, or LANGUAGE_DEFAULT. */
+enum language answer_language(const struct exchange *exchange);
+
+/* Makes a page the answer, with the headers that every page has. Of language LANGUAGE_COUNT: the one that the browser asks
+ * for; without an application: the name that stands for all others. */
 void answer_page(struct exchange *exchange, int status, const struct page_view *view);
 
 /* Makes an answer without a body; what it says is in its status and headers. */

@@ -5,6 +5,7 @@
 
 #include "common/adapters/redis_store.h"
 #include "common/domain/verification.h"
+#include "ingress/queue_view.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -58,6 +59,7 @@ struct ask {
 	enum wait_for wait_for;
 	const char *known; /* WAIT_CHANGED: If-None-Match, for etag_is_listed; outlives the ask */
 	char key[QUESTION_BYTES], key_body[QUESTION_BYTES]; /* ASK_NEW, ASK_JOURNEY: names of the Idempotency-Key and of the body; "": no key */
+	bool wants_place;                /* ASK_START, ASK_READ: while it is queued, when its turn comes */
 	int max_a_day;                   /* ASK_JOURNEY */
 	char browser[BROWSER_BYTES];     /* ASK_START, ASK_RETURN */
 	int64_t ticket_ms;               /* ASK_START: when the ticket was made, unix ms */
@@ -68,6 +70,7 @@ struct ask {
 	enum outcome outcome;
 	struct verification state;
 	struct verification_texts texts; /* ASK_START, ASK_RETURN with OUTCOME_STATE; owned */
+	struct queue_place place;        /* wants_place: as it stands in the queue; not known when it is in none */
 	/* Called in the loop thread, exactly once, as the last thing the desk does with it. */
 	void (*done)(struct ask *ask);
 
@@ -77,6 +80,9 @@ struct ask {
 	struct sending *sending; /* its record is on its way to Kafka */
 	bool acked;              /* Kafka has it */
 	bool held;               /* not answered before Kafka has its record, whatever is heard meanwhile */
+	bool is_placed;          /* its record is `offset` of `partition` */
+	int32_t partition;
+	int64_t offset;
 	bool is_orphan;          /* ASK_CALLBACK: about a reference that is not the verification's */
 	bool waiting;            /* in the waiters' tables */
 	int64_t waiting_since_ms;

@@ -39,6 +39,8 @@ void desk_finish(struct ask *ask, enum outcome outcome)
 	ask->outcome = outcome;
 	if (outcome == OUTCOME_STATE)
 		desk_note_key(ask);
+	if (ask->wants_place)
+		ask->place = desk_place_of(ask);
 	if (ask->type == ASK_CALLBACK)
 		count_callback(ask);
 	atomic_fetch_sub(&desk->asks, 1);
@@ -72,7 +74,7 @@ void desk_wait_or_finish(struct ask *ask)
 {
 	struct desk *desk = ask->desk;
 	int64_t now = clock_mono_ms();
-	bool wait = !ask_is_content(ask, &ask->state) && may_wait(ask, now);
+	bool wait = !ask_is_content(ask, &ask->state) && may_wait(ask, now) && !desk_waiting_is_pointless(ask);
 	person_fini(&ask->person);
 	if (!wait)
 		desk_finish(ask, OUTCOME_STATE);
@@ -264,6 +266,7 @@ static void on_tick(uv_timer_t *timer)
 		desk_reread(desk, false);
 		desk_serve_parked(desk);
 	}
+	desk_refresh_queues(desk, now);
 	if (now - desk->watched_ms >= WATCH_MS) {
 		desk->watched_ms = now;
 		watch(desk, now);
@@ -310,6 +313,8 @@ static void make_metrics(struct desk *desk)
 	                                    "calls that were not held, or refused, because there were too many");
 	desk->metric.full = metrics_counter(metrics, "verifyd_calls_limited", "why=\"waiters\"", "");
 	desk->metric.crowded = metrics_counter(metrics, "verifyd_calls_limited", "why=\"inbox\"", "");
+	desk->metric.spared = metrics_counter(metrics, "verifyd_waits_spared", "",
+	                                      "calls answered at once because waiting was of no use");
 	desk->metric.unsaved =
 	        metrics_gauge(metrics, "verifyd_states_unsaved", "", "accepted ids that Redis does not know yet");
 }

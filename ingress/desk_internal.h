@@ -1,6 +1,7 @@
 /* desk_internal: what the parts of the desk share: desk.c (life, inbox, waiting), desk_intake.c (a new score),
  * desk_journey.c (a new journey), desk_visit.c (reading, the person's and the vendor's visits), desk_key.c (a question with
- * an Idempotency-Key), desk_record.c (records on their way), desk_wake.c. */
+ * an Idempotency-Key), desk_queue.c (how long it takes), desk_record.c (records on their way),
+ * desk_wake.c. */
 #ifndef VERIFYD_DESK_INTERNAL_H
 #define VERIFYD_DESK_INTERNAL_H
 
@@ -61,12 +62,15 @@ struct desk {
 	struct unsaved *unsaved; /* newest first */
 	size_t unsaved_count, unsaved_bytes;
 
-	int64_t reread_ms, watched_ms, waiting_logged_ms, drain_until_ms;
+	struct queue_view queues;
+	bool queues_asked; /* a refresh is under way */
+
+	int64_t reread_ms, queues_ms, watched_ms, waiting_logged_ms, drain_until_ms;
 	bool draining, warmed, wake_seen;
 	atomic_bool started, kafka_up, redis_up;
 	atomic_llong asks;
 	struct {
-		struct metric *waiting, *joined, *produced, *refused, *reread, *unsaved, *slow, *full, *crowded;
+		struct metric *waiting, *joined, *produced, *refused, *reread, *unsaved, *slow, *full, *crowded, *spared;
 		struct metric *callback[CALLBACK_END_COUNT];
 	} metric;
 };
@@ -108,6 +112,15 @@ void desk_on_state(void *ctx, const char *value, size_t len);
 void desk_on_subscribed(void *ctx);
 void desk_on_store_change(void *ctx, bool up);
 void desk_reread(struct desk *desk, bool all); /* what is waited for: all of it, or what waits DESK_REREAD_MS already */
+
+/* desk_queue.c */
+void desk_refresh_queues(struct desk *desk, int64_t now); /* call often: asks once a second */
+/* How long this ask's verification waits for its turn; not known when it is in no queue. */
+struct queue_place desk_place_of(const struct ask *ask);
+/* Whether what the ask waits for certainly does not come in its time: it is better answered now. */
+bool desk_waiting_is_pointless(const struct ask *ask);
+/* As desk_wait_or_finish, after it was looked up where the ask's record stands, for whom it wants to know. */
+void desk_find_place(struct ask *ask);
 
 /* desk.c */
 void desk_finish(struct ask *ask, enum outcome outcome); /* hands the ask back */

@@ -121,7 +121,7 @@ static void on_saved(void *ctx, enum err_code code)
 	sending_free(sending);
 	if (ask && code != ERR_OK)
 		desk_finish(ask, OUTCOME_CACHE_AWAY); /* no answer could wake it */
-	else if (ask && !ask->waiting)
+	else if (ask && (!ask->waiting || desk_waiting_is_pointless(ask)))
 		desk_finish(ask, OUTCOME_STATE);
 }
 
@@ -141,8 +141,6 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 	struct desk *desk = sending->desk;
 	struct ask *ask = sending->ask;
 	enum desk_then then = sending->then;
-	(void)partition;
-	(void)offset;
 	list_remove(&sending->in_unacked);
 	desk->queue.failed = result != ERR_OK && result != ERR_LIMIT;
 	if (result != ERR_OK) {
@@ -155,6 +153,8 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 	if (ask)
 		ask->acked = true;
 	if (then == THEN_SAVE) {
+		if (desk->store && sending->is_question && kind_is_journey(sending->first.kind))
+			redis_store_note_place(desk->store, sending->first.id, partition, offset);
 		if (put_first(desk, &sending->first, sending->sealed, on_saved, sending) != ERR_OK)
 			on_saved(sending, ERR_UNAVAILABLE);
 		CRASH_POINT(ingress.state_sent);

@@ -12,7 +12,7 @@ static void on_read(void *ctx, enum err_code code, const char *value, size_t len
 	struct ask *ask = ctx;
 	enum outcome outcome = code == ERR_OK ? desk_take_state(ask, value, len) : OUTCOME_CACHE_AWAY;
 	if (outcome == OUTCOME_STATE)
-		desk_wait_or_finish(ask);
+		desk_find_place(ask);
 	else if (outcome == OUTCOME_CACHE_AWAY && ask->type == ASK_READ)
 		desk_wait_for_cache(ask);
 	else

@@ -5,6 +5,7 @@
 
 #include "common/base/buf.h"
 #include "ingress/admission.h"
+#include "ingress/revisit.h"
 #include "ingress/tickets.h"
 #include "ingress/tokens.h"
 
@@ -64,6 +65,7 @@ struct exchange {
 		struct buf token;                    /* the verification token that was sent */
 		char cookie[COOKIE_VALUE_BYTES];
 		bool cookie_is_new;
+		struct revisit revisit; /* what a browser that waits brought along */
 	} kept;
 
 	struct MHD_Connection *connection; /* http_server's */

@@ -103,6 +103,12 @@ enum err_code journey_start_link(const struct journeys *journeys, const char *id
 	return make_link(journeys, TICKET_START, id, now_ms, ret_link);
 }
 
+enum err_code journey_return_link(const struct journeys *journeys, const char *id, int64_t now_ms,
+                                  char ret_link[JOURNEY_LINK_BYTES])
+{
+	return make_link(journeys, TICKET_RETURN, id, now_ms, ret_link);
+}
+
 /* back_url and notify_url. */
 static enum err_code set_our_links(const struct journeys *journeys, const struct request *request, struct draft *draft)
 {

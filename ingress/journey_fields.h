@@ -26,6 +26,9 @@ enum err_code journey_to_ask(const struct journeys *journeys, struct draft *draf
 /* Writes PUBLIC_URL/start/{ticket} of a ticket that is made now. Returns: ERR_OK; ERR_INVALID; ERR_CRYPTO. */
 enum err_code journey_start_link(const struct journeys *journeys, const char *id, int64_t now_ms,
                                  char ret_link[JOURNEY_LINK_BYTES]) WARN_UNUSED;
+/* PUBLIC_URL/return/{ticket}, likewise. */
+enum err_code journey_return_link(const struct journeys *journeys, const char *id, int64_t now_ms,
+                                  char ret_link[JOURNEY_LINK_BYTES]) WARN_UNUSED;
 
 /* Appends where the person goes on to: B2C with a fresh hint, or the return_url of a /v1 caller.
  * Returns: ERR_OK; ERR_NOT_FOUND (the person's fields name no address); ERR_LIMIT; ERR_CRYPTO; ERR_NO_MEMORY. */

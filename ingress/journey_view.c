@@ -80,9 +80,20 @@ void journey_view(enum outcome outcome, const struct verification *state, struct
 	        .start = (enum page)(stages[stage].start == PAGE_ENDING ? (int)ending : stages[stage].start),
 	        .back = (enum page)(stages[stage].back == PAGE_ENDING ? (int)ending : stages[stage].back),
 	};
-	const struct page_info *words = page_info(ending);
+	const struct page_words *words = page_words(ending, LANGUAGE_EN); /* B2C's call names no language */
 	if (*stages[stage].message)
 		snprintf(ret_view->message, sizeof ret_view->message, "%s", stages[stage].message);
 	else
 		snprintf(ret_view->message, sizeof ret_view->message, "%s %s", words->text, words->advice);
+}
+
+enum outcome journey_outcome(const struct ask *ask, int64_t now_ms)
+{
+	bool fresh = now_ms - ask->ticket_ms < JOURNEY_FRESH_MS;
+	return ask->outcome == OUTCOME_NOT_FOUND && fresh ? OUTCOME_CACHE_AWAY : ask->outcome;
+}
+
+bool journey_was_held(const struct ask *ask, int64_t accepted_ms, int64_t now_ms)
+{
+	return ask->outcome == OUTCOME_STATE && now_ms - accepted_ms >= (ask->wait_until_ms - accepted_ms) / 2;
 }

@@ -28,4 +28,13 @@ struct journey_view {
 /* What the desk brought back. state counts only with OUTCOME_STATE. */
 void journey_view(enum outcome outcome, const struct verification *state, struct journey_view *ret_view);
 
+/* What the desk brought back, as it is told to who came with a ticket (ask->ticket_ms): that proves that its journey was
+ * accepted. While it is fresh, nobody may have heard of that yet: the ingress that accepted it had no Redis, or its record is
+ * still on the way. */
+enum { JOURNEY_FRESH_MS = 60000 };
+enum outcome journey_outcome(const struct ask *ask, int64_t now_ms);
+
+/* Whether the desk kept it for about as long as it may, from accepted_ms (monotonic): then it may be asked again at once. */
+bool journey_was_held(const struct ask *ask, int64_t accepted_ms, int64_t now_ms);
+
 #endif

@@ -178,6 +178,15 @@ static void take_numbers(struct making *making)
 		complain(making, "VERIFYD_JUMIO_ADOPT_UNTIL: \"%s\" is no date of the form YYYY-MM-DD", until);
 }
 
+static void take_applications(struct making *making)
+{
+	struct err err = {ERR_OK, ""};
+	const char *names = text(making, CONFIG_APPLICATION_NAMES);
+	enum err_code code = applications_new(names, &making->journeys->applications, &err);
+	if (code != ERR_OK)
+		failed(making, "VERIFYD_APPLICATION_NAMES", code, &err);
+}
+
 /* ---- keys ---- */
 
 static void open_tickets(struct making *making)
@@ -239,6 +248,7 @@ enum err_code journeys_new(const struct config *config, int64_t now_ms, FILE *co
 	take_callback(&making);
 	take_urls(&making);
 	take_numbers(&making);
+	take_applications(&making);
 	open_tickets(&making);
 	open_tokens(&making);
 	open_hints(&making, now_ms);
@@ -260,5 +270,6 @@ void journeys_free(struct journeys *journeys)
 	tokens_free(journeys->tokens);
 	hints_free(journeys->hints);
 	cidr_list_free(journeys->callback_from);
+	applications_free(journeys->applications);
 	free(journeys);
 }

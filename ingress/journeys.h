@@ -4,6 +4,7 @@
 #define VERIFYD_JOURNEYS_H
 
 #include "common/base/config.h"
+#include "ingress/applications.h"
 #include "ingress/cidr.h"
 #include "ingress/hints.h"
 #include "ingress/tickets.h"
@@ -23,6 +24,7 @@ struct journeys {
 	int64_t initiate_wait_ms;
 	int64_t adopt_until_ms; /* unix ms, the first after that day; 0: bare references are not adopted */
 	int max_a_day;
+	struct applications *applications; /* what people's apps are called */
 };
 
 /* VERIFYD_PUBLIC_URL not set: ERR_OK and *ret_journeys NULL: this ingress serves no journeys, whatever else is set (the file of

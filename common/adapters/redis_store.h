@@ -136,6 +136,16 @@ typedef void (*store_browser_fn)(void *ctx, enum err_code code, enum browser bro
 enum err_code redis_store_browser(struct redis_store *store, const char *id, const char *browser, int64_t ticket_ms,
                                   int64_t ttl_ms, store_browser_fn fn, void *ctx) WARN_UNUSED;
 
+/* ---- where a journey's request stands in Kafka: `verifyd:place:{id}`, for STORE_PLACE_TTL_S ---- */
+
+enum { STORE_PLACE_TTL_S = 3600 };
+
+/* The first that is noted stays. Best effort. */
+void redis_store_note_place(struct redis_store *store, const char *id, int32_t partition, int64_t offset);
+/* partition -1: none is known. */
+typedef void (*store_place_fn)(void *ctx, enum err_code code, int32_t partition, int64_t offset);
+enum err_code redis_store_place(struct redis_store *store, const char *id, store_place_fn fn, void *ctx) WARN_UNUSED;
+
 /* ---- a vendor's reference -> id: `verifyd:ref:<vendor>:<reference>`, the reference in lower case ---- */
 
 /* Best effort. */

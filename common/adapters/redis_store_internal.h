@@ -56,6 +56,7 @@ struct store_call {
 		store_fill_fn fill;
 		store_subject_fn subject;
 		store_browser_fn browser;
+		store_place_fn place;
 		store_whole_fn whole;
 		store_key_fn key;
 		store_worker_fn worker;

@@ -1,5 +1,7 @@
-/* redis_store_journeys: a person's journeys, the browser that each belongs to, and the vendor's names for them. */
+/* redis_store_journeys: a person's journeys, the browser that each belongs to, where it stands in the queue, and the
+ * vendor's names for them. */
 #include "common/adapters/redis_store_internal.h"
+#include "common/base/decimal.h"
 #include <ctype.h>
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
@@ -93,6 +95,57 @@ enum err_code redis_store_browser(struct redis_store *store, const char *id, con
 		call->fn.browser = fn;
 	return store_send_script(call, on_browser, SCRIPT_BROWSER, 1,
 	                         (const char *[]){key, browser, ticket, ttl, NULL});
+}
+
+/* ---- places in the queue ---- */
+
+static void key_of_place(char out[KEY_BYTES], const char *id)
+{
+	snprintf(out, KEY_BYTES, "verifyd:place:{%s}", id);
+}
+
+void redis_store_note_place(struct redis_store *store, const char *id, int32_t partition, int64_t offset)
+{
+	char key[KEY_BYTES], ttl[NUMBER_BYTES], place[2 * NUMBER_BYTES];
+	key_of_place(key, id);
+	number_text(ttl, STORE_PLACE_TTL_S);
+	snprintf(place, sizeof place, "%" PRId32 ":%" PRId64, partition, offset);
+	store_send_idly(store, "place", 6, (const char *[]){"SET", key, place, "EX", ttl, "NX"});
+}
+
+/* PARTITION:OFFSET. */
+static bool read_place(const struct redisReply *reply, int32_t *ret_partition, int64_t *ret_offset)
+{
+	int64_t partition, offset;
+	const char *colon = memchr(reply->str, ':', reply->len);
+	if (!colon || decimal_parse(reply->str, (size_t)(colon - reply->str), INT32_MAX, &partition) != ERR_OK ||
+	    decimal_parse(colon + 1, reply->len - (size_t)(colon + 1 - reply->str), INT64_MAX, &offset) != ERR_OK)
+		return false;
+	*ret_partition = (int32_t)partition;
+	*ret_offset = offset;
+	return true;
+}
+
+static void on_place(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	bool good = !store_reply_failed(call->store, reply);
+	int32_t partition = -1;
+	int64_t offset = 0;
+	if (good && reply->type == REDIS_REPLY_STRING)
+		(void)read_place(reply, &partition, &offset);
+	call->fn.place(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, partition, offset);
+	free(call);
+}
+
+enum err_code redis_store_place(struct redis_store *store, const char *id, store_place_fn fn, void *ctx)
+{
+	char key[KEY_BYTES];
+	key_of_place(key, id);
+	struct store_call *call = store_call_new(store, ctx, 0);
+	if (call)
+		call->fn.place = fn;
+	return store_send(call, on_place, 2, (const char *[]){"GET", key}, NULL);
 }
 
 /* ---- references ---- */

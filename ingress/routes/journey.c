@@ -13,19 +13,41 @@
 #include <string.h>
 
 enum {
-	FIRST_WAIT_MS = 700,   /* longer than most initiates take: then no waiting page is seen at all */
-	AGAIN_WAIT_MS = 20000, /* meanwhile the browser goes on showing the waiting page */
-	FRESH_TICKET_MS = 60000,
-	SLOW_REFRESH_S = 3, /* when waiting is of no use now: no hot loop */
+	FIRST_WAIT_MS = 700, /* longer than most initiates take: then no waiting page is seen at all */
+	RETURN_REFRESH_S = 3,
+	CHECKING_REFRESH_S = 20,
 	BUSY_REFRESH_S = 5,
 	RETURN_WAIT_MS = 2500, /* for Kafka to take the note that the person is back */
 	LINK_MAX_BYTES = EXCHANGE_HEADER_MAX_BYTES,
 };
 
-static void show(struct exchange *exchange, int status, enum page page, int refresh_s, const char *link)
+/* Whom a page is for: its language is the one that the app told us, it is named after the app, where both are known. */
+static void set_reader(const struct exchange *exchange, struct page_view *view)
 {
-	const struct page_view view = {page, refresh_s, link};
-	answer_page(exchange, status, &view);
+	const struct ask *ask = &exchange->ask;
+	const struct ingress *ingress = exchange->ingress;
+	struct person person = {.memory = NULL};
+	const char *sealed = ask->outcome == OUTCOME_STATE ? ask->texts.sealed : NULL;
+	view->language = LANGUAGE_COUNT;
+	if (sealed && person_open(ingress->ring, ask->request.id, sealed, strlen(sealed), &person, NULL) == ERR_OK) {
+		view->language = language_of_tags(person.field[REQUEST_FIELD_LOCALE]);
+		view->application = application_name(ingress->journeys->applications,
+		                                     person.field[REQUEST_FIELD_CLIENT], ask->state.caller);
+	}
+	if (view->language == LANGUAGE_COUNT)
+		view->language = answer_language(exchange);
+	person_fini(&person);
+}
+
+static void show(struct exchange *exchange, int status, struct page_view *view)
+{
+	set_reader(exchange, view);
+	answer_page(exchange, status, view);
+}
+
+static void show_page(struct exchange *exchange, int status, enum page page, int refresh_s)
+{
+	show(exchange, status, &(struct page_view){.page = page, .refresh_s = refresh_s, .ahead = -1, .minutes = -1});
 }
 
 static void send_on(struct exchange *exchange, const char *address)
@@ -44,7 +66,7 @@ static bool read_ticket(struct exchange *exchange, enum ticket_use use, struct t
 	enum err_code code =
 	        ticket_read(exchange->ingress->journeys->tickets, use, exchange->tail, clock_unix_ms(), ret_ticket);
 	if (code != ERR_OK) {
-		show(exchange, code == ERR_TIMEOUT ? 410 : 404, PAGE_EXPIRED, -1, NULL);
+		show_page(exchange, code == ERR_TIMEOUT ? 410 : 404, PAGE_EXPIRED, -1);
 		return false;
 	}
 	exchange->ask.request.kind = KIND_JUMIO_IDENTITY;
@@ -53,13 +75,6 @@ static bool read_ticket(struct exchange *exchange, enum ticket_use use, struct t
 }
 
 /* ---- /start ---- */
-
-static bool look_for_again(void *ctx, const char *name, const char *value)
-{
-	bool *again = ctx;
-	*again = *again || (strcmp(name, PAGE_AGAIN_NAME) == 0 && strcmp(value, PAGE_AGAIN_VALUE) == 0);
-	return true;
-}
 
 /* The browser's own cookie, or a new one. */
 static enum err_code choose_cookie(struct exchange *exchange)
@@ -111,14 +126,6 @@ static void send_to_vendor(struct exchange *exchange)
 	buf_fini_secret(&link);
 }
 
-/* Whether the desk came back long before it had to, and so would again. */
-static bool waiting_is_of_no_use(const struct exchange *exchange)
-{
-	const struct ask *ask = &exchange->ask;
-	int64_t whole_ms = ask->wait_until_ms - exchange->accepted_ms;
-	return ask->outcome != OUTCOME_STATE || clock_mono_ms() - exchange->accepted_ms < whole_ms / 2;
-}
-
 /* Redis binds the browser before it is asked for the state. Without the cookie this browser would then be another one
  * to itself. */
 static bool may_be_bound(enum outcome outcome)
@@ -126,12 +133,37 @@ static bool may_be_bound(enum outcome outcome)
 	return outcome == OUTCOME_STATE || outcome == OUTCOME_NOT_FOUND || outcome == OUTCOME_CACHE_AWAY;
 }
 
-/* A ticket proves that its journey was accepted. While it is fresh, nobody may have heard of that yet: the ingress that
- * accepted it had no Redis, or its record is still on the way. */
-static enum outcome outcome_for(const struct ask *ask)
+/* Its turn has not come: tells how long that takes, and when to look again. */
+static void show_waiting(struct exchange *exchange)
 {
-	bool is_fresh = clock_unix_ms() - ask->ticket_ms < FRESH_TICKET_MS;
-	return ask->outcome == OUTCOME_NOT_FOUND && is_fresh ? OUTCOME_CACHE_AWAY : ask->outcome;
+	const struct ask *ask = &exchange->ask;
+	const struct queue_news news = queue_news_of(&ask->place, &exchange->kept.revisit.shown);
+	bool held = journey_was_held(ask, exchange->accepted_ms, clock_mono_ms());
+	char text[QUEUE_NEWS_BYTES];
+	struct page_view view = {.page = PAGE_WAITING, .live = true, .ahead = news.ahead, .minutes = news.minutes};
+	view.refresh_s = (int)((revisit_after_ms(&ask->place, held) + 999) / 1000);
+	set_reader(exchange, &view);
+	queue_news_text(&news, view.language, text);
+	view.news = text;
+	answer_page(exchange, 200, &view);
+}
+
+static void show_ending(struct exchange *exchange, const struct journey_view *view)
+{
+	char link[JOURNEY_LINK_BYTES];
+	const struct ask *ask = &exchange->ask;
+	struct page_view page = {.page = view->start,
+	                         .refresh_s = view->start == PAGE_CHECKING ? CHECKING_REFRESH_S : -1,
+	                         .live = true,
+	                         .link_text = TEXT_BACK_TO_APP,
+	                         .ahead = -1,
+	                         .minutes = -1};
+	bool leads_back = view->back == PAGE_ONWARD && ask->texts.sealed;
+	if (leads_back &&
+	    journey_return_link(exchange->ingress->journeys, ask->request.id, clock_unix_ms(), link) == ERR_OK)
+		page.link = link;
+	show(exchange, 200, &page);
+	explicit_bzero(link, sizeof link);
 }
 
 static void render_start(struct exchange *exchange)
@@ -139,29 +171,28 @@ static void render_start(struct exchange *exchange)
 	const struct ask *ask = &exchange->ask;
 	struct journey_view view;
 	if (ask->outcome == OUTCOME_OTHER_BROWSER) {
-		show(exchange, 409, PAGE_OTHER_BROWSER, -1, NULL);
+		show_page(exchange, 409, PAGE_OTHER_BROWSER, -1);
 		return;
 	}
 	if (ask->outcome == OUTCOME_FAILED) {
 		answer_problem(exchange, PROBLEM_INTERNAL, NULL);
 		return;
 	}
-	journey_view(outcome_for(ask), &ask->state, &view);
+	journey_view(journey_outcome(ask, clock_unix_ms()), &ask->state, &view);
 	if (exchange->kept.cookie_is_new && may_be_bound(ask->outcome))
 		set_cookie(exchange);
 	if (view.start == PAGE_ONWARD)
 		send_to_vendor(exchange);
 	else if (view.start == PAGE_WAITING)
-		show(exchange, 200, PAGE_WAITING, waiting_is_of_no_use(exchange) ? SLOW_REFRESH_S : 0, NULL);
+		show_waiting(exchange);
 	else
-		show(exchange, 200, view.start, -1, NULL);
+		show_ending(exchange, &view);
 }
 
 void journey_start(struct exchange *exchange, enum method method)
 {
 	struct ask *ask = &exchange->ask;
 	struct ticket ticket;
-	bool again = false;
 	(void)method;
 	if (!read_ticket(exchange, TICKET_START, &ticket))
 		return;
@@ -169,12 +200,15 @@ void journey_start(struct exchange *exchange, enum method method)
 		answer_problem(exchange, PROBLEM_INTERNAL, NULL);
 		return;
 	}
-	(void)exchange_each_parameter(exchange, look_for_again, &again);
+	struct revisit *revisit = &exchange->kept.revisit;
+	*revisit = revisit_none();
+	(void)exchange_each_parameter(exchange, revisit_take, revisit);
 	ask->type = ASK_START;
 	ask->ticket_ms = ticket.made_ms;
 	ask->browser_ttl_ms = exchange->ingress->journeys->ticket_life_ms;
 	ask->wait_for = WAIT_LEFT_QUEUED;
-	ask->wait_until_ms = exchange->accepted_ms + (again ? AGAIN_WAIT_MS : FIRST_WAIT_MS);
+	ask->wants_place = true;
+	ask->wait_until_ms = exchange->accepted_ms + (revisit->again ? (int)REVISIT_HOLD_MS : (int)FIRST_WAIT_MS);
 	exchange_ask(exchange, render_start);
 }
 
@@ -210,7 +244,11 @@ static void show_not_finished(struct exchange *exchange)
 	char link[JOURNEY_LINK_BYTES];
 	enum err_code code =
 	        journey_start_link(exchange->ingress->journeys, exchange->ask.request.id, clock_unix_ms(), link);
-	show(exchange, 200, PAGE_NOT_FINISHED, -1, code == ERR_OK ? link : NULL);
+	show(exchange, 200,
+	     &(struct page_view){.page = PAGE_NOT_FINISHED,
+	                         .refresh_s = -1,
+	                         .link = code == ERR_OK ? link : NULL,
+	                         .link_text = TEXT_CONTINUE});
 	explicit_bzero(link, sizeof link);
 }
 
@@ -220,17 +258,17 @@ static void render_return(struct exchange *exchange)
 	struct journey_view view;
 	journey_view(ask->outcome, &ask->state, &view);
 	if (ask->outcome == OUTCOME_OTHER_BROWSER)
-		show(exchange, 403, PAGE_SIGN_IN_AGAIN, -1, NULL);
+		show_page(exchange, 403, PAGE_SIGN_IN_AGAIN, -1);
 	else if (ask->outcome == OUTCOME_FAILED)
 		answer_problem(exchange, PROBLEM_INTERNAL, NULL);
 	else if (ask->outcome == OUTCOME_QUEUE_AWAY || ask->outcome == OUTCOME_OVERLOADED)
-		show(exchange, 200, PAGE_BUSY, BUSY_REFRESH_S, NULL);
+		show_page(exchange, 200, PAGE_BUSY, BUSY_REFRESH_S);
 	else if (view.back == PAGE_ONWARD)
 		send_back(exchange);
 	else if (view.back == PAGE_NOT_FINISHED)
 		show_not_finished(exchange);
 	else
-		show(exchange, 200, view.back, view.back == PAGE_WAITING ? SLOW_REFRESH_S : -1, NULL);
+		show_page(exchange, 200, view.back, view.back == PAGE_WAITING ? RETURN_REFRESH_S : -1);
 }
 
 void journey_return(struct exchange *exchange, enum method method)
@@ -243,7 +281,7 @@ void journey_return(struct exchange *exchange, enum method method)
 	const char *header = exchange_header(exchange, "Cookie");
 	if (!browser_cookie_read(exchange->ingress->journeys->tickets, ask->request.id, header,
 	                         exchange->kept.cookie)) {
-		show(exchange, 403, PAGE_SIGN_IN_AGAIN, -1, NULL);
+		show_page(exchange, 403, PAGE_SIGN_IN_AGAIN, -1);
 		return;
 	}
 	if (cookie_hash(exchange->kept.cookie, ask->browser) != ERR_OK) {

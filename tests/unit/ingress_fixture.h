@@ -38,6 +38,7 @@ static struct script {
 	struct verification state; /* id, caller and question are filled from the ask when they are empty */
 	const char *link;          /* sealed on the way */
 	struct person person;      /* fields sealed on the way; none: not sealed */
+	struct queue_place place;  /* of an ask that wants one */
 	int delay_ms;              /* how long it takes its time */
 	bool joined;               /* answers with an id of its own: state.id */
 	int asked;
@@ -67,6 +68,7 @@ void desk_submit(struct desk *desk, struct ask *ask)
 	}
 	ask->outcome = script.outcome;
 	ask->state = script.state;
+	ask->place = script.place;
 	if (script.joined)
 		memcpy(ask->request.id, script.state.id, sizeof ask->request.id);
 	memcpy(ask->state.id, ask->request.id, sizeof ask->state.id);

@@ -1,69 +1,6 @@
 /* /start and /return over HTTP, with a scripted desk: who is sent where, who is shown which page, which browser a
  * journey belongs to. */
-#include "ingress/browser_cookie.h"
-#include "ingress/pages.h"
-#include "tests/unit/ingress_fixture.h"
-
-#define ID   "vAAAAAAAAAAAAAAAAAAAAAA"
-#define LINK "https://capture.example/web?authorizationToken=T"
-
-static int start(void **state)
-{
-	(void)state;
-	start_service(true, NULL);
-	return 0;
-}
-
-/* PATH/ticket, as a browser asks for it. Lives until the next call. */
-static const char *target_of(enum ticket_use use, int64_t made_ms, int64_t ends_s)
-{
-	static char target[256];
-	struct ticket ticket = {.id = ID, .made_ms = made_ms, .ends_s = ends_s};
-	char text[TICKET_BYTES];
-	assert_int_equal(ticket_make(service.ingress.journeys->tickets, use, &ticket, text), ERR_OK);
-	(void)snprintf(target, sizeof target, "/%s/%s", use == TICKET_START ? "start" : "return", text);
-	return target;
-}
-
-static const char *fresh(enum ticket_use use)
-{
-	int64_t now = clock_unix_ms();
-	return target_of(use, now, now / 1000 + 60);
-}
-
-static const char *own_cookie(char header[256], char hash[BROWSER_BYTES])
-{
-	char value[COOKIE_VALUE_BYTES], name[COOKIE_NAME_BYTES];
-	cookie_name(ID, name);
-	assert_int_equal(cookie_make(service.ingress.journeys->tickets, ID, value), ERR_OK);
-	assert_int_equal(cookie_hash(value, hash), ERR_OK);
-	(void)snprintf(header, 256, "Cookie: a=b; %s=%s\r\n", name, value);
-	return header;
-}
-
-/* An HTML page of this title, protected as every page is. */
-static void expect_page(int status, enum page page)
-{
-	struct buf heading;
-	buf_init(&heading, 512);
-	assert_int_equal(buf_printf(&heading, "<h1>%s</h1>", page_info(page)->title), ERR_OK);
-	assert_int_equal(reply.status, status);
-	assert_non_null(strstr(reply.body, heading.data));
-	assert_string_equal(replied("Content-Type"), "text/html; charset=utf-8");
-	assert_string_equal(replied("Content-Security-Policy"), PAGE_CSP);
-	assert_string_equal(replied("Referrer-Policy"), "no-referrer");
-	assert_string_equal(replied("Cache-Control"), "no-store");
-	assert_string_equal(replied("X-Content-Type-Options"), "nosniff");
-	buf_fini(&heading);
-}
-
-static void expect_refresh(const char *content)
-{
-	const char *meta = strstr(reply.body, "http-equiv=\"refresh\"");
-	assert_int_equal(meta != NULL, content != NULL);
-	if (content)
-		assert_int_equal(strncmp(meta + 29, content, strlen(content)), 0);
-}
+#include "tests/unit/journey_fixture.h"
 
 /* ---- /start ---- */
 
@@ -148,8 +85,9 @@ static void every_state_has_its_page_at_start(void **state)
 		script.outcome = rows[i].outcome;
 		(void)call("GET", fresh(TICKET_START), "", NULL);
 		expect_page(200, rows[i].page);
-		expect_refresh(rows[i].page == PAGE_WAITING ? "\"3; url=?w=1\""
-		                                            : NULL); /* the desk came back at once */
+		expect_refresh(rows[i].page == PAGE_WAITING    ? "\"3; url=?w=1\"" /* the desk came back at once */
+		               : rows[i].page == PAGE_CHECKING ? "\"20; url=?w=1\""
+		                                               : NULL);
 		bool untouched = rows[i].outcome == OUTCOME_QUEUE_AWAY || rows[i].outcome == OUTCOME_OVERLOADED;
 		assert_int_equal(replied("Set-Cookie") == NULL, untouched); /* else Redis may have bound it */
 	}
@@ -178,12 +116,12 @@ static void a_desk_that_took_its_time_may_be_asked_again_at_once(void **state)
 
 static void the_waiting_page_itself_is_held_long(void **state)
 {
-	char target[256];
+	char target[320];
 	(void)state;
 	known(STATE_QUEUED, VERDICT_NONE);
 	(void)snprintf(target, sizeof target, "%s?a=b&w=1", fresh(TICKET_START));
 	(void)call("GET", target, "", NULL);
-	assert_in_range(script.last.wait_until_ms - clock_mono_ms(), 18000, 20000);
+	assert_in_range(script.last.wait_until_ms - clock_mono_ms(), REVISIT_HOLD_MS - 2000, REVISIT_HOLD_MS);
 	(void)snprintf(target, sizeof target, "%s?w=2&x", fresh(TICKET_START));
 	(void)call("GET", target, "", NULL);
 	assert_in_range(script.last.wait_until_ms - clock_mono_ms(), 1, 700);
@@ -237,16 +175,6 @@ static void what_is_no_ticket_of_this_use_is_not_there_and_an_ended_one_has_expi
 }
 
 /* ---- /return ---- */
-
-static void person_is(struct person *person, const char *policy, const char *return_url)
-{
-	*person = (struct person){.field[REQUEST_FIELD_SUBJECT] = OBJECT_ID,
-	                          .field[REQUEST_FIELD_CLIENT] = "client&1",
-	                          .field[REQUEST_FIELD_REDIRECT] = "https://app.example/cb?a=b",
-	                          .field[REQUEST_FIELD_SCOPE] = "openid profile",
-	                          .field[REQUEST_FIELD_POLICY] = policy,
-	                          .field[REQUEST_FIELD_RETURN_URL] = return_url};
-}
 
 static void the_person_goes_on_to_b2c_with_a_fresh_hint_and_our_reference(void **state)
 {

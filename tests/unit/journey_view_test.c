@@ -128,12 +128,34 @@ static void a_reason_that_a_person_can_do_something_about_has_its_own_page(void 
 	}
 }
 
+static void a_fresh_ticket_that_nobody_knows_is_waited_for(void **state)
+{
+	struct ask ask = {.ticket_ms = 1000000, .outcome = OUTCOME_NOT_FOUND};
+	(void)state;
+	assert_int_equal(journey_outcome(&ask, 1000000 + JOURNEY_FRESH_MS - 1), OUTCOME_CACHE_AWAY);
+	assert_int_equal(journey_outcome(&ask, 1000000 + JOURNEY_FRESH_MS), OUTCOME_NOT_FOUND);
+	ask.outcome = OUTCOME_STATE;
+	assert_int_equal(journey_outcome(&ask, 1000000), OUTCOME_STATE);
+}
+
+static void who_was_sent_away_early_was_not_held(void **state)
+{
+	struct ask ask = {.wait_until_ms = 3000, .outcome = OUTCOME_STATE};
+	(void)state;
+	assert_true(journey_was_held(&ask, 1000, 2000));
+	assert_false(journey_was_held(&ask, 1000, 1999));
+	ask.outcome = OUTCOME_CACHE_AWAY;
+	assert_false(journey_was_held(&ask, 1000, 3000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(every_cell_is_what_the_table_says),
 	        cmocka_unit_test(only_a_completed_verified_state_is_ever_a_success),
 	        cmocka_unit_test(a_reason_that_a_person_can_do_something_about_has_its_own_page),
+	        cmocka_unit_test(a_fresh_ticket_that_nobody_knows_is_waited_for),
+	        cmocka_unit_test(who_was_sent_away_early_was_not_held),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* redis_store: a person's journeys, browsers and references, against a real Redis. */
+/* redis_store: a person's journeys, browsers, places and references, against a real Redis. */
 #include "tests/unit/redis_fixture.h"
 
 enum { HOUR_MS = 3600 * 1000, DAY_MS = 24 * HOUR_MS, MOST = 3 };
@@ -211,6 +211,46 @@ static void every_opening_gives_the_binding_its_time_anew_and_a_look_does_not(vo
 	assert_in_range(redis_do(bench, "PTTL verifyd:browser:{%s}", first), 60001, HOUR_MS);
 }
 
+/* ---- places ---- */
+
+static void on_place(void *ctx, enum err_code code, int32_t partition, int64_t offset)
+{
+	struct said *said = ctx;
+	char text[64];
+	snprintf(text, sizeof text, "%d/%lld", (int)partition, (long long)offset);
+	note(said, code, text, strlen(text));
+}
+
+static struct said place(struct redis_bench *bench)
+{
+	struct said said = {.calls = 0};
+	assert_int_equal(redis_store_place(bench->store, first, on_place, &said), ERR_OK);
+	await_count(bench, &said.calls, 1);
+	return said;
+}
+
+static void the_first_place_of_a_request_stays_for_an_hour(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	struct said said = place(bench);
+	assert_int_equal(said.code, ERR_OK);
+	assert_string_equal(said.text, "-1/0");
+	redis_store_note_place(bench->store, first, 3, INT64_C(123456789012));
+	redis_store_note_place(bench->store, first, 1, 7);
+	assert_string_equal(place(bench).text, "3/123456789012");
+	assert_in_range(redis_do(bench, "PTTL verifyd:place:{%s}", first), HOUR_MS - 60000, HOUR_MS);
+}
+
+static void a_place_that_cannot_be_read_is_none(void **state)
+{
+	static const char *const texts[] = {"", ":", "3:", ":4", "x:4", "3:y", "-1:4", "99999999999:4", "3:4 "};
+	struct redis_bench *bench = bench_of(state);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		redis_do(bench, "SET verifyd:place:{%s} %s", first, *texts[i] ? texts[i] : ":");
+		assert_string_equal(place(bench).text, "-1/0");
+	}
+}
+
 /* ---- references ---- */
 
 static struct said by_reference(struct redis_bench *bench, const char *vendor, const char *reference)
@@ -270,6 +310,8 @@ int main(void)
 	        WITH_REDIS(the_first_browser_that_opens_the_ticket_has_the_journey),
 	        WITH_REDIS(a_newer_tickets_browser_takes_it_over_and_an_older_ticket_does_not_take_it_back),
 	        WITH_REDIS(every_opening_gives_the_binding_its_time_anew_and_a_look_does_not),
+	        WITH_REDIS(the_first_place_of_a_request_stays_for_an_hour),
+	        WITH_REDIS(a_place_that_cannot_be_read_is_none),
 	        WITH_REDIS(a_vendors_reference_leads_to_the_id_in_either_case),
 	        WITH_REDIS(without_redis_every_question_says_so),
 	};

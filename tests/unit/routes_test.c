@@ -45,6 +45,7 @@ static void every_path_leads_where_the_contract_says(void **state)
 	        {"/api/Oidc/keys", "OidcKeys"},
 	        {"/v1/callbacks/jumio/s", "Callback"},
 	        {"/start/t", "Start"},
+	        {"/wait/t", "Wait"},
 	        {"/start/t/more", "Start"},
 	        {"/return/t", "Return"},
 	        {"/start", "(none)"},
@@ -113,8 +114,14 @@ static void where_no_journeys_are_served_their_routes_are_not_there(void **state
 
 static void only_what_browsers_and_the_vendor_open_asks_for_no_credential(void **state)
 {
-	static const char *const open[] = {
-	        "VerifyTransactionStatus", "OidcDiscovery", "OidcKeys", "OidcKeys", "Callback", "Start", "Return"};
+	static const char *const open[] = {"VerifyTransactionStatus",
+	                                   "OidcDiscovery",
+	                                   "OidcKeys",
+	                                   "OidcKeys",
+	                                   "Callback",
+	                                   "Start",
+	                                   "Wait",
+	                                   "Return"};
 	const struct route *all = routes_all();
 	size_t n = 0;
 	(void)state;
