@@ -2,12 +2,13 @@
 # verifyd on this machine, from nothing: installs, builds, starts every part on free loopback ports, and walks BioCatch
 # scores and a sign-up with Jumio from B2C's call to the answer. Then it stays up to try; Ctrl-C ends what it started.
 #
-#   sh deploy/demo.sh [--once] [--kafka | --brokers HOST:PORT]
+#   sh deploy/demo.sh [--once] [--kafka | --brokers HOST:PORT] [--bin DIR]
 #
 # --once      ends after the walk; status 0 only if every answer was right
 # --kafka     real Apache Kafka, fetched by Maven, in place of the in-memory stand-in (verifyd-devbroker)
 # --brokers   your Kafka: the demo's topics get a prefix of their own there, and stay when it ends
 #             (VERIFYD_KAFKA_CONFIG_FILE, when it is set, names librdkafka settings for it: TLS, SASL)
+# --bin       verifyd-ingress, verifyd-worker and verifyctl from there, such as /usr/bin of the package, not those built here
 #
 # Debian 12 or 13. Missing packages are installed with apt, as root or by sudo; otherwise the command to run is printed.
 # Needs nothing that listens already, changes nothing outside build/ and a temporary directory; several run side by side.
@@ -53,6 +54,7 @@ fail() {
 once=no
 kafka=devbroker
 brokers=
+own=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--once) once=yes ;;
@@ -67,8 +69,13 @@ while [ $# -gt 0 ]; do
 		brokers=$2
 		shift
 		;;
+	--bin)
+		[ -x "${2-}/verifyd-ingress" ] || usage "--bin needs the folder of verifyd-ingress"
+		own=$2
+		shift
+		;;
 	--help | -h)
-		sed -n '2,15s/^# \{0,1\}//p' deploy/demo.sh
+		sed -n '2,16s/^# \{0,1\}//p' deploy/demo.sh
 		exit 0
 		;;
 	*) usage "unknown argument $1" ;;
@@ -187,6 +194,7 @@ prepare() {
 	[ "$kafka" != real ] || fetch_kafka
 	exec 9>&-
 	bin=$PWD/build/release/bin
+	[ -n "$own" ] || own=$bin
 }
 
 fetch_kafka() {
@@ -255,7 +263,7 @@ await_kafka() {
 		echo 'fetch.wait.max.ms=5' >"$work/kafka.conf"
 		export VERIFYD_KAFKA_CONFIG_FILE="$work/kafka.conf"
 	fi
-	[ "$kafka" = devbroker ] || run topics "$bin/verifyctl" topics create --partitions 4 ||
+	[ "$kafka" = devbroker ] || run topics "$own/verifyctl" topics create --partitions 4 ||
 		fail "the topics cannot be made:" "$work/topics.log"
 }
 
@@ -285,7 +293,7 @@ start_ingress() {
 	for _ in 1 2 3 4 5 6 7 8; do
 		port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
 		export VERIFYD_HTTP_LISTEN="127.0.0.1:$port" VERIFYD_PUBLIC_URL="http://127.0.0.1:$port"
-		launch ingress "$bin/verifyd-ingress"
+		launch ingress "$own/verifyd-ingress"
 		until is_listening "$work/ingress.log" http || ! is_up "$pid"; do nap 0.05; done
 		if is_up "$pid"; then
 			keep
@@ -312,7 +320,7 @@ start_all() {
 		VERIFYD_JUMIO_AUTH_USERNAME=sim-token VERIFYD_JUMIO_AUTH_PASSWORD=sim-secret \
 		VERIFYD_JUMIO_USER_AGENT="Contoso Demo/1.0" VERIFYD_JUMIO_POLL_S=1,2,3,4,5,7,10,15,20,30
 	start_ingress
-	program worker "$bin/verifyd-worker" --vendor biocatch,jumio
+	program worker "$own/verifyd-worker" --vendor biocatch,jumio
 	worker_pid=$pid worker_ops=$ops
 	await 30 ingress "$ingress_pid" "$work/ingress.log" is_ready "$ingress_ops"
 	await 60 worker "$worker_pid" "$work/worker.log" is_ready "$worker_ops"
@@ -326,7 +334,7 @@ make_settings() {
 		[ "$name" = VERIFYD_CACHE ] || unset "$name"
 	done
 	[ "$kafka" != given ] || [ -z "$kafka_config" ] || export VERIFYD_KAFKA_CONFIG_FILE="$kafka_config"
-	run keys "$bin/verifyctl" keys new --out "$work/keys" || fail "no keys:" "$work/keys.log"
+	run keys "$own/verifyctl" keys new --out "$work/keys" || fail "no keys:" "$work/keys.log"
 	set -a
 	# shellcheck source=/dev/null
 	. "$work/keys/env"
@@ -428,7 +436,7 @@ invite() {
 	say "  curl -X POST -d '{\"down\":true}' http://$vendor/control/biocatch    # the vendor is gone; {\"down\":null}: back"
 	say "  curl http://$ingress_ops/healthz http://$worker_ops/metrics"
 	say "  (export VERIFYD_KAFKA_BROKERS=$VERIFYD_KAFKA_BROKERS VERIFYD_REDIS_URL=$VERIFYD_REDIS_URL VERIFYD_TOPIC_PREFIX=$VERIFYD_TOPIC_PREFIX;"
-	say "   $bin/verifyctl get $signup; $bin/verifyctl dead list)"
+	say "   $own/verifyctl get $signup; $own/verifyctl dead list)"
 	say
 	say "  ${dim}markers such as ~score=912 ~delay=MS ~status=503 in the session steer the vendor: tests/sim/README.md${plain}"
 	say "  ${dim}logs: $work/*.log${plain}"

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Sourced by deploy/demo.sh and tests/run.sh: installs what a Debian 12 or 13 lacks, and only that.
 #
-#   verifyd_install build test kafka      any of: build, redis, demo, test, kafka
+#   verifyd_install build test kafka      any of: build, package, rootfs, redis, demo, test, kafka
 #
 # A row is `group|package|check`; what passes its check, from wherever it came, is left alone.
 verifyd_packages() {
@@ -19,6 +19,11 @@ build|librdkafka-dev|pkg-config --exists rdkafka
 build|libhiredis-dev|pkg-config --exists hiredis
 build|libcurl4-openssl-dev|pkg-config --exists libcurl
 build|libmicrohttpd-dev|pkg-config --exists libmicrohttpd
+package|help2man|command -v help2man
+package|dpkg-dev|command -v dpkg-shlibdeps
+package|file|command -v file
+rootfs|mmdebstrap|command -v mmdebstrap
+rootfs|git|command -v git
 redis|redis-server|command -v redis-server
 demo|curl|command -v curl
 test|libcmocka-dev|pkg-config --exists cmocka

@@ -123,5 +123,15 @@ end_to_end alone $suites "$@"
 [ $# -eq 0 ] || finish "$reports/ctest.xml" "$reports/crowd.xml" "$reports/alone.xml"
 echo "== chaos, briefly"
 mkdir "$reports/chaos"
+packages=
+if [ "$preset" = dev ]; then # beside it: chaos mostly waits; the package is always built as a release
+	packages=$reports/packages.log
+	sh tests/packages/run.sh --bin "$VERIFYD_BIN" >"$packages" 2>&1 &
+fi
 sh tests/chaos/run.sh --quick --dir "$PWD/$reports/chaos" || broken=$((broken + 1))
-finish "$reports/ctest.xml" "$reports/crowd.xml" "$reports/alone.xml" "$reports/chaos/shards.jsonl"
+if [ -n "$packages" ]; then
+	echo "== package and image"
+	wait
+	cat "$packages"
+fi
+finish "$reports/ctest.xml" "$reports/crowd.xml" "$reports/alone.xml" "$reports/chaos/shards.jsonl" ${packages:+"$packages"}

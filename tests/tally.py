@@ -3,7 +3,7 @@
 
 A ctest entry that is a cmocka program, or a vendor's table of cases, counts as what is inside it; one that broke off
 counts as one failure more. Of chaos (a .jsonl, one line a shard) each clean shard counts as passed; a shard that is not
-clean is a step that failed.
+clean is a step that failed. A .log is one whose last line is "N passed, N failed".
 Usage: tally.py BROKEN REPORT...   BROKEN: steps that failed and are in no report. Exit status 1 when any failed.
 """
 import json
@@ -61,6 +61,10 @@ def main():
             continue
         if name.endswith(".jsonl"):
             total[0] += sum(not json.loads(line)["violations_count"] for line in Path(name).read_text().splitlines())
+            continue
+        if name.endswith(".log"):
+            closing = re.search(r"^(\d+) passed, (\d+) failed$", Path(name).read_text(), re.M)
+            total = [a + b for a, b in zip(total, [int(closing[1]), int(closing[2]), 0] if closing else [0, 1, 0])]
             continue
         for case in ET.parse(name).getroot().iter("testcase"):
             total = [a + b for a, b in zip(total, count_case(case))]

@@ -4,7 +4,7 @@
 
 # hops ID: when each part had the question, counted from the moment the ingress took it.
 hops() {
-	run state "$bin/verifyctl" get "$1" --json || fail "$1 is not known:" "$work/state.log"
+	run state "$own/verifyctl" get "$1" --json || fail "$1 is not known:" "$work/state.log"
 	state=$work/state.log
 	created=$(number created_ms <"$state") taken=$(number taken_ms <"$state") asked=$(number asked_ms <"$state")
 	answered=$(number answered_ms <"$state") updated=$(number updated_ms <"$state")

@@ -92,7 +92,7 @@ walk_signup_verified() {
 	expect "transactions at Jumio" "$(grep -o '"reference"' "$work/answer" | wc -l | tr -d ' ')" 1
 	right "verified: document, face and references; one transaction was bought"
 	say
-	run story "$bin/verifyctl" get "$signup"
+	run story "$own/verifyctl" get "$signup"
 	sed 's/^/  /' "$work/story.log"
 }
 
