@@ -113,6 +113,7 @@ int ctl_topics_check(const struct ctl_call *call);
 int ctl_get(const struct ctl_call *call);
 int ctl_dead_list(const struct ctl_call *call);
 int ctl_dead_replay(const struct ctl_call *call);
+int ctl_cache_rebuild(const struct ctl_call *call);
 int ctl_keys_new(const struct ctl_call *call);
 int ctl_config_check(const struct ctl_call *call);
 

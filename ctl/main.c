@@ -30,6 +30,14 @@ static const struct ctl_command commands[] = {
          "Exit 1 when one was skipped or failed.\n",
          CTL_FLAG_INCLUDE_STALE | CTL_FLAG_JSON | CTL_FLAG_TIMEOUT, 1, CTL_IDS_MAX, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS,
          ctl_dead_replay},
+        {"cache rebuild", "", "have a worker fill Redis again from Kafka's results, and follow it until it is whole",
+         "After a restore of Redis from a backup, or when in doubt; what is there stays. Until it is whole no initiate "
+         "is\n"
+         "sent, and ids that Redis lacks are pending. When it is being filled already, this follows it. The worker "
+         "goes on\n"
+         "when this command ends. Waits 30 minutes, unless --timeout says otherwise.\n"
+         "Exit 1 when it was not whole by then.\n",
+         CTL_FLAG_JSON | CTL_FLAG_TIMEOUT, 0, 0, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS, ctl_cache_rebuild},
         {"keys new", "", "make new keys, and a file that sets the variables which name them",
          "Makes DIR when it is not there. Never overwrites a file. Needs no settings.\n", CTL_FLAG_OUT, 0, 0,
          CTL_NEEDS_NOTHING, ctl_keys_new},

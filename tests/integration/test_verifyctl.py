@@ -28,7 +28,7 @@ TOPICS = (REQUESTS, "delay.5s", "delay.30s", "delay.120s", "delay.600s", "result
 CREATED_MS = 1_790_000_000_000
 CANARY = "session-of-a-person"
 WAIT_S = 30
-COMMANDS = ("topics create", "topics check", "get", "dead list", "dead replay", "keys new", "config check")
+COMMANDS = ("topics create", "topics check", "get", "dead list", "dead replay", "cache rebuild", "keys new", "config check")
 FREE_ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("VERIFYD_")}
 
 
@@ -209,7 +209,7 @@ def test_help_names_every_command_and_each_command_has_its_own():
     ["topics", "create", "--partitions", "4x"], ["topics", "create", "--partitions=99999999999"], ["topics", "check", "extra"],
     ["topics", "check", "--timeout", "0"], ["topics", "check", "--timeout=601"], ["dead", "list", "--jsn"], ["dead", "replay"],
     ["dead", "replay", "v" + "A" * 22, "nonsense"], ["dead", "replay", *["v" + "A" * 22] * 1001], ["keys", "new"],
-    ["keys", "new", "--out="], ["config", "check", "--json"],
+    ["keys", "new", "--out="], ["config", "check", "--json"], ["cache"], ["cache", "rebuild", "x"], ["cache", "rebuild", "--all"],
 ], ids=lambda arguments: " ".join(arguments)[:60] or "none")
 def test_bad_usage_is_one_line_and_status_2(settings, arguments):
     done = ctl(*arguments, status=2, settings=settings)
