@@ -140,7 +140,7 @@ enum err_code kafka_admin_create(const struct kafka_client *client, const struct
 	rd_kafka_t *rk;
 	kafka_lookup_t *metadata = NULL;
 	char full[TOPIC_BYTES];
-	enum err_code code = kafka_lookup_open(client, RD_KAFKA_PRODUCER, &rk, err);
+	enum err_code code = kafka_lookup_open(client, RD_KAFKA_PRODUCER, NULL, &rk, err);
 	if (code != ERR_OK)
 		return code;
 	code = kafka_lookup_fetch(rk, options->timeout_ms, &metadata, err);
@@ -294,7 +294,7 @@ enum err_code kafka_admin_check(const struct kafka_client *client, const struct 
 	rd_kafka_t *rk;
 	kafka_lookup_t *metadata = NULL;
 	char full[TOPIC_BYTES];
-	enum err_code code = kafka_lookup_open(client, RD_KAFKA_PRODUCER, &rk, err);
+	enum err_code code = kafka_lookup_open(client, RD_KAFKA_PRODUCER, NULL, &rk, err);
 	if (code != ERR_OK)
 		return code;
 	code = kafka_lookup_fetch(rk, options->timeout_ms, &metadata, err);

@@ -3,19 +3,20 @@
 #include "common/adapters/kafka_lookup.h"
 #include <string.h>
 
-enum err_code kafka_lookup_open(const struct kafka_client *client, rd_kafka_type_t type, rd_kafka_t **ret_rk,
-                                struct err *err)
+enum err_code kafka_lookup_open(const struct kafka_client *client, rd_kafka_type_t type, const char *group,
+                                rd_kafka_t **ret_rk, struct err *err)
 {
 	rd_kafka_conf_t *conf;
-	char group[TOPIC_BYTES];
+	char name[TOPIC_BYTES];
 	enum err_code code = kafka_client_conf(client, &conf, err);
 	if (code != ERR_OK)
 		return code;
 	if (type == RD_KAFKA_CONSUMER) { /* a group's name is required even where nothing is joined or committed */
-		code = kafka_client_name(client, "scan", group);
-		const char *const settings[][2] = {{"group.id", group},
+		code = kafka_client_name(client, group ? group : "scan", name);
+		const char *const settings[][2] = {{"group.id", name},
 		                                   {"enable.auto.commit", "false"},
 		                                   {"enable.partition.eof", "true"},
+		                                   {"queued.max.messages.kbytes", "16384"},
 		                                   {"auto.offset.reset", "earliest"}};
 		for (size_t i = 0; code == ERR_OK && i < sizeof settings / sizeof *settings; i++)
 			code = kafka_client_set(conf, settings[i][0], settings[i][1], err);
@@ -52,7 +53,7 @@ int32_t kafka_partition_count(const struct kafka_client *client, const char *top
 	char full[TOPIC_BYTES];
 	int32_t count = -1;
 	if (kafka_client_name(client, topic, full) != ERR_OK ||
-	    kafka_lookup_open(client, RD_KAFKA_PRODUCER, &rk, NULL) != ERR_OK)
+	    kafka_lookup_open(client, RD_KAFKA_PRODUCER, NULL, &rk, NULL) != ERR_OK)
 		return -1;
 	if (kafka_lookup_fetch(rk, timeout_ms, &metadata, NULL) == ERR_OK) {
 		kafka_lookup_topic_t *there = kafka_lookup_find(metadata, full);

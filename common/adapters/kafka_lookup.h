@@ -7,10 +7,11 @@
 typedef const struct rd_kafka_metadata kafka_lookup_t;
 typedef const struct rd_kafka_metadata_topic kafka_lookup_topic_t;
 
-/* A handle for one call: a producer to ask with, or a consumer that reads from the start, joins and commits nothing.
+/* A handle for one call: a producer to ask with, or a consumer that reads from the start, joins and commits nothing; group
+ * (without prefix, NULL: none): a group whose commits can be asked for. Holds at most 16 MiB of what it has fetched.
  * Returns: ERR_OK and *ret_rk, ended by rd_kafka_destroy; ERR_INVALID; ERR_NO_MEMORY. */
-enum err_code kafka_lookup_open(const struct kafka_client *client, rd_kafka_type_t type, rd_kafka_t **ret_rk,
-                                struct err *err) WARN_UNUSED;
+enum err_code kafka_lookup_open(const struct kafka_client *client, rd_kafka_type_t type, const char *group,
+                                rd_kafka_t **ret_rk, struct err *err) WARN_UNUSED;
 
 /* Returns: ERR_OK and *ret_metadata, all topics, ended by rd_kafka_metadata_destroy; ERR_UNAVAILABLE. */
 enum err_code kafka_lookup_fetch(rd_kafka_t *rk, int timeout_ms, kafka_lookup_t **ret_metadata,

@@ -1,5 +1,6 @@
 /* kafka_scan: reads a topic on a handle that lives for one call: notes where each partition ends, and reads up to
- * there. Joins no group and commits nothing. */
+ * there, from its start, from where a read before it ended, or from where a group stands. Joins no group and commits
+ * nothing. */
 #include "common/adapters/kafka_scan.h"
 #include "common/adapters/kafka_lookup.h"
 #include "common/base/clock.h"
@@ -12,7 +13,9 @@ enum { MAX_PARTITIONS = KAFKA_SCAN_PARTITIONS, POLL_MS = 100, METADATA_MS = 1000
 struct scan {
 	rd_kafka_t *rk;
 	char full[TOPIC_BYTES];
-	int64_t until_ms;
+	const char *group; /* whose commits it begins at, without prefix; NULL: at the start */
+	int timeout_ms;
+	int64_t until_ms; /* silence up to then ends it */
 	int64_t end[MAX_PARTITIONS];      /* exclusive; 0: nothing to read any more */
 	int64_t at[MAX_PARTITIONS];       /* the next offset to read */
 	int32_t count;                    /* partitions of the topic */
@@ -62,6 +65,35 @@ static int64_t scan_begin(struct scan *scan, int32_t partition, int64_t low, int
 	return low;
 }
 
+/* Moves each partition's begin to what the handle's group has committed of it; where it has nothing, or what is not
+ * there any more, the begin stays. */
+static rd_kafka_resp_err_t begin_at_commits(const struct scan *scan, rd_kafka_topic_partition_list_t *list)
+{
+	rd_kafka_topic_partition_list_t *committed = rd_kafka_topic_partition_list_copy(list);
+	rd_kafka_resp_err_t error = rd_kafka_committed(scan->rk, committed, scan_left_ms(scan));
+	for (int i = 0; error == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++) {
+		const rd_kafka_topic_partition_t *one = &committed->elems[i];
+		error = one->err;
+		if (one->offset > list->elems[i].offset)
+			list->elems[i].offset = one->offset;
+	}
+	rd_kafka_topic_partition_list_destroy(committed);
+	return error;
+}
+
+/* What is behind its partition's end already is not read: nothing would come. */
+static void leave_out_read(struct scan *scan, rd_kafka_topic_partition_list_t *list)
+{
+	for (int i = list->cnt; i-- > 0;) {
+		int32_t partition = list->elems[i].partition;
+		if (list->elems[i].offset < scan->end[partition])
+			continue;
+		scan->end[partition] = 0;
+		scan->open--;
+		(void)rd_kafka_topic_partition_list_del_by_idx(list, i);
+	}
+}
+
 /* Notes where each partition ends now, and reads them from where they begin. */
 static enum err_code scan_assign(struct scan *scan, int32_t first, int32_t last, struct err *err)
 {
@@ -77,6 +109,9 @@ static enum err_code scan_assign(struct scan *scan, int32_t first, int32_t last,
 		scan->end[i] = high;
 		scan->open++;
 	}
+	if (error == RD_KAFKA_RESP_ERR_NO_ERROR && list->cnt > 0 && scan->group)
+		error = begin_at_commits(scan, list);
+	leave_out_read(scan, list);
 	if (error == RD_KAFKA_RESP_ERR_NO_ERROR && list->cnt > 0)
 		error = rd_kafka_assign(scan->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
@@ -140,6 +175,8 @@ static enum err_code scan_read(struct scan *scan, struct err *err)
 		if (!message)
 			continue;
 		goes_on = scan_message(scan, message);
+		if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+			scan->until_ms = clock_mono_ms() + scan->timeout_ms;
 		rd_kafka_message_destroy(message);
 	}
 	return ERR_OK;
@@ -154,7 +191,7 @@ static enum err_code scan_open(struct scan *scan, const struct kafka_client *cli
 	enum err_code code = kafka_client_name(client, topic, scan->full);
 	if (code != ERR_OK)
 		return err_set(err, code, "topic %s: name too long", topic);
-	code = kafka_lookup_open(client, RD_KAFKA_CONSUMER, &scan->rk, err);
+	code = kafka_lookup_open(client, RD_KAFKA_CONSUMER, scan->group, &scan->rk, err);
 	if (code == ERR_OK)
 		code = kafka_lookup_fetch(scan->rk, left_ms < METADATA_MS ? left_ms : METADATA_MS, &metadata, err);
 	if (code != ERR_OK)
@@ -178,6 +215,7 @@ static void scan_note_places(const struct scan *scan, struct kafka_scan_places *
 static enum err_code scan_topic(const struct kafka_client *client, const char *topic, int32_t partition, int timeout_ms,
                                 struct scan *scan, struct err *err)
 {
+	scan->timeout_ms = timeout_ms;
 	scan->until_ms = clock_mono_ms() + timeout_ms;
 	enum err_code code = scan_open(scan, client, topic, partition, err);
 	if (code == ERR_OK)
@@ -215,6 +253,21 @@ enum err_code kafka_scan_on(const struct kafka_client *client, const char *topic
 	scan->on_record = on_record;
 	scan->ctx = ctx;
 	scan->stop = stop;
+	enum err_code code = scan_topic(client, topic, -1, timeout_ms, scan, err);
+	free(scan);
+	return code;
+}
+
+enum err_code kafka_scan_undone(const struct kafka_client *client, const char *topic, const char *group, int timeout_ms,
+                                bool (*on_record)(void *ctx, const struct kafka_scan_record *record), void *ctx,
+                                struct err *err)
+{
+	struct scan *scan = calloc(1, sizeof *scan);
+	if (!scan)
+		return err_set(err, ERR_NO_MEMORY, "reading topic %s", topic);
+	scan->group = group;
+	scan->on_record = on_record;
+	scan->ctx = ctx;
 	enum err_code code = scan_topic(client, topic, -1, timeout_ms, scan, err);
 	free(scan);
 	return code;

@@ -1,4 +1,4 @@
-/* kafka_scan: reads a topic from its start, for verifyctl and the rebuild of the cache. Blocking. */
+/* kafka_scan: reads a topic, for verifyctl and the rebuild of the cache. Blocking. */
 #ifndef VERIFYD_KAFKA_SCAN_H
 #define VERIFYD_KAFKA_SCAN_H
 
@@ -17,9 +17,9 @@ struct kafka_scan_record {
 };
 
 /* Reads `topic` (without prefix) from its start to the end it has at the call, without a group. partition -1: all.
- * on_record returns false to stop early; so does *stop, from any thread (NULL: nobody stops it). Blocks: up to timeout_ms,
- * some seconds after a stop. Returns: ERR_OK; ERR_NOT_FOUND (no such topic); ERR_UNAVAILABLE; ERR_TIMEOUT.
- */
+ * on_record returns false to stop early; so does *stop, from any thread (NULL: nobody stops it). Blocks: until all is read
+ * and handed out, or for timeout_ms nothing came; some seconds after a stop. Returns: ERR_OK; ERR_NOT_FOUND (no such topic);
+ * ERR_UNAVAILABLE; ERR_TIMEOUT. */
 enum err_code kafka_scan(const struct kafka_client *client, const char *topic, int32_t partition, int timeout_ms,
                          bool (*on_record)(void *ctx, const struct kafka_scan_record *record), void *ctx,
                          const atomic_bool *stop, struct err *err) WARN_UNUSED;
@@ -37,6 +37,12 @@ struct kafka_scan_places {
 enum err_code kafka_scan_on(const struct kafka_client *client, const char *topic, struct kafka_scan_places *places,
                             int timeout_ms, bool (*on_record)(void *ctx, const struct kafka_scan_record *record),
                             void *ctx, const atomic_bool *stop, struct err *err) WARN_UNUSED;
+
+/* As kafka_scan, of all partitions, from where `group` (without prefix) stands: what its members have not done, or not
+ * committed yet. A partition of which it has committed nothing is read from its start. */
+enum err_code kafka_scan_undone(const struct kafka_client *client, const char *topic, const char *group, int timeout_ms,
+                                bool (*on_record)(void *ctx, const struct kafka_scan_record *record), void *ctx,
+                                struct err *err) WARN_UNUSED;
 
 /* Copies a header's value into out, "" when it is absent or too long. Returns: whether it was there and fitted. */
 bool kafka_scan_header(const struct kafka_scan_record *record, const char *name, char *out, size_t cap);

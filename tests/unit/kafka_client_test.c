@@ -243,6 +243,57 @@ static void a_scan_sees_every_record_of_every_partition_once(void **state)
 	end_broker(&broker);
 }
 
+static bool count(void *ctx, const struct kafka_scan_record *record)
+{
+	struct seen *seen = ctx;
+	seen->records++;
+	seen->next[record->partition] = record->offset + 1;
+	return true;
+}
+
+static void commit(const struct broker *broker, const char *group, int32_t partition, int64_t offset)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	assert_int_equal(rd_kafka_conf_set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(broker->cluster),
+	                                   NULL, 0),
+	                 RD_KAFKA_CONF_OK);
+	assert_int_equal(rd_kafka_conf_set(conf, "group.id", group, NULL, 0), RD_KAFKA_CONF_OK);
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0);
+	assert_non_null(rk);
+	rd_kafka_topic_partition_list_add(list, "t.dead", partition)->offset = offset;
+	assert_int_equal(rd_kafka_commit(rk, list, 0), RD_KAFKA_RESP_ERR_NO_ERROR);
+	rd_kafka_topic_partition_list_destroy(list);
+	rd_kafka_destroy(rk);
+}
+
+static void what_a_group_has_not_done_is_read_from_its_commits_on(void **state)
+{
+	(void)state;
+	struct broker broker = start_broker();
+	struct seen some = {0}, none = {0}, all = {0};
+	assert_int_equal(rd_kafka_mock_topic_create(broker.cluster, "t.dead", 3, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(rd_kafka_producev(broker.host, RD_KAFKA_V_TOPIC("t.dead"), RD_KAFKA_V_PARTITION(i % 3),
+		                                   RD_KAFKA_V_VALUE("{}", 2), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+		                                   RD_KAFKA_V_END),
+		                 RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(rd_kafka_flush(broker.host, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
+	commit(&broker, "t.workers", 0, 7);
+	commit(&broker, "t.workers", 1, 10);
+	assert_int_equal(kafka_scan_undone(broker.client, "dead", "workers", 10000, count, &some, NULL), ERR_OK);
+	assert_int_equal(some.records, 3 + 0 + 10); /* nothing was committed of the third */
+	assert_int_equal(some.next[0], 10);
+	assert_int_equal(some.next[1], 0);
+	for (int32_t partition = 0; partition < 3; partition++)
+		commit(&broker, "t.workers", partition, 10);
+	assert_int_equal(kafka_scan_undone(broker.client, "dead", "workers", 10000, count, &none, NULL), ERR_OK);
+	assert_int_equal(none.records, 0);
+	assert_int_equal(kafka_scan_undone(broker.client, "dead", "others", 10000, count, &all, NULL), ERR_OK);
+	assert_int_equal(all.records, 30);
+	end_broker(&broker);
+}
+
 /* This broker knows no CreateTopics and no DescribeConfigs, which is told at once and not when the time is up. */
 static void topics_that_are_there_satisfy_create_and_a_missing_one_is_named(void **state)
 {
@@ -303,6 +354,7 @@ int main(void)
 	        cmocka_unit_test(a_bad_line_is_named_by_number_and_its_value_is_kept_secret),
 	        cmocka_unit_test(every_topic_the_domain_knows_is_in_the_table),
 	        cmocka_unit_test(a_scan_sees_every_record_of_every_partition_once),
+	        cmocka_unit_test(what_a_group_has_not_done_is_read_from_its_commits_on),
 	        cmocka_unit_test(topics_that_are_there_satisfy_create_and_a_missing_one_is_named),
 	        cmocka_unit_test(a_broker_that_is_away_is_unavailable),
 	};
