@@ -9,13 +9,20 @@
 #include "common/base/buf.h"
 #include "common/domain/verification.h"
 
+#define CTL_PROGRAM "verifyctl"
+
 enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
 enum {
 	CTL_TIMEOUT_S = 10,
 	CTL_TIMEOUT_MAX_S = 600,
 	CTL_PARTITIONS = 12,
 	CTL_PARTITIONS_MAX = 1000,
-	CTL_IDS_MAX = 1000
+	CTL_IDS_MAX = 1000,
+	CTL_RATE = 100,
+	CTL_RATE_MAX = 100000,
+	CTL_LIMIT_MAX = 100000000,
+	CTL_MAX_REPLAYS = 3,
+	CTL_MAX_REPLAYS_MAX = 1000
 };
 enum { CTL_REDIS_WAIT_MS = 2000 }; /* without any answer; then Redis counts as away */
 
@@ -27,6 +34,19 @@ enum ctl_flag {
 	CTL_FLAG_OUT = 8,
 	CTL_FLAG_PARTITIONS = 16,
 	CTL_FLAG_TIMEOUT = 32,
+	CTL_FLAG_VENDOR = 64,
+	CTL_FLAG_CLASS = 128,
+	CTL_FLAG_SINCE = 256,
+	CTL_FLAG_UNTIL = 512,
+	CTL_FLAG_ID = 1024, /* may be given again; each is one more argument */
+	CTL_FLAG_LIMIT = 2048,
+	CTL_FLAG_RATE = 4096,
+	CTL_FLAG_DRY_RUN = 8192,
+	CTL_FLAG_MAX_REPLAYS = 16384,
+	CTL_FLAG_VERDICT = 32768,
+	CTL_FLAG_REASON = 65536,
+	CTL_FLAG_BY = 131072,
+	CTL_FLAGS_FILTER = CTL_FLAG_VENDOR | CTL_FLAG_CLASS | CTL_FLAG_SINCE | CTL_FLAG_UNTIL,
 };
 
 /* What has to be set and at hand before a command runs. */
@@ -49,7 +69,9 @@ struct ctl_call {
 	const struct ctl_command *command;
 	unsigned given;      /* of enum ctl_flag */
 	const char *out;     /* --out */
-	int partitions;      /* --partitions, or its default */
+	const char *vendor, *class, *verdict, *reason, *by; /* NULL: not given */
+	int partitions, timeout_s, rate, limit, max_replays; /* or their defaults; limit 0: none */
+	int64_t since_ms, until_ms;                          /* unix ms; 0, INT64_MAX: not given */
 	int64_t deadline_ms; /* clock_mono_ms() at which the command gives up; from --timeout */
 	const char *const *arguments;
 	size_t argument_count;
@@ -66,6 +88,9 @@ int ctl_fail_kafka(const struct ctl_call *call, const char *what, enum err_code 
 
 /* Returns: what is left of the command's time, 1 ms at least, so that it can be passed on as a time limit. */
 int ctl_left_ms(const struct ctl_call *call);
+
+/* Returns: the call with all of its time before it again: for what takes as long as it gets on. */
+struct ctl_call ctl_renewed(const struct ctl_call *call);
 
 /* Copies text; what could steer a terminal or break a line becomes '?'. A longer text is cut. cap > 0. */
 void ctl_printable(const char *text, char *out, size_t cap);
@@ -89,29 +114,44 @@ int ctl_settings_load(unsigned needs, struct config **ret_config);
 
 /* ---- states ---- */
 
-struct ctl_state {
+struct ctl_state { /* zeroed: nothing is known. Ended by ctl_state_fini */
 	bool there;
 	struct verification verification;
+	struct verification_decision decision;
+	struct verification_texts texts;
 };
+void ctl_state_fini(struct ctl_state *state);
 
-/* Asks Redis for the states of ids (of valid shape). states[i] belongs to ids[i] and must start zeroed.
- * Returns: ERR_OK; ERR_UNAVAILABLE, ERR_TIMEOUT (then some may be filled); ERR_INVALID (the URL); ERR_NO_MEMORY;
- * ERR_IO. Blocks: until all are answered, or CTL_REDIS_WAIT_MS passed without an answer, or the command's time is up.
- */
-enum err_code ctl_redis_states(const struct ctl_call *call, const char *const *ids, size_t count,
-                               struct ctl_state *states, struct err *err) WARN_UNUSED;
+/* Takes what stands above the state that is there; a value that cannot be read, or is another id's, is left out: whoever
+ * reads the others in their order has the truth. */
+void ctl_state_take(struct ctl_state *state, const char *id, const char *value, size_t len);
 
-/* Looks up the ids that are not there yet in Kafka's `results`: one partition for one id, all of them for more.
- * count <= CTL_IDS_MAX. Returns: as kafka_scan.   Blocks: as long as the command has time. */
-enum err_code ctl_results_states(const struct ctl_call *call, const char *const *ids, size_t count,
-                                 struct ctl_state *states, struct err *err) WARN_UNUSED;
+/* Asks Redis for the states of ids (of valid shape). on_value comes once for each id in their order; value NULL: Redis has
+ * none. Returns: ERR_OK; ERR_UNAVAILABLE, ERR_TIMEOUT (then it came for the first ones only); ERR_INVALID (the URL);
+ * ERR_NO_MEMORY; ERR_IO. Blocks: until all are answered, or CTL_REDIS_WAIT_MS passed without an answer. */
+typedef void (*ctl_redis_fn)(void *ctx, size_t index, const char *value, size_t len);
+enum err_code ctl_redis_each(const struct ctl_call *call, const char *const *ids, size_t count, ctl_redis_fn on_value,
+                             void *ctx, struct err *err) WARN_UNUSED;
+
+/* Reads Kafka's `results`: the partition of `id`, or all of them when it is NULL; on_value comes for each record of an id (of
+ * that one), in the order in which they stand. Returns: as kafka_scan. Blocks: until nothing came for the command's time. */
+typedef void (*ctl_results_fn)(void *ctx, const char *id, const char *value, size_t len);
+enum err_code ctl_results_each(const struct ctl_call *call, const char *id, ctl_results_fn on_value, void *ctx,
+                               struct err *err) WARN_UNUSED;
+
+/* Finds the state of one id: in Redis, else in `results`. ret_state must start zeroed. Returns: ERR_OK, also when nothing is
+ * known; what ctl_results_each returns. ret_redis_err->msg tells why Redis did not answer, "" when it did. Blocks: both. */
+enum err_code ctl_find_state(const struct ctl_call *call, const char *id, struct ctl_state *ret_state, bool *ret_from_redis,
+                             struct err *ret_redis_err, struct err *err) WARN_UNUSED;
 
 /* ---- commands ---- */
 
 int ctl_topics_create(const struct ctl_call *call);
 int ctl_topics_check(const struct ctl_call *call);
 int ctl_get(const struct ctl_call *call);
+int ctl_decide(const struct ctl_call *call);
 int ctl_dead_list(const struct ctl_call *call);
+int ctl_dead_show(const struct ctl_call *call);
 int ctl_dead_replay(const struct ctl_call *call);
 int ctl_cache_rebuild(const struct ctl_call *call);
 int ctl_keys_new(const struct ctl_call *call);

@@ -1,27 +1,57 @@
 /* ctl_args: flags and arguments of one command, by one table. What a command does not take is refused. */
 #include "common/base/clock.h"
 #include "ctl/ctl.h"
-#include <assert.h>
-#include <errno.h>
+#include "ctl/ctl_time.h"
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum flag_kind {
+	SWITCH,
+	TEXT,
+	NUMBER,
+	TIME,
+	ARGUMENT /* one more argument of the command, as often as it is given */
+};
 
 struct flag {
 	enum ctl_flag bit;
 	const char *name;
-	const char *value; /* what its value is called in the help; NULL for a switch */
-	long min, max;     /* of a number; both 0: a text */
+	enum flag_kind kind;
+	const char *value; /* what its value is called in the help */
+	long min, max;     /* of a number */
+	size_t at;         /* where its value goes in struct ctl_call */
 	const char *help;
 };
 
+#define AT(member) offsetof(struct ctl_call, member)
 static const struct flag flags[] = {
-        {CTL_FLAG_ALL, "--all", NULL, 0, 0, "also those that are not dead any more"},
-        {CTL_FLAG_INCLUDE_STALE, "--include-stale", NULL, 0, 0,
+        {CTL_FLAG_ALL, "--all", SWITCH, "", 0, 0, 0, "also those that are not dead any more"},
+        {CTL_FLAG_VENDOR, "--vendor", TEXT, "NAME", 0, 0, AT(vendor), "only this vendor's"},
+        {CTL_FLAG_CLASS, "--class", TEXT, "WORD", 0, 0, AT(class),
+         "only of this class (a topic, as dead list shows it), operation or error"},
+        {CTL_FLAG_SINCE, "--since", TIME, "TIME", 0, 0, AT(since_ms),
+         "only what failed last at that time or later: 2026-11-21T03:00Z, or 2h: so long ago (s, m, h, d)"},
+        {CTL_FLAG_UNTIL, "--until", TIME, "TIME", 0, 0, AT(until_ms), "only what failed last before that time"},
+        {CTL_FLAG_ID, "--id", ARGUMENT, "ID", 0, 0, 0, "only this one; may be given again"},
+        {CTL_FLAG_LIMIT, "--limit", NUMBER, "N", 1, CTL_LIMIT_MAX, AT(limit), "at most so many"},
+        {CTL_FLAG_RATE, "--rate", NUMBER, "N", 1, CTL_RATE_MAX, AT(rate), "so many a second; default 100"},
+        {CTL_FLAG_DRY_RUN, "--dry-run", SWITCH, "", 0, 0, 0, "send nothing; show what it would do, by class and hour"},
+        {CTL_FLAG_INCLUDE_STALE, "--include-stale", SWITCH, "", 0, 0, 0,
          "also those whose deadline has passed, now without a deadline"},
-        {CTL_FLAG_JSON, "--json", NULL, 0, 0, "one JSON document a line, for scripts"},
-        {CTL_FLAG_OUT, "--out", "DIR", 0, 0, "the folder to make them in (required)"},
-        {CTL_FLAG_PARTITIONS, "--partitions", "N", 1, CTL_PARTITIONS_MAX, "of the topics that are made; default 12"},
-        {CTL_FLAG_TIMEOUT, "--timeout", "S", 1, CTL_TIMEOUT_MAX_S, "give up after so many seconds; default 10"},
+        {CTL_FLAG_MAX_REPLAYS, "--max-replays", NUMBER, "N", 1, CTL_MAX_REPLAYS_MAX, AT(max_replays),
+         "none that was replayed so often already; default 3"},
+        {CTL_FLAG_VERDICT, "--verdict", TEXT, "WORD", 0, 0, AT(verdict),
+         "verified, denied, unreadable, no_document or expired (required)"},
+        {CTL_FLAG_REASON, "--reason", TEXT, "TEXT", 0, 0, AT(reason),
+         "why, at most 200 characters; it is stored in clear: nothing about the person (required)"},
+        {CTL_FLAG_BY, "--by", TEXT, "NAME", 0, 0, AT(by), "who decides; default: the system's name of who calls"},
+        {CTL_FLAG_JSON, "--json", SWITCH, "", 0, 0, 0, "one JSON document a line, for scripts"},
+        {CTL_FLAG_OUT, "--out", TEXT, "DIR", 0, 0, AT(out), "the folder to make them in (required)"},
+        {CTL_FLAG_PARTITIONS, "--partitions", NUMBER, "N", 1, CTL_PARTITIONS_MAX, AT(partitions),
+         "of the topics that are made; default 12"},
+        {CTL_FLAG_TIMEOUT, "--timeout", NUMBER, "S", 1, CTL_TIMEOUT_MAX_S, AT(timeout_s),
+         "give up after so many seconds (dead: when nothing new came for so long); default 10"},
 };
 
 enum { FLAG_COUNT = sizeof(flags) / sizeof(flags[0]), SHOWN_BYTES = 41, NAME_BYTES = 40 };
@@ -34,7 +64,7 @@ void ctl_args_help(const struct ctl_command *command)
 		(void)puts("\nFlags");
 	for (size_t i = 0; i < FLAG_COUNT; i++) {
 		char name[NAME_BYTES];
-		(void)snprintf(name, sizeof name, "%s %s", flags[i].name, flags[i].value ? flags[i].value : "");
+		(void)snprintf(name, sizeof name, "%s %s", flags[i].name, flags[i].value);
 		if (command->flags & flags[i].bit)
 			(void)printf("  %-18s %s\n", name, flags[i].help);
 	}
@@ -52,38 +82,32 @@ static const struct flag *find_flag(const struct ctl_command *command, const cha
 	return NULL;
 }
 
-static bool read_number(const struct flag *flag, const char *value, int *ret_number)
+static int take_number(const struct flag *flag, const char *value, int *ret_number)
 {
-	char *end;
 	size_t digits = strspn(value, "0123456789");
-	if (digits == 0 || digits > 9 || value[digits])
-		return false;
-	long number = strtol(value, &end, 10);
+	long number = digits > 0 && digits <= 9 && !value[digits] ? strtol(value, NULL, 10) : -1;
 	if (number < flag->min || number > flag->max)
-		return false;
+		return ctl_refuse("%s: not a whole number from %ld to %ld", flag->name, flag->min, flag->max);
 	*ret_number = (int)number;
-	return true;
+	return CTL_OK;
 }
 
 static int take(const struct flag *flag, const char *value, struct ctl_call *call)
 {
-	int number = 0;
-	if (call->given & flag->bit)
+	char *at = (char *)call + flag->at;
+	if (call->given & flag->bit && flag->kind != ARGUMENT)
 		return ctl_refuse("%s: given twice", flag->name);
-	if (flag->value && (!value || !*value))
+	if (flag->kind != SWITCH && (!value || !*value))
 		return ctl_refuse("%s: needs a value", flag->name);
-	if (!flag->value && value)
+	if (flag->kind == SWITCH && value)
 		return ctl_refuse("%s: takes no value", flag->name);
-	if (value && flag->max > 0 && !read_number(flag, value, &number))
-		return ctl_refuse("%s: not a whole number from %ld to %ld", flag->name, flag->min, flag->max);
 	call->given |= flag->bit;
-	if (flag->bit == CTL_FLAG_OUT)
-		call->out = value;
-	else if (flag->bit == CTL_FLAG_PARTITIONS)
-		call->partitions = number;
-	else if (flag->bit == CTL_FLAG_TIMEOUT)
-		call->deadline_ms = clock_mono_ms() + (int64_t)number * 1000;
-	return CTL_OK;
+	if (flag->kind == TEXT)
+		*(const char **)(void *)at = value;
+	if (flag->kind == TIME && !ctl_time_parse(value, clock_unix_ms(), (int64_t *)(void *)at))
+		return ctl_refuse("%s: no time like 2026-11-21T03:00Z, and no span like 90s, 30m, 2h or 3d",
+		                  flag->name);
+	return flag->kind == NUMBER ? take_number(flag, value, (int *)(void *)at) : CTL_OK;
 }
 
 static int check_count(const struct ctl_call *call)
@@ -100,12 +124,24 @@ static int check_count(const struct ctl_call *call)
 	return ctl_refuse("%s: unexpected argument %s", command->name, shown);
 }
 
+static int refuse_flag(const struct ctl_call *call, const char *arg)
+{
+	char shown[SHOWN_BYTES];
+	ctl_printable(arg, shown, sizeof shown);
+	shown[strcspn(shown, "=")] = '\0'; /* what follows may be a secret in the wrong place */
+	return ctl_refuse("%s: unknown flag %s", call->command->name, shown);
+}
+
 int ctl_args_parse(int argc, char **argv, int first, struct ctl_call *ret_call)
 {
-	struct ctl_call call = {.command = ret_call->command, .partitions = CTL_PARTITIONS};
+	struct ctl_call call = {.command = ret_call->command,
+	                        .partitions = CTL_PARTITIONS,
+	                        .timeout_s = CTL_TIMEOUT_S,
+	                        .rate = CTL_RATE,
+	                        .max_replays = CTL_MAX_REPLAYS,
+	                        .until_ms = INT64_MAX};
 	bool only_arguments = false;
 	int kept = first;
-	call.deadline_ms = clock_mono_ms() + (int64_t)CTL_TIMEOUT_S * 1000;
 	for (int i = first; i < argc; i++) {
 		char *arg = argv[i];
 		if (only_arguments || arg[0] != '-' || arg[1] == '\0') {
@@ -116,22 +152,22 @@ int ctl_args_parse(int argc, char **argv, int first, struct ctl_call *ret_call)
 		if (only_arguments)
 			continue;
 		const struct flag *flag = find_flag(call.command, arg);
-		char shown[SHOWN_BYTES];
-		ctl_printable(arg, shown, sizeof shown);
-		shown[strcspn(shown, "=")] = '\0'; /* what follows may be a secret in the wrong place */
 		if (!flag)
-			return ctl_refuse("%s: unknown flag %s", call.command->name, shown);
-		const char *value = strchr(arg, '=');
+			return refuse_flag(&call, arg);
+		char *value = strchr(arg, '=');
 		if (value)
 			value++;
-		else if (flag->value && i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0)
+		else if (flag->kind != SWITCH && i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0)
 			value = argv[++i];
 		int status = take(flag, value, &call);
 		if (status != CTL_OK)
 			return status;
+		if (flag->kind == ARGUMENT)
+			argv[kept++] = value; /* never ahead of what is read */
 	}
 	call.arguments = (const char *const *)argv + first;
 	call.argument_count = (size_t)(kept - first);
+	call = ctl_renewed(&call);
 	int status = check_count(&call);
 	if (status == CTL_OK)
 		*ret_call = call;

@@ -1,6 +1,7 @@
 /* ctl_dead: reads a dead letter from its record. The value is looked at only to learn whether it can be replayed and
  * what kind it is; nothing of it is shown, so that a poison record cannot leak what it holds. */
 #include "ctl/ctl_dead.h"
+#include "common/adapters/kafka_lookup.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,7 @@ void dead_letter_read(const struct kafka_scan_record *record, struct dead_letter
 	        .first_failure_ms = header_number(record, HEADER_FIRST_FAILURE, INT64_MAX),
 	        .last_failure_ms = header_number(record, HEADER_LAST_FAILURE, INT64_MAX),
 	        .deadline_ms = header_number(record, HEADER_DEADLINE, INT64_MAX),
+	        .poll = header_number(record, HEADER_POLL, INT64_MAX),
 	};
 	if (record->key && id_is_valid(record->key, record->key_len))
 		memcpy(ret->id, record->key, sizeof ret->id - 1);
@@ -63,12 +65,20 @@ void dead_letter_read(const struct kafka_scan_record *record, struct dead_letter
 	ret->operation = operation_of(ret->kind, ret->class);
 	header_text(record, HEADER_ERROR, ret->error, sizeof ret->error);
 	header_text(record, HEADER_MESSAGE, ret->message, sizeof ret->message);
+	header_text(record, HEADER_CAUSE, ret->cause, sizeof ret->cause);
 	header_text(record, HEADER_TRACEPARENT, ret->traceparent, sizeof ret->traceparent);
 }
 
-bool dead_letter_is_newer(const struct dead_letter *a, const struct dead_letter *b)
+enum err_code dead_scan(const struct ctl_call *call, const char *id,
+                        bool (*on_record)(void *ctx, const struct kafka_scan_record *record), void *ctx,
+                        struct err *err)
 {
-	if (a->partition == b->partition)
-		return a->offset > b->offset;
-	return a->timestamp_ms > b->timestamp_ms;
+	int32_t partition = -1;
+	if (id) {
+		int32_t count = kafka_partition_count(call->kafka, "dead", ctl_left_ms(call));
+		if (count <= 0)
+			return err_set(err, ERR_UNAVAILABLE, "Kafka is away, or its topic dead is not there");
+		partition = kafka_partition(id, ID_BYTES - 1, count);
+	}
+	return kafka_scan(call->kafka, "dead", partition, ctl_left_ms(call), on_record, ctx, NULL, err);
 }

@@ -1,118 +1,49 @@
 /* ctl_dead_list: `dead list`: the newest dead letter of each id, without those that live again. */
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
-#include "ctl/ctl_dead.h"
+#include "ctl/ctl_dead_select.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { LETTERS_MAX = 50000, LETTERS_FIRST = 256, ROW_MAX_BYTES = 8192 };
+enum { ROW_MAX_BYTES = 8192 };
 
-struct letters {
-	struct dead_letter *all;
-	size_t count, cap;
-	bool is_full; /* LETTERS_MAX ids are in, and there were more records */
-	bool is_no_memory;
-};
-
-/* By id, the newest first; records without an id by their place. */
-static int by_id(const void *a, const void *b)
-{
-	const struct dead_letter *x = a, *y = b;
-	int order = strcmp(x->id, y->id);
-	if (order != 0)
-		return order;
-	return dead_letter_is_newer(y, x) - dead_letter_is_newer(x, y);
-}
-
-static int by_time(const void *a, const void *b)
-{
-	const struct dead_letter *x = a, *y = b;
-	if (x->last_failure_ms != y->last_failure_ms)
-		return x->last_failure_ms < y->last_failure_ms ? -1 : 1;
-	return strcmp(x->id, y->id);
-}
-
-/* Leaves the newest letter of each id, sorted by id. */
-static void keep_newest(struct letters *letters)
-{
-	size_t kept = 0;
-	if (letters->count > 1)
-		qsort(letters->all, letters->count, sizeof *letters->all, by_id);
-	for (size_t i = 0; i < letters->count; i++) {
-		struct dead_letter *letter = &letters->all[i];
-		if (kept == 0 || !*letter->id || strcmp(letter->id, letters->all[kept - 1].id) != 0)
-			letters->all[kept++] = *letter;
-	}
-	letters->count = kept;
-}
-
-/* Room for one more. First by dropping what is older, then by growing. */
-static bool make_room(struct letters *letters)
-{
-	if (letters->count < letters->cap)
-		return true;
-	keep_newest(letters);
-	if (letters->count < letters->cap / 2)
-		return true;
-	if (letters->count >= LETTERS_MAX) {
-		letters->is_full = true;
-		return false;
-	}
-	size_t cap = letters->cap ? 2 * letters->cap : LETTERS_FIRST;
-	struct dead_letter *all = realloc(letters->all, cap * sizeof *all);
-	letters->is_no_memory = !all;
-	if (!all)
-		return false;
-	letters->all = all;
-	letters->cap = cap;
-	return true;
-}
-
-static bool on_record(void *ctx, const struct kafka_scan_record *record)
-{
-	struct letters *letters = ctx;
-	if (!make_room(letters))
-		return false;
-	dead_letter_read(record, &letters->all[letters->count++]);
-	return true;
-}
-
-static void print_row(const struct dead_letter *letter)
+static void print_row(const struct dead_index *index, const struct dead_entry *entry)
 {
 	char first[CLOCK_TEXT_BYTES] = "-", last[CLOCK_TEXT_BYTES] = "-";
-	if (letter->first_failure_ms)
-		clock_text(letter->first_failure_ms, first, sizeof first);
-	if (letter->last_failure_ms)
-		clock_text(letter->last_failure_ms, last, sizeof last);
-	(void)printf("%-23s  %-16s %-16s %-15s %8d %7d  %-24s  %-24s  %s\n", *letter->id ? letter->id : "-",
-	             letter->kind < KIND_COUNT ? kind_info(letter->kind)->name : "-", letter->class, letter->error,
-	             letter->attempts, letter->replays, first, last, letter->message);
+	if (entry->first_failure_ms)
+		clock_text(entry->first_failure_ms, first, sizeof first);
+	if (entry->last_failure_ms)
+		clock_text(entry->last_failure_ms, last, sizeof last);
+	(void)printf("%-23s  %-16s %-16s %-15s %8d %7d  %-24s  %-24s  %s\n", *entry->id ? entry->id : "-",
+	             entry->kind < KIND_COUNT ? kind_info((enum kind)entry->kind)->name : "-",
+	             dead_index_text(index, entry->class), dead_index_text(index, entry->error), entry->attempts,
+	             entry->replays, first, last, dead_index_text(index, entry->message));
 }
 
-static int print_json(const struct dead_letter *letter, const struct ctl_state *state)
+static int print_json(const struct dead_index *index, const struct dead_entry *entry)
 {
 	struct buf text;
 	struct json_out json;
 	buf_init(&text, ROW_MAX_BYTES);
 	json_out_begin(&json, &text);
 	json_out_object(&json, NULL);
-	if (*letter->id)
-		json_out_str(&json, "id", letter->id);
-	if (letter->kind < KIND_COUNT)
-		json_out_str(&json, "kind", kind_info(letter->kind)->name);
-	json_out_str(&json, "class", letter->class);
-	json_out_str(&json, "error", letter->error);
-	json_out_int(&json, "attempts", letter->attempts);
-	json_out_int(&json, "replays", letter->replays);
-	json_out_int(&json, "first_failure_ms", letter->first_failure_ms);
-	json_out_int(&json, "last_failure_ms", letter->last_failure_ms);
-	if (letter->deadline_ms)
-		json_out_int(&json, "deadline_ms", letter->deadline_ms);
-	json_out_str(&json, "message", letter->message);
-	if (state->there)
-		json_out_str(&json, "state", state_name(state->verification.state));
-	json_out_int(&json, "partition", letter->partition);
-	json_out_int(&json, "offset", letter->offset);
+	if (*entry->id)
+		json_out_str(&json, "id", entry->id);
+	if (entry->kind < KIND_COUNT)
+		json_out_str(&json, "kind", kind_info((enum kind)entry->kind)->name);
+	json_out_str(&json, "class", dead_index_text(index, entry->class));
+	json_out_str(&json, "error", dead_index_text(index, entry->error));
+	json_out_int(&json, "attempts", entry->attempts);
+	json_out_int(&json, "replays", entry->replays);
+	json_out_int(&json, "first_failure_ms", entry->first_failure_ms);
+	json_out_int(&json, "last_failure_ms", entry->last_failure_ms);
+	if (entry->deadline_ms)
+		json_out_int(&json, "deadline_ms", entry->deadline_ms);
+	json_out_str(&json, "message", dead_index_text(index, entry->message));
+	if (entry->state < STATE_COUNT)
+		json_out_str(&json, "state", state_name((enum state)entry->state));
+	json_out_int(&json, "partition", entry->partition);
+	json_out_int(&json, "offset", entry->offset);
 	json_out_object_end(&json);
 	enum err_code code = json_out_end(&json);
 	if (code == ERR_OK)
@@ -122,90 +53,63 @@ static int print_json(const struct dead_letter *letter, const struct ctl_state *
 }
 
 /* An id that Redis does not know counts as dead: only what is known to live again is hidden. */
-static bool lives(const struct ctl_state *state)
+static bool lives(const struct dead_entry *entry)
 {
-	return state->there && state->verification.state != STATE_DEAD;
+	return entry->state < STATE_COUNT && entry->state != STATE_DEAD;
 }
 
-static int print_all(const struct ctl_call *call, const struct letters *letters, const struct ctl_state *states)
+/* With --limit the newest are shown, so the oldest are left out. */
+static int print_all(const struct ctl_call *call, struct dead_index *index, struct dead_entry *const *sorted)
 {
-	bool as_json = call->given & CTL_FLAG_JSON;
-	size_t shown = 0, living = 0;
+	bool as_json = call->given & CTL_FLAG_JSON, all = call->given & CTL_FLAG_ALL;
+	size_t count = dead_index_count(index), living = 0;
 	int status = CTL_OK;
-	if (!as_json && letters->count > 0)
+	for (size_t i = 0; i < count; i++)
+		living += lives(sorted[i]);
+	size_t showable = all ? count : count - living;
+	size_t left_out = call->limit && showable > (size_t)call->limit ? showable - (size_t)call->limit : 0;
+	size_t passed = 0;
+	if (!as_json && count > 0)
 		(void)printf("%-23s  %-16s %-16s %-15s %8s %7s  %-24s  %-24s  %s\n", "id", "kind", "class", "error",
 		             "attempts", "replays", "first failure", "last failure", "message");
-	for (size_t i = 0; i < letters->count && status == CTL_OK; i++) {
-		living += lives(&states[i]);
-		if (lives(&states[i]) && !(call->given & CTL_FLAG_ALL))
+	for (size_t i = 0; i < count && status == CTL_OK; i++) {
+		if ((lives(sorted[i]) && !all) || passed++ < left_out)
 			continue;
-		shown++;
 		if (as_json)
-			status = print_json(&letters->all[i], &states[i]);
+			status = print_json(index, sorted[i]);
 		else
-			print_row(&letters->all[i]);
+			print_row(index, sorted[i]);
 	}
-	if (!as_json)
-		(void)printf("%zu shown; %zu not dead any more%s\n", shown, living,
-		             shown < letters->count ? ", hidden (--all shows them)" : "");
-	return status;
-}
-
-/* Asks Redis about the letters that have an id. states[i] belongs to letter i. */
-static int look_up(const struct ctl_call *call, const struct letters *letters, struct ctl_state *states)
-{
-	struct err err = {0};
-	size_t count = 0;
-	int status = CTL_OK;
-	const char **ids = calloc(letters->count + 1, sizeof *ids);
-	struct ctl_state *found = calloc(letters->count + 1, sizeof *found);
-	if (!ids || !found) {
-		status = ctl_fail("%s", err_text(ERR_NO_MEMORY));
-		goto out;
-	}
-	for (size_t i = 0; i < letters->count; i++)
-		if (*letters->all[i].id)
-			ids[count++] = letters->all[i].id;
-	if (ctl_redis_states(call, ids, count, found, &err) != ERR_OK)
-		(void)ctl_fail("%s: some that are shown may not be dead any more", err.msg);
-	for (size_t i = letters->count; i-- > 0;)
-		if (*letters->all[i].id)
-			states[i] = found[--count];
-out:
-	free(found);
-	free(ids);
-	return status;
-}
-
-static int show(const struct ctl_call *call, struct letters *letters)
-{
-	keep_newest(letters);
-	if (letters->count > 1)
-		qsort(letters->all, letters->count, sizeof *letters->all, by_time);
-	struct ctl_state *states = calloc(letters->count + 1, sizeof *states);
-	if (!states)
-		return ctl_fail("%s", err_text(ERR_NO_MEMORY));
-	int status = look_up(call, letters, states);
-	if (status == CTL_OK)
-		status = print_all(call, letters, states);
-	free(states);
-	if (status == CTL_OK && letters->is_full)
-		status = ctl_fail("more than %d ids are dead; the rest was not read", LETTERS_MAX);
+	if (as_json)
+		return status;
+	(void)printf("%zu shown; %zu not dead any more%s", showable - left_out, living,
+	             showable < count ? ", hidden (--all shows them)" : "");
+	if (left_out)
+		(void)printf("; %zu older ones left out by --limit", left_out);
+	(void)putchar('\n');
 	return status;
 }
 
 int ctl_dead_list(const struct ctl_call *call)
 {
-	struct letters letters = {0};
-	struct err err = {0};
-	enum err_code code = kafka_scan(call->kafka, "dead", -1, ctl_left_ms(call), on_record, &letters, NULL, &err);
-	int status;
-	if (code != ERR_OK)
-		status = ctl_fail_kafka(call, "the dead letters cannot be read", code, &err);
-	else if (letters.is_no_memory)
+	const char *ids[CTL_IDS_MAX];
+	struct dead_filter filter;
+	struct dead_index *index;
+	bool is_full;
+	int status = dead_filter_of(call, ids, &filter);
+	if (status == CTL_OK)
+		status = dead_select_read(call, &filter, &index, &is_full);
+	if (status != CTL_OK)
+		return status;
+	status = dead_select_ask_redis(call, index, "some that are shown may not be dead any more");
+	struct dead_entry **sorted = dead_index_by_time(index);
+	if (!sorted)
 		status = ctl_fail("%s", err_text(ERR_NO_MEMORY));
-	else
-		status = show(call, &letters);
-	free(letters.all);
+	if (status == CTL_OK)
+		status = print_all(call, index, sorted);
+	if (status == CTL_OK && is_full)
+		status = ctl_fail("more than %d are dead; the rest was not read (a filter helps)", DEAD_INDEX_MAX);
+	free(sorted);
+	dead_index_free(index);
 	return status;
 }

@@ -20,8 +20,20 @@ static void print_journey(const struct verification *v)
 		(void)printf("next      rung %" PRId64 " of the poll ladder\n", v->poll);
 }
 
-static void print_text(const struct verification *v, const char *source)
+/* verification_decision_set let only characters in that a terminal can show; who writes to `results` by other ways may
+ * not. */
+static void print_decision(const struct verification_decision *decision)
 {
+	struct verification_decision good;
+	char by[DECIDED_BY_BYTES];
+	ctl_printable(decision->by, by, sizeof by);
+	(void)printf("decided   by %s: %s\n", by,
+	             verification_decision_set(&good, by, decision->reason, NULL) == ERR_OK ? good.reason : "?");
+}
+
+static void print_text(const struct ctl_state *state, const char *source)
+{
+	const struct verification *v = &state->verification;
 	bool journey = kind_is_journey(v->kind);
 	char caller[CALLER_BYTES];
 	ctl_printable(v->caller, caller, sizeof caller);
@@ -37,6 +49,8 @@ static void print_text(const struct verification *v, const char *source)
 		(void)printf("score     %d\n", v->score);
 	if (v->reason != REASON_NONE)
 		(void)printf("reason    %s: %s\n", reason_name(v->reason), reason_text(v->reason));
+	if (*state->decision.by)
+		print_decision(&state->decision);
 	if (journey)
 		print_journey(v);
 	(void)printf("attempts  %d failed\n", v->attempts);
@@ -45,11 +59,12 @@ static void print_text(const struct verification *v, const char *source)
 }
 
 /* verification.v1 without what is sealed, and one more member, "source". */
-static int print_json(const struct verification *v, const char *source)
+static int print_json(const struct ctl_state *state, const char *source)
 {
+	const struct verification_decision *decision = *state->decision.by ? &state->decision : NULL;
 	struct buf text;
 	buf_init(&text, JSON_MAX_BYTES);
-	enum err_code code = verification_encode(v, NULL, &text);
+	enum err_code code = verification_encode_decided(&state->verification, NULL, decision, &text);
 	if (code == ERR_OK && (text.len == 0 || text.data[text.len - 1] != '}'))
 		code = ERR_INTERNAL;
 	if (code == ERR_OK)
@@ -61,30 +76,30 @@ static int print_json(const struct verification *v, const char *source)
 int ctl_get(const struct ctl_call *call)
 {
 	struct ctl_state state = {0};
-	struct err redis_err = {0}, kafka_err = {0};
+	struct err redis_err, kafka_err = {0};
 	char what[WHAT_BYTES];
-	enum err_code code = ERR_OK;
+	bool from_redis;
 	const char *id = call->arguments[0];
 	int status = ctl_check_ids(call);
 	if (status != CTL_OK)
 		return status;
-	bool redis_is_away = ctl_redis_states(call, &id, 1, &state, &redis_err) != ERR_OK;
-	bool from_redis = state.there;
-	if (!from_redis)
-		code = ctl_results_states(call, &id, 1, &state, &kafka_err);
+	enum err_code code = ctl_find_state(call, id, &state, &from_redis, &redis_err, &kafka_err);
+	bool redis_is_away = redis_err.msg[0];
 	if (code != ERR_OK) {
 		(void)snprintf(what, sizeof what, "%s: %s, and Kafka's results cannot be read", id,
 		               redis_is_away ? redis_err.msg : "Redis does not know it");
-		return ctl_fail_kafka(call, what, code, &kafka_err);
+		status = ctl_fail_kafka(call, what, code, &kafka_err);
+	} else if (!state.there && redis_is_away) {
+		status = ctl_fail("%s: not in Kafka's results, and %s: it may still be queued", id, redis_err.msg);
+	} else if (!state.there) {
+		status = ctl_fail("%s: unknown, both to Redis and to Kafka's results", id);
+	} else if (call->given & CTL_FLAG_JSON) {
+		status = print_json(&state, from_redis ? "redis" : "kafka");
+	} else {
+		print_text(&state, from_redis      ? "Redis"
+		                   : redis_is_away ? "Kafka's results; Redis is away"
+		                                   : "Kafka's results; Redis has none");
 	}
-	if (!state.there && redis_is_away)
-		return ctl_fail("%s: not in Kafka's results, and %s: it may still be queued", id, redis_err.msg);
-	if (!state.there)
-		return ctl_fail("%s: unknown, both to Redis and to Kafka's results", id);
-	if (call->given & CTL_FLAG_JSON)
-		return print_json(&state.verification, from_redis ? "redis" : "kafka");
-	print_text(&state.verification, from_redis      ? "Redis"
-	                                : redis_is_away ? "Kafka's results; Redis is away"
-	                                                : "Kafka's results; Redis has none");
-	return CTL_OK;
+	ctl_state_fini(&state);
+	return status;
 }

@@ -82,6 +82,7 @@ static void tell_journey(struct story *story, const struct verification *v)
 	add(story, "called back", v->called_back_ms, "the vendor said that there is news, the last time");
 	add(story, "checking", v->checking_ms, "since then the vendor is asked again and again");
 	add(story, "token ends", v->until_ms, "until then the person can use the page");
+	add(story, "by hand", v->decided_ms, "a person decided in the vendor's place");
 	add(story, ends[v->state] ? ends[v->state] : "updated", v->updated_ms, "this state was written");
 }
 

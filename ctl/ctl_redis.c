@@ -10,11 +10,13 @@ struct lookup {
 	const struct redis_url *url;
 	const char *const *ids;
 	size_t count;
-	struct ctl_state *states;
+	ctl_redis_fn on_value;
+	void *ctx;
 	size_t answered;  /* ids[0..answered) have their answer */
 	size_t asked_end; /* ids[answered..asked_end) are on their way; answered == asked_end: none are */
 	bool was_up;
 	bool gave_up;
+	int wait_ms;
 	uv_timer_t timer;
 };
 
@@ -26,10 +28,8 @@ static void on_time_up(uv_timer_t *timer)
 
 static void wait_again(struct lookup *lookup)
 {
-	int left_ms = ctl_left_ms(lookup->call);
-	int wait_ms = left_ms < CTL_REDIS_WAIT_MS ? left_ms : CTL_REDIS_WAIT_MS;
 	uv_update_time(lookup->timer.loop);
-	(void)uv_timer_start(&lookup->timer, on_time_up, (uint64_t)wait_ms, 0); /* fails only while closing */
+	(void)uv_timer_start(&lookup->timer, on_time_up, (uint64_t)lookup->wait_ms, 0); /* fails only while closing */
 }
 
 static void on_change(void *ctx, bool up)
@@ -39,14 +39,12 @@ static void on_change(void *ctx, bool up)
 	lookup->asked_end = lookup->answered;
 }
 
-/* What Redis holds and we cannot read counts as not there: Kafka has the truth. */
 static void on_state(void *ctx, const char *id, const char *value, size_t len)
 {
 	struct lookup *lookup = ctx;
 	if (lookup->answered == lookup->asked_end || strcmp(id, lookup->ids[lookup->answered]) != 0)
 		return;
-	struct ctl_state *state = &lookup->states[lookup->answered++];
-	state->there = value && verification_decode(value, len, &state->verification, NULL, NULL) == ERR_OK;
+	lookup->on_value(lookup->ctx, lookup->answered++, value, len);
 	if (lookup->answered == lookup->asked_end)
 		wait_again(lookup);
 }
@@ -91,12 +89,15 @@ static enum err_code run(uv_loop_t *loop, struct lookup *lookup, struct err *err
 	return code;
 }
 
-enum err_code ctl_redis_states(const struct ctl_call *call, const char *const *ids, size_t count,
-                               struct ctl_state *states, struct err *err)
+enum err_code ctl_redis_each(const struct ctl_call *call, const char *const *ids, size_t count, ctl_redis_fn on_value,
+                             void *ctx, struct err *err)
 {
 	struct redis_url url;
 	uv_loop_t loop;
-	struct lookup lookup = {.call = call, .url = &url, .ids = ids, .count = count, .states = states};
+	int left_ms = ctl_left_ms(call);
+	struct lookup lookup = {
+	        .call = call, .url = &url, .ids = ids, .count = count, .on_value = on_value, .ctx = ctx};
+	lookup.wait_ms = left_ms < CTL_REDIS_WAIT_MS ? left_ms : CTL_REDIS_WAIT_MS;
 	if (count == 0)
 		return ERR_OK;
 	enum err_code code = redis_url_parse(config_str(call->config, CONFIG_REDIS_URL), &url, err);

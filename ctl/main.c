@@ -1,15 +1,13 @@
 /* verifyctl: the operators' tool. This file is the table of commands, and the way from a command line to one of them.
  */
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "ctl/ctl.h"
 #include <jansson.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PROGRAM "verifyctl"
+#define PROGRAM CTL_PROGRAM
 
 static const struct ctl_command commands[] = {
         {"topics create", "", "make the Kafka topics that are missing; those that are there stay as they are", "",
@@ -20,16 +18,37 @@ static const struct ctl_command commands[] = {
          "The state comes from Redis; when Redis has none or is away, from Kafka's results.\n"
          "Exit 1 when nothing is known of the id.\n",
          CTL_FLAG_JSON | CTL_FLAG_TIMEOUT, 1, 1, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS, ctl_get},
-        {"dead list", "", "list the dead letters, newest last, one line per id",
-         "Ids that are not dead any more are hidden, unless --all.\n", CTL_FLAG_ALL | CTL_FLAG_JSON | CTL_FLAG_TIMEOUT,
-         0, 0, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS, ctl_dead_list},
-        {"dead replay", "ID...", "put dead letters back to work and wait until Kafka has them",
-         "Skipped, with a line each: ids that are not dead now, ids without a dead letter, records that cannot be "
-         "read,\n"
-         "and those whose deadline has passed, because nobody waits for them (see --include-stale).\n"
-         "Exit 1 when one was skipped or failed.\n",
-         CTL_FLAG_INCLUDE_STALE | CTL_FLAG_JSON | CTL_FLAG_TIMEOUT, 1, CTL_IDS_MAX, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS,
-         ctl_dead_replay},
+        {"decide", "ID", "give the verdict of a person, where the vendor leaves it open",
+         "For a journey that is being checked, or died while it was (an unknown vendor status, a vendor that never "
+         "decided).\n"
+         "Stored with the verdict: who, when and why; `get` shows it. What is completed is never changed.\n"
+         "Exit 1 when it was not recorded.\n",
+         CTL_FLAG_VERDICT | CTL_FLAG_REASON | CTL_FLAG_BY | CTL_FLAG_JSON | CTL_FLAG_TIMEOUT, 1, 1,
+         CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS, ctl_decide},
+        {"dead list", "[ID...]", "list the dead letters, newest last, one line per id",
+         "Ids that are not dead any more are hidden, unless --all. --limit leaves the newest. Holds at most two "
+         "million "
+         "ids.\n",
+         CTL_FLAG_ALL | CTL_FLAGS_FILTER | CTL_FLAG_ID | CTL_FLAG_LIMIT | CTL_FLAG_JSON | CTL_FLAG_TIMEOUT, 0,
+         CTL_IDS_MAX, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS, ctl_dead_list},
+        {"dead show", "ID", "show all that is known of one dead letter, and what a replay would do",
+         "Nothing of the person is in it. Exit 1 when there is no dead letter of the id.\n",
+         CTL_FLAG_JSON | CTL_FLAG_MAX_REPLAYS | CTL_FLAG_TIMEOUT, 1, 1, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS,
+         ctl_dead_show},
+        {"dead replay", "[ID...]", "put dead letters back to work and wait until Kafka has them",
+         "Needs ids, or a filter: --vendor, --class, --since, --until; of each id the newest letter counts. Skipped: "
+         "what is\n"
+         "not dead now; what was replayed and has not been worked on yet; what was replayed --max-replays times; "
+         "records "
+         "that\n"
+         "cannot be read; and those whose deadline has passed, because nobody waits for them (see --include-stale).\n"
+         "Cut off in the middle, the same command goes on with the rest. --limit takes those that failed first.\n"
+         "Exit 0: all done. Exit 1: one that was named was skipped, one failed, or stale, unreadable or too often "
+         "replayed\n"
+         "ones are left of a filter's selection. Exit 2: bad usage.\n",
+         CTL_FLAGS_FILTER | CTL_FLAG_ID | CTL_FLAG_LIMIT | CTL_FLAG_RATE | CTL_FLAG_DRY_RUN | CTL_FLAG_MAX_REPLAYS |
+                 CTL_FLAG_INCLUDE_STALE | CTL_FLAG_JSON | CTL_FLAG_TIMEOUT,
+         0, CTL_IDS_MAX, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS, ctl_dead_replay},
         {"cache rebuild", "", "have a worker fill Redis again from Kafka's results, and follow it until it is whole",
          "After a restore of Redis from a backup, or when in doubt; what is there stays. Until it is whole no initiate "
          "is\n"
@@ -47,77 +66,12 @@ static const struct ctl_command commands[] = {
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
-PRINTF_FMT(1, 0)
-static void complain(const char *fmt, va_list args, const char *end)
-{
-	(void)fflush(stdout);
-	(void)fputs(PROGRAM ": ", stderr);
-	(void)vfprintf(stderr, fmt, args);
-	(void)fputs(end, stderr);
-}
-
-int ctl_fail(const char *fmt, ...)
-{
-	va_list args;
-	va_start(args, fmt);
-	complain(fmt, args, "\n");
-	va_end(args);
-	return CTL_FAILED;
-}
-
-int ctl_refuse(const char *fmt, ...)
-{
-	va_list args;
-	va_start(args, fmt);
-	complain(fmt, args, " (see " PROGRAM " --help)\n");
-	va_end(args);
-	return CTL_USAGE;
-}
-
-int ctl_fail_kafka(const struct ctl_call *call, const char *what, enum err_code code, const struct err *err)
-{
-	char brokers[120];
-	ctl_printable(config_str(call->config, CONFIG_KAFKA_BROKERS), brokers, sizeof brokers);
-	const char *why = err->msg[0] ? err->msg : err_text(code);
-	if (code != ERR_UNAVAILABLE && code != ERR_TIMEOUT)
-		return ctl_fail("%s: %s", what, why);
-	return ctl_fail("%s: %s (VERIFYD_KAFKA_BROKERS: %s)", what, why, brokers);
-}
-
-int ctl_left_ms(const struct ctl_call *call)
-{
-	int64_t left = call->deadline_ms - clock_mono_ms();
-	return left > 1 ? (int)left : 1;
-}
-
-void ctl_printable(const char *text, char *out, size_t cap)
-{
-	size_t i = 0;
-	for (; text[i] && i + 1 < cap; i++) {
-		out[i] = text[i];
-		if (text[i] < ' ' || text[i] > '~')
-			out[i] = '?';
-	}
-	out[i] = '\0';
-}
-
-int ctl_check_ids(const struct ctl_call *call)
-{
-	for (size_t i = 0; i < call->argument_count; i++) {
-		char shown[2 * ID_BYTES];
-		ctl_printable(call->arguments[i], shown, sizeof shown);
-		if (!id_is_valid(call->arguments[i], strlen(call->arguments[i])))
-			return ctl_refuse("%s: not an id: 'v' and 22 characters of base64url", shown);
-	}
-	return CTL_OK;
-}
-
 static void print_help(void)
 {
 	(void)puts(PROGRAM ": looks after verifyd's topics, verifications, dead letters, keys and settings\n\n"
 	                   "Usage: " PROGRAM " COMMAND [ARGUMENT]...\n\nCommands");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		(void)printf("  %-14s %-6s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+		(void)printf("  %-14s %-7s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
 	(void)puts("\n" PROGRAM " COMMAND --help shows a command's flags. " PROGRAM
 	           " --version, --print-config (settings and\n"
 	           "where they come from, secrets masked).\n\n"

@@ -15,7 +15,7 @@ struct scan {
 	char full[TOPIC_BYTES];
 	const char *group; /* whose commits it begins at, without prefix; NULL: at the start */
 	int timeout_ms;
-	int64_t until_ms; /* silence up to then ends it */
+	int64_t until_ms;                 /* silence up to then ends it */
 	int64_t end[MAX_PARTITIONS];      /* exclusive; 0: nothing to read any more */
 	int64_t at[MAX_PARTITIONS];       /* the next offset to read */
 	int32_t count;                    /* partitions of the topic */

@@ -28,7 +28,7 @@ TOPICS = (REQUESTS, "delay.5s", "delay.30s", "delay.120s", "delay.600s", "result
 CREATED_MS = 1_790_000_000_000
 CANARY = "session-of-a-person"
 WAIT_S = 30
-COMMANDS = ("topics create", "topics check", "get", "dead list", "dead replay", "cache rebuild", "keys new", "config check")
+COMMANDS = ("topics create", "topics check", "get", "decide", "dead list", "dead show", "dead replay", "cache rebuild", "keys new", "config check")
 FREE_ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("VERIFYD_")}
 
 
@@ -209,14 +209,20 @@ def test_help_names_every_command_and_each_command_has_its_own():
     ["topics", "create", "--partitions", "4x"], ["topics", "create", "--partitions=99999999999"], ["topics", "check", "extra"],
     ["topics", "check", "--timeout", "0"], ["topics", "check", "--timeout=601"], ["dead", "list", "--jsn"], ["dead", "replay"],
     ["dead", "replay", "v" + "A" * 22, "nonsense"], ["dead", "replay", *["v" + "A" * 22] * 1001], ["keys", "new"],
-    ["keys", "new", "--out="], ["config", "check", "--json"], ["cache"], ["cache", "rebuild", "x"], ["cache", "rebuild", "--all"],
+    ["keys", "new", "--out="], ["config", "check", "--json"], ["dead", "replay", "--dry-run"], ["dead", "replay", "--limit", "5"],
+    ["dead", "replay", "--vendor", "nobody"], ["dead", "replay", "--since", "yesterday"], ["dead", "replay", "--since", "2h", "--rate", "0"],
+    ["dead", "replay", "--since", "2h", "--max-replays", "0"], ["dead", "replay", "--id", "nonsense"], ["dead", "list", "--rate", "5"],
+    ["dead", "list", "--until", "2026-02-30"], ["dead", "show"], ["dead", "show", "x"], ["decide", "v" + "A" * 22],
+    ["decide", "v" + "A" * 22, "--verdict", "verified"], ["decide", "v" + "A" * 22, "--verdict", "sold", "--reason", "x"],
+    ["decide", "v" + "A" * 22, "--verdict", "denied", "--reason", "x" * 201], ["decide", "v" + "A" * 22, "--verdict", "denied", "--reason", "a\nb"],
+    ["cache"], ["cache", "rebuild", "x"], ["cache", "rebuild", "--all"],
 ], ids=lambda arguments: " ".join(arguments)[:60] or "none")
 def test_bad_usage_is_one_line_and_status_2(settings, arguments):
     done = ctl(*arguments, status=2, settings=settings)
     assert len(lines(done.stderr)) == 1 and done.stderr.startswith("verifyctl: ") and not done.stdout
 
 
-@pytest.mark.parametrize("word,choices", [("dead", "list, replay"), ("topics", "create, check"), ("keys", "new")])
+@pytest.mark.parametrize("word,choices", [("dead", "list, show, replay"), ("topics", "create, check"), ("keys", "new")])
 def test_half_a_command_is_told_its_other_half(word, choices):
     assert f"{word}: needs one of: {choices} " in ctl(word, status=2).stderr
 
@@ -443,7 +449,7 @@ def test_without_redis_a_replay_goes_by_kafkas_results(without_redis, kafka, cac
         kafka.produce("results", identity, state(identity, "dead", 2, reason="server_error", replays=4))
     partition, _ = kafka.produce("results", completed, state(completed, "dead", 3, reason="server_error"))
     kafka.produce("results", f"{completed}!{'0' * 16}", scored(completed, 87), partition=partition)
-    done = ctl("dead", "replay", dead, completed, status=1, settings=without_redis)
+    done = ctl("dead", "replay", dead, completed, "--max-replays", 5, status=1, settings=without_redis)
     assert f"{dead}  replayed" in done.stdout and f"{completed}  skipped: it is completed" in done.stderr
     (message,) = replayed(kafka, dead)
     assert dict(message.headers())["verifyd-replays"] == b"5", "one on from the highest that is known"
