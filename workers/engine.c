@@ -59,7 +59,7 @@ void job_record_done(struct job *job)
 
 /* Who gets the lease next must find what this job has published. What it published before its last step cannot be put
  * together any more: then the lease runs out, and until then the projector has written it. */
-static void release_lease(struct job *job)
+void job_release_lease(struct job *job)
 {
 	struct redis_store *store = job->ports->store;
 	if (job->leased && !job->published)
@@ -73,19 +73,21 @@ static void release_lease(struct job *job)
 
 void job_finish(struct job *job)
 {
-	release_lease(job);
+	job_leave_gate(job);
+	job_release_lease(job);
 	job_record_done(job);
 	job_end(job);
 }
 
 void job_hand_back(struct job *job)
 {
+	job_leave_gate(job);
 	if (job->call)
 		http_curl_cancel(job->ports->http, job->call);
 	job->call = NULL;
 	bool on_its_way = job->held && job->decided; /* a result may yet arrive: nobody may buy another one meanwhile */
 	if (!on_its_way)
-		release_lease(job);
+		job_release_lease(job);
 	if (job->record)
 		kafka_record_drop(job->record);
 	job->record = NULL;
@@ -105,6 +107,7 @@ static void on_timer(uv_timer_t *timer)
 
 void job_wait(struct job *job, int64_t wait_ms, void (*then)(struct job *job))
 {
+	job_leave_gate(job);
 	if (job->engine->leaving && !job->decided) {
 		job_hand_back(job);
 		return;
@@ -158,6 +161,7 @@ static struct job *new_job(struct engine *engine, struct kafka_record *record)
 	job->operation = engine->options.operation;
 	job->record = record;
 	job->delivery.delivered = on_delivered;
+	job->ticket.told = job_on_told;
 	buf_init(&job->value, VERIFICATION_MAX_BYTES);
 	list_insert(&engine->all, &job->node);
 	engine->jobs++;
@@ -199,8 +203,10 @@ static void for_each_job(struct engine *engine, void (*fn)(struct job *job))
 
 static void hand_back_if_waiting(struct job *job)
 {
-	bool waits = !job->begun || (job->timer_runs && !job->decided);
-	if (!job->abandoned && waits)
+	bool waits = !job->begun || job->ticket.waits || (job->timer_runs && !job->decided);
+	if (job->continues)
+		job_stop_waiting(job);
+	else if (!job->abandoned && waits)
 		job_hand_back(job);
 }
 
@@ -274,6 +280,21 @@ static void name_member(const struct engine *engine, char out[INSTANCE_BYTES])
 	snprintf(out, INSTANCE_BYTES, "%s.%s", instance ? instance : "", engine->operation->name);
 }
 
+static enum err_code open_gate(struct engine *engine, struct err *err)
+{
+	const struct engine_options *options = &engine->options;
+	struct gate_options gate = {
+	        .vendor = engine->kind->vendor,
+	        .op = engine->operation->name,
+	        .probe_ms = options->probe_ms,
+	        .breaker_failures = options->breaker_failures,
+	        .needs_fleet = engine->flow->needs_cache,
+	};
+	if (options->vendor->rate)
+		gate.rate = options->vendor->rate(options->vendor_self, options->operation);
+	return gate_new(&engine->ports, &gate, &engine->gate, err);
+}
+
 enum err_code engine_new(const struct ports *ports, const struct engine_options *options, struct engine **ret_engine,
                          struct err *err)
 {
@@ -305,6 +326,8 @@ enum err_code engine_new(const struct ports *ports, const struct engine_options 
 	        .ctx = engine,
 	};
 	enum err_code code = kafka_consumer_new(ports->kafka, &consumer, ports->loop, &engine->consumer, err);
+	if (code == ERR_OK && (code = open_gate(engine, err)) != ERR_OK)
+		kafka_consumer_close(engine->consumer);
 	if (code != ERR_OK)
 		free(engine);
 	else
@@ -322,6 +345,11 @@ void engine_stop(struct engine *engine)
 size_t engine_in_flight(const struct engine *engine)
 {
 	return engine->jobs;
+}
+
+const struct gate *engine_gate(const struct engine *engine)
+{
+	return engine->gate;
 }
 
 int64_t engine_lag(const struct engine *engine)
@@ -395,6 +423,7 @@ void engine_abandon(struct engine *engine)
 {
 	engine->stopping = engine->leaving = true;
 	for_each_job(engine, hand_back_if_left);
+	gate_close(engine->gate);
 	kafka_consumer_close(engine->consumer);
 	engine->consumer = NULL;
 }
@@ -404,5 +433,6 @@ void engine_free(struct engine *engine)
 	if (!engine)
 		return;
 	assert(engine->jobs == 0 && !engine->consumer);
+	gate_free(engine->gate);
 	free(engine);
 }

@@ -7,6 +7,7 @@
 
 #include "common/adapters/kafka_backlog.h"
 #include "common/domain/worker_status.h"
+#include "workers/gate.h"
 #include "workers/ports.h"
 #include "workers/projector.h"
 
@@ -18,6 +19,7 @@ struct engine_options {
 	void *vendor_self; /* the vendor's; must outlive the engine */
 	size_t max_in_flight;
 	int max_attempts;
+	int64_t probe_ms, breaker_failures; /* struct gate_options */
 	const char *instance_id;     /* NULL: dynamic membership */
 	struct projector *projector; /* told what already stands in Redis */
 };
@@ -29,6 +31,7 @@ enum err_code engine_new(const struct ports *ports, const struct engine_options 
 /* Drain 1: no more records; jobs that only wait for a timer are handed back; calls in flight may end. */
 void engine_stop(struct engine *engine);
 size_t engine_in_flight(const struct engine *engine);
+const struct gate *engine_gate(const struct engine *engine);
 int64_t engine_lag(const struct engine *engine);
 bool engine_has_failed(const struct engine *engine); /* kafka_consumer_has_failed */
 bool engine_is_up(const struct engine *engine);

@@ -12,6 +12,12 @@ static bool revive(struct job *job)
 	return true;
 }
 
+static bool calls(const struct job *job)
+{
+	return (!state_is_final(job->state.state) || job_can_step(job, EVENT_REVIVED)) && !job->expiring &&
+	       !job_deadline_passed(job);
+}
+
 static void begin(struct job *job)
 {
 	if (state_is_final(job->state.state) && !revive(job))
@@ -27,4 +33,5 @@ static void answered(struct job *job, struct vendor_answer *answer)
 	job_apply(job, answer->event);
 }
 
-const struct flow flow_ask = {.opens = true, .keeps = STATE_COMPLETED, .begin = begin, .answered = answered};
+const struct flow flow_ask = {
+        .opens = true, .keeps = STATE_COMPLETED, .calls = calls, .begin = begin, .answered = answered};

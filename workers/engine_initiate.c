@@ -161,10 +161,23 @@ static bool is_open(struct job *job)
 	return job->state.state == STATE_QUEUED;
 }
 
+/* Its own count, and not another worker's of the same revision. */
+static bool count_stands(const struct job *job)
+{
+	return job->counted_rev != 0 && job->state.rev == job->counted_rev && job->state.state == STATE_QUEUED &&
+	       job->state.updated_ms == job->counted_ms;
+}
+
+static bool calls(const struct job *job)
+{
+	bool revives = job->state.state == STATE_DEAD && !verification_died_checking(&job->state) &&
+	               job_can_step(job, EVENT_REVIVED);
+	return count_stands(job) || ((job->state.state == STATE_QUEUED || revives) && !job_deadline_passed(job));
+}
+
 static void begin(struct job *job)
 {
-	bool stands = job->counted_rev != 0 && job->state.rev == job->counted_rev && job->state.state == STATE_QUEUED &&
-	              job->state.updated_ms == job->counted_ms; /* else another worker's count of the same revision */
+	bool stands = count_stands(job);
 	if (stands && job->count_hidden) {
 		show_count(job);
 		return;
@@ -234,6 +247,7 @@ const struct flow flow_initiate = {
         .needs_cache = true,
         .opens = true,
         .keeps = STATE_AWAITING_USER,
+        .calls = calls,
         .begin = begin,
         .answered = answered,
         .failed = failed,

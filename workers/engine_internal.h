@@ -14,6 +14,7 @@ struct engine {
 	const struct flow *flow;
 	const char *lease; /* name of the lease: the kind's first operation */
 	struct kafka_consumer *consumer;
+	struct gate *gate;
 	struct job_table table;
 	struct list all; /* of struct job: all that exist */
 	size_t jobs;
@@ -32,6 +33,8 @@ struct flow {
 	bool needs_cache; /* waits while Redis is away or being filled again; else goes on without it */
 	bool opens;       /* an operation that a question begins with: a request without a state is a new one */
 	enum state keeps; /* the state that its kept answer has when it is worth finishing, besides dead */
+	/* Whether begin would call the vendor: then it is begun with a permit. Changes nothing. */
+	bool (*calls)(const struct job *job);
 	void (*begin)(struct job *job); /* lease and state are there */
 	void (*answered)(struct job *job, struct vendor_answer *answer); /* the vendor said what happened */
 	/* A call failed. Before the retry policy; may decide the job's fate itself: returns true when it did. May be NULL. */
@@ -49,6 +52,7 @@ void job_call_vendor(struct job *job); /* builds the call of job->step and sends
 void job_apply(struct job *job, struct event event);
 /* Moves the state and nothing else. Returns: false when the event has no place. */
 bool job_step(struct job *job, struct event event) WARN_UNUSED;
+bool job_can_step(const struct job *job, enum event_type type); /* whether the event has a place; changes nothing */
 /* Lets the lease be taken again after wait_ms, here or, when that is long, by way of a delay topic. What has moved is saved before. */
 void job_retry_later(struct job *job, int64_t wait_ms);
 void job_die(struct job *job, enum reason reason, const char *detail); /* no call was made, and none can be made */
@@ -63,6 +67,17 @@ void job_forget_kept(struct job *job);       /* accepts that there is none */
 void job_confirm(struct job *job);
 int64_t job_lease_ms(const struct job *job); /* how long a lease lasts: longer than any call */
 
+/* engine_gate.c */
+/* Lease and state are there: begins the flow, when it calls with a permit; without one it waits for it, and comes back. */
+void job_pass_gate(struct job *job);
+/* Just before the call. Returns: true; false: its permit has become too old, or it never had one (an operation's second
+ * call): then it waits before all others, keeping its lease, and job_call_vendor is called again. */
+bool job_may_call(struct job *job) WARN_UNUSED;
+void job_leave_gate(struct job *job); /* neither waits nor needs its permit any more */
+/* It waits within its flow, and cannot go on (its partition goes, or the breaker has opened): takes back what it must. */
+void job_stop_waiting(struct job *job);
+void job_on_told(struct gate_ticket *ticket, enum gate_word word);
+
 /* engine_result.c */
 void job_do_effects(struct job *job); /* of the last step; then the job's record is done */
 void job_keep_answer(struct job *job); /* beside the lease, until the result is durable */
@@ -75,6 +90,7 @@ void job_note_orphan(struct job *job, const char *reference, const struct verifi
 /* engine.c */
 void job_end(struct job *job);       /* everything about it is done; starts the next of its id */
 void job_finish(struct job *job);    /* its record counts as done; then job_end */
+void job_release_lease(struct job *job);
 void job_hand_back(struct job *job); /* gives the record back unfinished: it comes again here or elsewhere */
 void job_record_done(struct job *job);
 void job_wait(struct job *job, int64_t wait_ms, void (*then)(struct job *job));

@@ -209,7 +209,7 @@ static void without_cache(struct job *job)
 		return;
 	}
 	metric_add(job->engine->metric.without_lease, 1);
-	job->engine->flow->begin(job);
+	job_pass_gate(job);
 }
 
 static void on_lease(void *ctx, enum err_code code, enum lease lease, const char *token, const char *value, size_t len)
@@ -234,7 +234,7 @@ static void on_lease(void *ctx, enum err_code code, enum lease lease, const char
 		/* another worker is at it, or died and its lease runs out */
 		job_wait(job, LEASE_POLL_MS, job_take_lease);
 	} else {
-		job->engine->flow->begin(job);
+		job_pass_gate(job);
 	}
 }
 

@@ -135,6 +135,7 @@ void job_do_effects(struct job *job)
 		void (*send)(struct job *job);
 	} first[] = {
 	        {EFFECT_DEAD_LETTER, send_dead_letter}, {EFFECT_WATCH, send_follower}, {EFFECT_CLIMB, send_follower}};
+	job_leave_gate(job);
 	for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
 		if (job->sent_effects & first[i].effect)
 			continue;

@@ -52,7 +52,85 @@ static bool failed(struct job *job, enum failure failure, const struct retry_dec
 	return true;
 }
 
-/* Moves the state in memory and looks; what is found is written together with it. */
+/* What is to be done about a record. */
+enum plan {
+	PLAN_NOTHING,
+	PLAN_STALE, /* nothing: a rung of a ladder that has moved on */
+	PLAN_NOTE,  /* the person is back: the ladder begins to look */
+	PLAN_LOOK,
+	PLAN_STEP, /* moves the state in memory and looks; what is found is written together with it */
+};
+
+static enum plan step_if_placed(const struct job *job, enum event_type type, enum event_type *ret_event)
+{
+	*ret_event = type;
+	return job_can_step(job, type) ? PLAN_STEP : PLAN_NOTHING;
+}
+
+static enum plan on_nothing(const struct job *job, enum event_type *ret_event)
+{
+	(void)job, (void)ret_event;
+	return PLAN_NOTHING;
+}
+
+static enum plan on_returned(const struct job *job, enum event_type *ret_event)
+{
+	(void)job;
+	*ret_event = EVENT_RETURNED;
+	return PLAN_NOTE;
+}
+
+static enum plan on_callback(const struct job *job, enum event_type *ret_event)
+{
+	return step_if_placed(job, EVENT_CALLED_BACK, ret_event);
+}
+
+/* A reference that lost in a crash has a watchdog too, and says nothing about the one that stands. */
+static enum plan on_watchdog(const struct job *job, enum event_type *ret_event)
+{
+	bool is_its_own = strcmp(job->brought, job->state.reference) == 0;
+	return is_its_own ? step_if_placed(job, EVENT_OVERDUE, ret_event) : PLAN_NOTHING;
+}
+
+/* A rung behind the state is of no use. One ahead of it proves that the ladder stood there: the state is from before
+ * (two jobs without Redis made one revision each, and the other one stands). */
+static enum plan on_poll(const struct job *job, enum event_type *ret_event)
+{
+	bool stands = job->state.state == STATE_CHECKING || job->state.state == STATE_AWAITING_USER;
+	if (!stands || job->request.poll < job->state.poll)
+		return PLAN_STALE;
+	if (job->state.state == STATE_CHECKING)
+		return PLAN_LOOK;
+	return step_if_placed(job, EVENT_OVERDUE, ret_event);
+}
+
+static enum plan on_adopted(const struct job *job, enum event_type *ret_event)
+{
+	(void)ret_event;
+	return job->state.state == STATE_CHECKING && job->state.adopted ? PLAN_LOOK : PLAN_NOTHING;
+}
+
+static enum plan plan_of(const struct job *job, enum event_type *ret_event)
+{
+	static enum plan (*const by_cause[CAUSE_COUNT])(const struct job *job, enum event_type *ret_event) = {
+	        [CAUSE_NONE] = on_nothing, [CAUSE_RETURNED] = on_returned, [CAUSE_CALLBACK] = on_callback,
+	        [CAUSE_POLL] = on_poll,    [CAUSE_WATCHDOG] = on_watchdog, [CAUSE_ADOPTED] = on_adopted,
+	};
+	bool replay = job->state.state == STATE_DEAD && job->request.replays > job->state.replays;
+	if (state_rank(job->state.state) > 0 || !job->state.reference[0])
+		return PLAN_NOTHING;
+	if (replay && verification_died_checking(&job->state))
+		return step_if_placed(job, EVENT_REVIVED, ret_event);
+	return by_cause[job->request.cause](job, ret_event);
+}
+
+static bool calls(const struct job *job)
+{
+	enum event_type event;
+	enum plan plan = plan_of(job, &event);
+	return plan == PLAN_LOOK || plan == PLAN_STEP;
+}
+
 static void step_and_look(struct job *job, enum event_type type)
 {
 	job->climbs = job->climbs || job->state.state == STATE_DEAD;
@@ -62,67 +140,27 @@ static void step_and_look(struct job *job, enum event_type type)
 		job_no_use(job);
 }
 
-static void on_returned(struct job *job)
-{
-	job_apply(job, (struct event){.type = EVENT_RETURNED});
-}
-
-static void on_callback(struct job *job)
-{
-	step_and_look(job, EVENT_CALLED_BACK);
-}
-
-/* A reference that lost in a crash has a watchdog too, and says nothing about the one that stands. */
-static void on_watchdog(struct job *job)
-{
-	if (strcmp(job->brought, job->state.reference) == 0)
-		step_and_look(job, EVENT_OVERDUE);
-	else
-		job_no_use(job);
-}
-
-/* A rung behind the state is of no use. One ahead of it proves that the ladder stood there: the state is from before
- * (two jobs without Redis made one revision each, and the other one stands). */
-static void on_poll(struct job *job)
-{
-	bool stands = job->state.state == STATE_CHECKING || job->state.state == STATE_AWAITING_USER;
-	if (!stands || job->request.poll < job->state.poll) {
-		metric_add(job->engine->metric.stale, 1);
-		job_no_use(job);
-		return;
-	}
-	job->climbs = true;
-	if (job->state.state == STATE_AWAITING_USER)
-		step_and_look(job, EVENT_OVERDUE);
-	else
-		job_call_vendor(job);
-}
-
-static void on_adopted(struct job *job)
-{
-	if (job->state.state == STATE_CHECKING && job->state.adopted)
-		job_call_vendor(job);
-	else
-		job_no_use(job);
-}
-
 static void begin(struct job *job)
 {
-	static void (*const by_cause[CAUSE_COUNT])(struct job * job) = {
-	        [CAUSE_NONE] = job_no_use, [CAUSE_RETURNED] = on_returned, [CAUSE_CALLBACK] = on_callback,
-	        [CAUSE_POLL] = on_poll,    [CAUSE_WATCHDOG] = on_watchdog, [CAUSE_ADOPTED] = on_adopted,
-	};
-	bool replay = job->state.state == STATE_DEAD && job->request.replays > job->state.replays;
-	if (state_rank(job->state.state) > 0 || !job->state.reference[0])
-		job_no_use(job);
-	else if (replay && verification_died_checking(&job->state))
-		step_and_look(job, EVENT_REVIVED);
+	enum event_type event = EVENT_COUNT;
+	enum plan plan = plan_of(job, &event);
+	bool is_of_use = plan == PLAN_LOOK || plan == PLAN_STEP;
+	job->climbs =
+	        job->climbs || (is_of_use && job->request.cause == CAUSE_POLL && state_rank(job->state.state) == 0);
+	metric_add(job->engine->metric.stale, plan == PLAN_STALE);
+	if (plan == PLAN_NOTE)
+		job_apply(job, (struct event){.type = event});
+	else if (plan == PLAN_LOOK)
+		job_call_vendor(job);
+	else if (plan == PLAN_STEP)
+		step_and_look(job, event);
 	else
-		by_cause[job->request.cause](job);
+		job_no_use(job);
 }
 
 const struct flow flow_retrieve = {
         .keeps = STATE_COMPLETED,
+        .calls = calls,
         .begin = begin,
         .answered = answered,
         .failed = failed,

@@ -60,6 +60,7 @@ static void save_and_retry(struct job *job)
 
 void job_retry_later(struct job *job, int64_t wait_ms)
 {
+	job_leave_gate(job);
 	job->hop_wait_ms = wait_ms;
 	if (job->unsaved && job_encode(job) == ERR_OK)
 		save_and_retry(job);
@@ -110,6 +111,17 @@ bool job_step(struct job *job, struct event event)
 	job->unsaved = true;
 	job->sent_effects = 0;
 	return true;
+}
+
+bool job_can_step(const struct job *job, enum event_type type)
+{
+	struct verification state = job->state;
+	unsigned effects;
+	const struct event event = {.type = type,
+	                            .at_ms = clock_unix_ms(),
+	                            .attempts = job->request.attempts,
+	                            .replays = job->request.replays};
+	return verification_step(&state, &event, &state, &effects);
 }
 
 void job_apply(struct job *job, struct event event)
@@ -171,6 +183,7 @@ static void retry_or_end(struct job *job, enum failure failure, int64_t retry_af
 	        .now_ms = clock_unix_ms(),
 	        .deadline_ms = job->request.deadline_ms,
 	        .random_bits = jitter_bits(),
+	        .is_held = gate_is_open(job->engine->gate),
 	};
 	const struct retry_decision decision = retry_decide(&input);
 	job->request.attempts = decision.attempts;
@@ -189,7 +202,7 @@ static void retry_or_end(struct job *job, enum failure failure, int64_t retry_af
 	} else {
 		/* a hop counts the try in its record; one that waits here would be forgotten if this worker died */
 		const struct event retried = {.type = EVENT_RETRIED, .reason = job->reason};
-		bool counted = decision.verdict == RETRY_IN_MEMORY && job_step(job, retried);
+		bool counted = decision.verdict == RETRY_IN_MEMORY && !input.is_held && job_step(job, retried);
 		job->unsaved = job->unsaved || counted;
 		job_retry_later(job, decision.wait_ms);
 	}
@@ -227,6 +240,7 @@ static void on_answer(void *ctx, const struct http_result *result)
 	}
 	CRASH_POINT(worker.answered);
 	job_wipe_call(job);
+	gate_note_end(engine->gate, &job->ticket, !answer.failed, answer.failure, answer.retry_after_ms);
 	if (answer.failed) {
 		retry_or_end(job, answer.failure, answer.retry_after_ms, result->ok || result->bytes_sent);
 	} else if (answer.next_step > 0) {
@@ -270,11 +284,16 @@ void job_call_vendor(struct job *job)
 	struct err err;
 	if (!build_call(job))
 		return;
+	if (!job_may_call(job)) {
+		job_wipe_call(job);
+		return;
+	}
 	job->asked_ms = clock_unix_ms();
 	job->started_us = clock_mono_us();
 	if (http_curl_start(job->ports->http, &job->http, on_answer, job, &job->call, &err) != ERR_OK) {
 		job->detail = err_text(err.code);
 		job_wipe_call(job);
+		gate_note_end(job->engine->gate, &job->ticket, false, FAILURE_CONNECT, 0);
 		retry_or_end(job, FAILURE_CONNECT, 0, false);
 		return;
 	}

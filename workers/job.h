@@ -4,6 +4,7 @@
 
 #include "common/adapters/kafka_consumer.h"
 #include "common/base/list.h"
+#include "workers/gate.h"
 #include "workers/ports.h"
 
 struct engine;
@@ -42,6 +43,9 @@ struct job {
 	char token[TOKEN_BYTES]; /* names this try at the lease, and the key of a completed result */
 	bool leased;
 	int64_t leased_ms; /* monotonic: when the lease was asked for */
+
+	struct gate_ticket ticket;
+	bool continues; /* it waits at the gate within its flow, with its lease */
 
 	int step; /* of the vendor: an operation may take several calls */
 	/* the call: only between build and read */

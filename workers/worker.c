@@ -346,6 +346,8 @@ static enum err_code open_engine(struct worker *worker, enum operation operation
 	        .vendor_self = vendor->self,
 	        .max_in_flight = max_in_flight,
 	        .max_attempts = (int)config_int(worker->config, CONFIG_RETRY_MAX_ATTEMPTS),
+	        .probe_ms = config_int(worker->config, CONFIG_BREAKER_PROBE_MS),
+	        .breaker_failures = config_int(worker->config, CONFIG_BREAKER_FAILURES),
 	        .instance_id = config_str(worker->config, CONFIG_INSTANCE_ID),
 	        .projector = worker->projector,
 	};

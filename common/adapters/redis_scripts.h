@@ -35,6 +35,11 @@ enum redis_script {
 	/* KEYS key, epoch; ARGV "<body> <id>", ttl ms. Sets it when it is not there. Reply: what stands; 1: the cache is not
 	 * whole. */
 	SCRIPT_KEY,
+	/* KEYS window, gate, breaker; ARGV member, limit, span ms, 4 wants, used, untold, born, given, ok, failed,
+	 * "barred" or "", probe ("worked", "failed" or ""), close ms, probe ms, failures that open, op, reason, how long
+	 * wants count ms, how long a new window allows nothing ms. Reply: {4 grants, probe, again ms, closed ms, used,
+	 * members, born, given, reason or nil}: struct store_gate_reply. */
+	SCRIPT_GATE,
 	SCRIPT_COUNT
 };
 

@@ -1,5 +1,6 @@
 /* redis_store_internal: what redis_store.c (connection, states, leases), redis_store_fill.c (many at once),
- * redis_store_journeys.c (a person's journeys), redis_store_fleet.c (the workers), redis_store_keys.c (idempotency keys) and
+ * redis_store_journeys.c (a person's journeys), redis_store_fleet.c (the workers), redis_store_gate.c (quota and breaker),
+ * redis_store_keys.c (idempotency keys) and
  * redis_store_epoch.c (is the cache whole?) share. */
 #ifndef VERIFYD_REDIS_STORE_INTERNAL_H
 #define VERIFYD_REDIS_STORE_INTERNAL_H
@@ -7,6 +8,7 @@
 #include "common/adapters/redis_link.h"
 #include "common/adapters/redis_scripts.h"
 #include "common/adapters/redis_store.h"
+#include "common/adapters/redis_store_gate.h"
 
 enum {
 	KEY_BYTES = 128,
@@ -14,7 +16,7 @@ enum {
 	NUMBER_BYTES = 24,
 	REPLICATION_ID_BYTES = 65, /* Redis's have 40 characters */
 	RIGHT_BYTES = TOKEN_BYTES + REPLICATION_ID_BYTES,
-	SCRIPT_MAX_ARGUMENTS = 12, /* keys included */
+	SCRIPT_MAX_ARGUMENTS = 28, /* keys included */
 };
 
 extern const int64_t store_names_ttl_ms; /* of the pointers of a person and of a vendor's reference */
@@ -62,8 +64,10 @@ struct store_call {
 		store_worker_fn worker;
 		store_epoch_fn epoch;
 		store_look_fn look;
+		store_gate_fn gate;
+		store_breaker_fn breaker;
 	} fn;
-	store_done_fn done; /* after every fn.worker */
+	store_done_fn done; /* after every fn.worker or fn.breaker */
 	void *ctx;
 	char token[TOKEN_BYTES]; /* claim_rebuild */
 	bool prolongs;           /* likewise */

@@ -81,10 +81,11 @@ static struct retry_decision count_failure(const struct policy *policy, const st
 	                                  .reason = reasons[input->failure],
 	                                  .acted = policy->acted && input->bytes_sent,
 	                                  .attempts = input->attempts};
-	if (policy->tries != TRIES_WAIT && decision.attempts < INT_MAX)
+	bool counts = policy->tries == TRIES_NONE || (policy->tries == TRIES_COUNT && !input->is_held);
+	if (counts && decision.attempts < INT_MAX)
 		decision.attempts++;
 	bool sent_out = decision.acted && input->sends >= SENDS_MAX;
-	bool used_up = policy->tries == TRIES_COUNT && decision.attempts >= input->max_attempts;
+	bool used_up = policy->tries == TRIES_COUNT && counts && decision.attempts >= input->max_attempts;
 	if (sent_out)
 		decision.reason = REASON_SENT;
 	if (sent_out || used_up || policy->tries == TRIES_NONE)
@@ -100,8 +101,8 @@ struct retry_decision retry_decide(const struct retry_input *input)
 		return decision;
 	int64_t deadline_ms = input->flow == FLOW_RETRIEVE ? 0 : input->deadline_ms;
 	int64_t asked_ms = clamp(input->retry_after_ms, 0, RETRY_AFTER_MAX_MS);
-	int64_t wait_ms = jittered_ms(policy, input);
-	if (asked_ms > wait_ms)
+	int64_t wait_ms = input->is_held ? 0 : jittered_ms(policy, input);
+	if (!input->is_held && asked_ms > wait_ms)
 		wait_ms = asked_ms;
 	if (is_late(wait_ms, input->now_ms, deadline_ms)) {
 		decision.verdict = RETRY_EXPIRED;

@@ -48,6 +48,8 @@ struct retry_input {
 	int64_t now_ms;           /* unix ms; >= 0 */
 	int64_t deadline_ms;      /* unix ms; 0: none. A retrieval has none: a person's verdict is looked for at any time */
 	uint32_t random_bits;
+	bool is_held;             /* the breaker is open: what fails now is the vendor's fault. It counts no attempt, and the
+				     job waits with the others, not for a time */
 };
 
 enum retry_verdict {

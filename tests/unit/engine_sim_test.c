@@ -194,6 +194,8 @@ static void run(struct sim *sim, uint64_t seed, bool prints)
 	struct world *world = sim->world;
 	world->prints = prints;
 	world->commit_every_ms = 200 + world_roll(world, 5000);
+	for (int i = 0; i < OPERATION_COUNT && world_roll(world, 3) == 0; i++)
+		world->rate[i] = (struct config_rate){2 + world_roll(world, 4), 2000};
 	if (world_roll(world, 2))
 		world->vendor_timeout_ms = LONG_TIMEOUT_MS;
 	sim->weather = world_roll(world, FAULT_ALL + 1) & world_roll(world, FAULT_ALL + 1);
@@ -222,7 +224,8 @@ static uint64_t number_from(const char *name, uint64_t otherwise)
 
 /* What the seeds together must have met, or they prove nothing. */
 struct met {
-	int ends[STATE_COUNT], verdicts[VERDICT_COUNT], crashes, kept, second_scores, second_initiates, changed;
+	int ends[STATE_COUNT], verdicts[VERDICT_COUNT], crashes, kept, met_quota, second_scores, second_initiates,
+	        changed;
 };
 
 static void count(struct sim *sim, struct met *met)
@@ -236,6 +239,7 @@ static void count(struct sim *sim, struct met *met)
 	met->crashes += world_count(sim->world, NOTE_CRASHED, NULL, NULL);
 	for (size_t i = 0; i < sim->world->note_count; i++)
 		met->kept += sim->world->notes[i].note == NOTE_LEASE && sim->world->notes[i].number == LEASE_ANSWERED;
+	met->met_quota += sim->met_quota;
 	met->second_scores += sim->second_scores;
 	met->second_initiates += sim->second_initiates;
 	met->changed += sim->changed_answers;
@@ -265,6 +269,7 @@ static void whatever_happens_nothing_is_lost_and_nothing_is_done_twice_but_in_th
 	       met.ends[STATE_COMPLETED], met.ends[STATE_DEAD], met.crashes, met.kept, met.second_scores,
 	       met.second_initiates, met.changed);
 	assert_true(met.ends[STATE_COMPLETED] > 0 && met.ends[STATE_DEAD] > 0 && met.crashes > 0 && met.kept > 0);
+	assert_true(met.met_quota > 0);
 	assert_true(met.verdicts[VERDICT_VERIFIED] > 0 && met.verdicts[VERDICT_DENIED] > 0);
 	assert_true(met.verdicts[VERDICT_NO_DOCUMENT] > 0 && met.second_scores > 0 && met.second_initiates > 0);
 }

@@ -377,6 +377,31 @@ static void any_input_gives_a_bounded_wait_and_an_end_exactly_when_one_is_due(vo
 		assert_true(verdicts[i] > INPUTS / 50); /* else nothing is shown of it */
 }
 
+/* The breaker is open: it is the vendor's fault, and the job waits with the others; but what is the job's own, or may
+ * have been done twice, ends all the same. */
+static void while_the_breaker_is_open_no_attempt_is_burned_and_nobody_waits_for_a_time(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < FAILURE_COUNT; i++)
+		for (int j = 0; j < FLOWS; j++) {
+			struct retry_input input = input_of((enum failure)i, flows[j]);
+			input.attempts = MAX_ATTEMPTS - 1;
+			input.retry_after_ms = 60000;
+			input.is_held = true;
+			const struct retry_decision decision = retry_decide(&input);
+			bool dies = expected[i].end == DIES;
+			assert_int_equal(decision.verdict, dies ? RETRY_DEAD : RETRY_IN_MEMORY);
+			assert_int_equal(decision.attempts, input.attempts + dies);
+			assert_int_equal(decision.wait_ms, 0);
+			input.sends = SENDS_MAX;
+			bool sent_out = acts((enum failure)i, flows[j]);
+			assert_int_equal(retry_decide(&input).verdict, dies || sent_out ? RETRY_DEAD : RETRY_IN_MEMORY);
+			input.deadline_ms = NOW;
+			assert_true(dies || sent_out || flows[j] == FLOW_RETRIEVE ||
+			            retry_decide(&input).verdict == RETRY_EXPIRED);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +413,7 @@ int main(void)
 	        cmocka_unit_test(two_initiates_that_may_have_acted_are_the_end_and_only_they),
 	        cmocka_unit_test(what_the_vendor_asked_for_is_waited_within_an_hour),
 	        cmocka_unit_test(a_call_that_would_come_at_or_after_the_deadline_is_not_made),
+	        cmocka_unit_test(while_the_breaker_is_open_no_attempt_is_burned_and_nobody_waits_for_a_time),
 	        cmocka_unit_test(tiers_grow_and_none_waits_longer_than_asked_but_the_shortest),
 	        cmocka_unit_test(a_wait_is_spent_in_memory_when_it_is_short_or_a_hop_would_miss_the_deadline),
 	        cmocka_unit_test(any_input_gives_a_bounded_wait_and_an_end_exactly_when_one_is_due),

@@ -88,6 +88,10 @@ struct vendor {
 	/* How many journeys one person may begin in a day. NULL as next_poll_ms. */
 	int (*max_a_day)(const void *self);
 
+	/* How many calls of an operation its contract allows to all workers together. Both 0: as many as they like.
+	 * NULL: so for all of them. */
+	struct config_rate (*rate)(const void *self, enum operation operation);
+
 	/* The longest time one call may take, in ms: bounds the lease. Required. */
 	int (*timeout_ms)(const void *self, enum operation operation);
 };

@@ -72,6 +72,8 @@ class Stack:
             "VERIFYD_HTTP_LISTEN": "127.0.0.1:0", "VERIFYD_OPS_LISTEN": "127.0.0.1:0", "VERIFYD_LOG_LEVEL": "debug",
             "VERIFYD_AUTH_API_KEYS": ",".join(f"{name}={key}" for name, key in KEYS.items()),
             "VERIFYD_AUTH_BASIC_USERS": ",".join(f"{user}:{password}" for user, password in BASIC.items()),
+            # Many tests make the vendor fail, and share a service: only what is about the breaker has the default.
+            "VERIFYD_BREAKER_FAILURES": "1000000", "VERIFYD_BREAKER_PROBE_MS": "500",
             "VERIFYD_BIOCATCH_BASE_URL": self.vendor.base_url, "VERIFYD_BIOCATCH_CUSTOMER_ID": "contoso",
         } | self.journeys()
         for name, value in (self.settings | overrides).items():
@@ -85,6 +87,7 @@ class Stack:
             "VERIFYD_TOKEN_AUDIENCE": AUDIENCE, "VERIFYD_CALLBACK_ALLOW_FROM": "127.0.0.1",
             "VERIFYD_JUMIO_BASE_URL": self.vendor.jumio_url, "VERIFYD_JUMIO_AUTH_USERNAME": "sim-token",
             "VERIFYD_JUMIO_AUTH_PASSWORD": "sim-secret", "VERIFYD_JUMIO_USER_AGENT": "Contoso Verify/1.0",
+            "VERIFYD_JUMIO_INITIATE_RATE": "1000/1s", "VERIFYD_JUMIO_RETRIEVE_RATE": "1000/1s",
             "VERIFYD_JUMIO_POLL_S": LADDER_S, "VERIFYD_JUMIO_TOKEN_LIFETIME_MIN": "5",
         }
 

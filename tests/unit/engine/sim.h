@@ -54,6 +54,7 @@ struct sim {
 	struct item items[SIM_ITEMS];
 	int item_count;
 	int poisons;
+	int met_quota; /* how often a quota was used up */
 	int second_scores, second_initiates, changed_answers; /* what the admitted windows cost */
 };
 

@@ -175,6 +175,21 @@ static void on_call(struct sim *sim, struct item *item, const struct noted *note
 	item->calling = noted->pod;
 }
 
+/* Where the fleet's window is lost or out of reach, nobody can keep it exactly. */
+static void check_quota(struct sim *sim, const struct noted *noted)
+{
+	const struct world *world = sim->world;
+	const struct config_rate *rate = &world->rate[operation_of(noted->topic)];
+	int64_t count = 0;
+	for (size_t i = world->note_count; i > 0 && world->notes[i - 1].at_ms > noted->at_ms - rate->period_ms; i--)
+		count += world->notes[i - 1].note == NOTE_ARRIVED &&
+		         strcmp(world->notes[i - 1].topic, noted->topic) == 0;
+	bool is_known = !(sim->weather & (FAULT_AWAY | FAULT_LOSS | FAULT_SLOW));
+	sim_check(sim, rate->count == 0 || !is_known || count <= rate->count,
+	          "more calls than the quota allows arrived within its time");
+	sim->met_quota += rate->count > 0 && count == rate->count;
+}
+
 static void on_arrived(struct sim *sim, struct item *item)
 {
 	const struct vendor_case *seen = vendor_case_of(sim->world, item->id);
@@ -218,9 +233,10 @@ static void on_note(void *ctx, const struct noted *noted)
 		return;
 	if (noted->note == NOTE_CALL)
 		on_call(sim, item, noted);
-	else if (noted->note == NOTE_ARRIVED)
+	else if (noted->note == NOTE_ARRIVED) {
 		on_arrived(sim, item);
-	else if (noted->note == NOTE_ANSWERED)
+		check_quota(sim, noted);
+	} else if (noted->note == NOTE_ANSWERED)
 		item->open[operation_of(noted->topic)] &= ~(UINT64_C(1) << noted->pod);
 	if (noted->note == NOTE_ANSWERED && noted->number == -1)
 		item->excuses++; /* a drain that was cut short */

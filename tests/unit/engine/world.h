@@ -25,6 +25,8 @@ enum {
 	VENDOR_TOKEN_MS = 30000, /* how long a person may use the vendor's page */
 	VENDOR_WATCHDOG_MS = 40000,
 	VENDOR_MAX_A_DAY = 3,
+	WORLD_BREAKER_FAILURES = 10,
+	WORLD_PROBE_MS = 2000,
 };
 
 /* ---- what happened ---- */
@@ -130,6 +132,7 @@ struct pod_options {
 	bool scores, initiates, retrievals;
 	size_t max_in_flight;
 	int max_attempts;
+	int64_t breaker_failures, probe_ms; /* 0: WORLD_BREAKER_FAILURES, WORLD_PROBE_MS */
 };
 
 struct pod {
@@ -181,6 +184,7 @@ struct world {
 	int pod_count;
 	int64_t commit_every_ms;
 	int vendor_timeout_ms; /* VENDOR_TIMEOUT_MS, until somebody sets it */
+	struct config_rate rate[OPERATION_COUNT]; /* the vendor's quotas, until somebody sets them none */
 	bool prints;
 	struct noted *notes;
 	size_t note_count, note_cap;

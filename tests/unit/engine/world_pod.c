@@ -23,6 +23,9 @@ static void start_engine(struct pod *pod, enum operation operation)
 	        .vendor_self = pod->world,
 	        .max_in_flight = pod->options.max_in_flight,
 	        .max_attempts = pod->options.max_attempts,
+	        .probe_ms = pod->options.probe_ms ? pod->options.probe_ms : WORLD_PROBE_MS,
+	        .breaker_failures =
+	                pod->options.breaker_failures ? pod->options.breaker_failures : WORLD_BREAKER_FAILURES,
 	        .projector = pod->projector,
 	};
 	assert_int_equal(engine_new(&pod->ports, &options, &pod->engines[operation], &err), ERR_OK);

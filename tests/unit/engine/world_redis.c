@@ -214,6 +214,7 @@ static void forget(struct redis *redis)
 		free(entry);
 	}
 	redis->person_count = 0;
+	memset(redis->gates, 0, sizeof redis->gates);
 }
 
 /* What rebuild.c does, at one moment: the results, then the open requests, by the product's own code. */

@@ -2,7 +2,10 @@
 #ifndef VERIFYD_ENGINE_WORLD_REDIS_H
 #define VERIFYD_ENGINE_WORLD_REDIS_H
 
+#include "common/adapters/redis_store_gate.h"
 #include "tests/unit/engine/world.h"
+#include "workers/breaker.h"
+#include "workers/quota.h"
 
 enum { PERSONS = 16, JOURNEYS = 24 };
 
@@ -28,8 +31,17 @@ struct person_pointer {
 	size_t count;
 };
 
+/* verifyd:quota, verifyd:gate and verifyd:breaker of a class. */
+struct gate_class {
+	char op[16];
+	int64_t born_ms, given, closed_until_ms;
+	struct quota window;
+	struct breaker breaker;
+};
+
 struct redis {
 	struct entry *entries;
+	struct gate_class gates[OPERATION_COUNT];
 	struct person_pointer persons[PERSONS];
 	size_t person_count;
 	struct list wire; /* commands on their way, also of pods that are gone */
@@ -53,6 +65,7 @@ struct command {
 		store_lease_fn lease;
 		store_put_fn put;
 		store_subject_fn subject;
+		store_gate_fn gate;
 	} fn;
 	struct moment *executing, *answering;
 	bool is_listed;
@@ -66,7 +79,10 @@ struct command {
 	int64_t ttl_ms, created_ms;
 	int max_a_day;
 	bool whole;
+	struct store_gate_ask ask;
+	char reason[STORE_GATE_REASON_BYTES];
 	/* what is answered */
+	struct store_gate_reply gate;
 	enum err_code code;
 	enum lease lease;
 	enum subject_claim claim;
@@ -84,6 +100,7 @@ void execute_keep(struct redis *redis, struct command *command);
 void execute_release(struct redis *redis, struct command *command);
 void execute_claim(struct redis *redis, struct command *command);
 void execute_note_subject(struct redis *redis, struct command *command);
+void execute_gate(struct redis *redis, struct command *command);
 void execute_nothing(struct redis *redis, struct command *command);
 
 #endif

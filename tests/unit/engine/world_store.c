@@ -346,3 +346,22 @@ enum err_code redis_store_fill(struct redis_store *store, const struct store_fil
 		free(filling);
 	return ERR_OK;
 }
+
+/* ---- redis_store_gate.h ---- */
+
+static void answer_gate(struct command *command)
+{
+	command->fn.gate(command->ctx, command->code, &command->gate);
+}
+
+enum err_code redis_store_gate(struct redis_store *store, const struct store_gate_ask *ask, store_gate_fn fn, void *ctx)
+{
+	struct command *command = new_command(store, "gate", ask->op, execute_gate);
+	command->ask = *ask;
+	snprintf(command->reason, sizeof command->reason, "%s", ask->reason);
+	command->ask.reason = command->reason;
+	command->answer = answer_gate;
+	command->fn.gate = fn;
+	command->ctx = ctx;
+	return submit(command);
+}

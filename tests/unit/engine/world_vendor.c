@@ -97,6 +97,11 @@ static int max_a_day(const void *self)
 	return VENDOR_MAX_A_DAY;
 }
 
+static struct config_rate rate(const void *self, enum operation operation)
+{
+	return ((const struct world *)self)->rate[operation];
+}
+
 static int timeout_ms(const void *self, enum operation operation)
 {
 	(void)operation;
@@ -112,6 +117,7 @@ const struct vendor world_vendor = {
         .next_poll_ms = next_poll_ms,
         .watchdog_ms = watchdog_ms,
         .max_a_day = max_a_day,
+        .rate = rate,
         .timeout_ms = timeout_ms,
 };
 

@@ -17,6 +17,7 @@ struct biocatch {
 	const char *method;
 	int medium_at, high_at, timeout_ms;
 	bool bot_is_high;
+	struct config_rate rate;
 };
 
 /* ---- settings ---- */
@@ -66,8 +67,15 @@ static enum err_code configure(const struct config *config, FILE *complaints, vo
 	self->high_at = (int)config_int(config, CONFIG_RISK_HIGH_AT);
 	self->timeout_ms = (int)config_int(config, CONFIG_BIOCATCH_TIMEOUT_MS);
 	self->bot_is_high = config_flag(config, CONFIG_RISK_BOT_IS_HIGH);
+	self->rate = config_rate(config, CONFIG_BIOCATCH_RATE);
 	*ret_self = self;
 	return ERR_OK;
+}
+
+static struct config_rate rate(const void *self, enum operation operation)
+{
+	(void)operation;
+	return ((const struct biocatch *)self)->rate;
 }
 
 static int timeout_ms(const void *self, enum operation operation)
@@ -273,5 +281,6 @@ const struct vendor vendor_biocatch = {
         .free = free,
         .build = build,
         .read = read_reply,
+        .rate = rate,
         .timeout_ms = timeout_ms,
 };

@@ -173,6 +173,8 @@ static enum err_code configure(const struct config *config, FILE *complaints, vo
 	take_workflow(&check, self);
 	take_schedule(&check, self);
 	self->timeout_ms = (int)config_int(config, CONFIG_JUMIO_TIMEOUT_MS);
+	self->initiate_rate = config_rate(config, CONFIG_JUMIO_INITIATE_RATE);
+	self->retrieve_rate = config_rate(config, CONFIG_JUMIO_RETRIEVE_RATE);
 	self->max_a_day = (int)config_int(config, CONFIG_JUMIO_MAX_ATTEMPTS);
 	if (check.wrong) {
 		jumio_free(self);
@@ -206,6 +208,13 @@ static int max_a_day(const void *ctx)
 	return ((const struct jumio *)ctx)->max_a_day;
 }
 
+static struct config_rate rate(const void *ctx, enum operation operation)
+{
+	const struct jumio *self = ctx;
+
+	return operation == OPERATION_JUMIO_INITIATE ? self->initiate_rate : self->retrieve_rate;
+}
+
 static int timeout_ms(const void *ctx, enum operation operation)
 {
 	(void)operation;
@@ -235,5 +244,6 @@ const struct vendor vendor_jumio = {
         .next_poll_ms = next_poll_ms,
         .watchdog_ms = watchdog_ms,
         .max_a_day = max_a_day,
+        .rate = rate,
         .timeout_ms = timeout_ms,
 };

@@ -26,6 +26,7 @@ struct jumio {
 	int timeout_ms;
 	int max_a_day;
 	int64_t watchdog_ms;
+	struct config_rate initiate_rate, retrieve_rate;
 	int64_t polls_ms[JUMIO_POLLS_MAX]; /* ascending */
 	size_t poll_count;                 /* at least 1 */
 };
