@@ -121,7 +121,7 @@ static void take_reply(struct gate *gate, const struct store_gate_reply *reply, 
 	gate->given = reply->given;
 	int64_t closed_until_ms = now + reply->closed_ms;
 	if (reply->closed_ms > 0 && closed_until_ms > gate->closed_until_ms)
-		gate->closed_until_ms = closed_until_ms;
+		gate->closed_until_ms = gate->close_told_ms = closed_until_ms;
 	if (reply->is_open || !gate->seen.barred) /* else: the fleet hears of it with the next question */
 		gate_set_open(gate, reply->is_open, reply->reason);
 	metric_set(gate->metric.used, reply->used);
@@ -149,6 +149,7 @@ static void on_reply(void *ctx, enum err_code code, const struct store_gate_repl
 		gate_pour(gate);
 		gate_tell_the_rest(gate);
 	} else {
+		gate->close_told_ms = 0;
 		local_turn(gate);
 	}
 	arm_next(gate);
