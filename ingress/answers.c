@@ -125,6 +125,7 @@ bool answer_outcome_problem(struct exchange *exchange)
 	        [OUTCOME_NOT_FOUND] = PROBLEM_NOT_FOUND,
 	        [OUTCOME_QUEUE_AWAY] = PROBLEM_QUEUE_AWAY,
 	        [OUTCOME_OVERLOADED] = PROBLEM_OVERLOADED,
+	        [OUTCOME_VENDOR_DOWN] = PROBLEM_INTERNAL, /* asked for by GetScore only, which has its own answer */
 	        [OUTCOME_TOO_MANY] = PROBLEM_TOO_MANY_ATTEMPTS,
 	        [OUTCOME_OTHER_BROWSER] = PROBLEM_FORBIDDEN,
 	        [OUTCOME_KEY_REUSED] = PROBLEM_KEY_REUSED,

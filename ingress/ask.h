@@ -27,6 +27,7 @@ enum outcome {
 	OUTCOME_QUEUE_AWAY,    /* Kafka did not take it */
 	OUTCOME_CACHE_AWAY,    /* Redis is away or being filled again: accepted (ASK_NEW, ASK_JOURNEY) or unknown */
 	OUTCOME_OVERLOADED,    /* the producer's queue is full */
+	OUTCOME_VENDOR_DOWN,   /* ASK_NEW with `unless_down`: nobody was asked */
 	OUTCOME_TOO_MANY,      /* ASK_JOURNEY: this person has begun as many today as are allowed */
 	OUTCOME_OTHER_BROWSER, /* ASK_START, ASK_RETURN: the journey belongs to another browser */
 	OUTCOME_KEY_REUSED,    /* its Idempotency-Key came with another body before */
@@ -57,6 +58,7 @@ struct ask {
 	const struct journeys *journeys; /* for on_joined */
 	int64_t wait_until_ms; /* monotonic: how long to wait; 0: not at all, but for the ack of what was produced */
 	enum wait_for wait_for;
+	bool unless_down;      /* ASK_NEW: of no use while the vendor is left alone */
 	const char *known; /* WAIT_CHANGED: If-None-Match, for etag_is_listed; outlives the ask */
 	char key[QUESTION_BYTES], key_body[QUESTION_BYTES]; /* ASK_NEW, ASK_JOURNEY: names of the Idempotency-Key and of the body; "": no key */
 	bool wants_place;                /* ASK_START, ASK_READ: while it is queued, when its turn comes */

@@ -260,6 +260,7 @@ static void on_tick(uv_timer_t *timer)
 	int64_t now = clock_mono_ms();
 	for (struct ask *ask; (ask = waiters_take_due(desk->waiters, now));)
 		give_up(ask);
+	fleet_turn(desk->fleet, now);
 	if (now - desk->reread_ms >= DESK_REREAD_MS) {
 		desk->reread_ms = now;
 		free_left(desk);
@@ -288,8 +289,9 @@ static enum err_code open_clients(struct desk *desk, struct err *err)
 	    (code = kafka_producer_new(desk->kafka, &producer, &desk->loop, &desk->producer, err)) != ERR_OK ||
 	    (code = redis_wake_new(&desk->loop, &desk->redis_url, &wake_options, &desk->wake, err)) != ERR_OK)
 		return code;
-	return redis_store_new(&desk->loop, &desk->redis_url, config_int(config, CONFIG_RESULT_RETENTION),
+	code = redis_store_new(&desk->loop, &desk->redis_url, config_int(config, CONFIG_RESULT_RETENTION),
 	                       desk_on_store_change, desk, &desk->store, err);
+	return code == ERR_OK ? fleet_new(desk->store, &desk->fleet) : code;
 }
 
 static void make_metrics(struct desk *desk)
@@ -419,6 +421,7 @@ void desk_free(struct desk *desk)
 		return;
 	desk_drop_unsaved(desk);
 	waiters_free(desk->waiters);
+	fleet_free(desk->fleet);
 	kafka_client_free(desk->kafka);
 	redis_url_fini(&desk->redis_url);
 	pthread_mutex_destroy(&desk->inbox_lock);

@@ -1,4 +1,5 @@
 /* desk_intake: a new score's way: claim the question in Redis, then join who asks it already, or produce it. */
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "ingress/desk_internal.h"
 #include <string.h>
@@ -50,9 +51,27 @@ static void on_claimed(void *ctx, enum err_code code, const char *holder)
 		on_joined(ask, ERR_UNAVAILABLE, NULL, 0);
 }
 
+/* The vendor is left alone: who would only wait for it is told so at once. One question a second goes on all the same,
+ * for a worker to probe with; nobody waits for that one either. Returns: whether the ask was handed back. */
+static bool turn_away(struct ask *ask)
+{
+	struct fleet *fleet = ask->desk->fleet;
+	enum operation operation = kind_first_operation(ask->request.kind);
+	if (!ask->unless_down || !fleet_is_open(fleet, operation))
+		return false;
+	if (fleet_may_try(fleet, operation, clock_mono_ms())) {
+		ask->wait_until_ms = 0;
+		return false;
+	}
+	desk_finish(ask, OUTCOME_VENDOR_DOWN);
+	return true;
+}
+
 void desk_new_question(struct ask *ask)
 {
 	const struct request *request = &ask->request;
+	if (turn_away(ask))
+		return;
 	enum err_code code = redis_store_claim(ask->desk->store, request->question, request->id,
 	                                       kind_info(request->kind)->join_s, on_claimed, ask);
 	if (code != ERR_OK)

@@ -10,6 +10,7 @@
 #include "common/adapters/redis_wake.h"
 #include "common/base/list.h"
 #include "ingress/desk.h"
+#include "ingress/fleet.h"
 #include "ingress/waiters.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -51,6 +52,7 @@ struct desk {
 	struct redis_url redis_url;
 	struct redis_store *store;
 	struct redis_wake *wake;
+	struct fleet *fleet;
 	struct ask *parked; /* journeys that wait for the cache to be whole, newest first */
 	struct waiters *waiters;
 	size_t max_waiters;

@@ -116,6 +116,9 @@ static void on_own(void *ctx, enum err_code code, const char *value, size_t len)
 
 void desk_new_journey(struct ask *ask)
 {
+	/* while nobody opens pages the person waits before our own */
+	if (fleet_is_open(ask->desk->fleet, kind_first_operation(ask->request.kind)))
+		ask->wait_until_ms = 0;
 	if (redis_store_get(ask->desk->store, ask->request.id, on_own, ask) != ERR_OK)
 		on_own(ask, ERR_UNAVAILABLE, NULL, 0);
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	RESEND_MS = 1000, /* before a record that was not acked is sent again */
@@ -368,6 +369,20 @@ static void tell_positions(const struct engine *engine, struct worker_class *cla
 	}
 }
 
+_Static_assert((int)GATE_PRIORITIES == (int)WORKER_STATUS_PRIORITIES, "priorities");
+
+static void tell_gate(const struct engine *engine, struct worker_class *class)
+{
+	struct gate_figures figures;
+	gate_figures(engine->gate, &figures);
+	class->has_quota = figures.rate.count > 0;
+	class->quota_limit = figures.rate.count;
+	class->quota_period_ms = figures.rate.period_ms;
+	class->quota_used = figures.used;
+	class->breaker_open = figures.breaker_open;
+	memcpy(class->waiting, figures.waiting, sizeof class->waiting);
+}
+
 void engine_status(const struct engine *engine, struct worker_class *ret_class)
 {
 	*ret_class = (struct worker_class){
@@ -382,6 +397,7 @@ void engine_status(const struct engine *engine, struct worker_class *ret_class)
 	        .dead = metric_value(engine->metric.dead) + metric_value(engine->metric.poison),
 	};
 	tell_positions(engine, ret_class);
+	tell_gate(engine, ret_class);
 }
 
 struct kafka_backlog_of engine_backlog_of(const struct engine *engine)

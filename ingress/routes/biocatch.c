@@ -94,6 +94,8 @@ static void render(struct exchange *exchange)
 		write_answer(exchange, NULL, "queue_away");
 	else if (ask->outcome == OUTCOME_OVERLOADED)
 		write_answer(exchange, NULL, "overloaded");
+	else if (ask->outcome == OUTCOME_VENDOR_DOWN)
+		write_answer(exchange, NULL, "vendor_down");
 	else if (ask->outcome == OUTCOME_CACHE_AWAY)
 		write_answer(exchange, state, "cache_away");
 	else if (ask->outcome != OUTCOME_STATE)
@@ -125,6 +127,7 @@ static void ask_for_score(struct exchange *exchange, struct draft *draft)
 		return;
 	}
 	exchange->ask.wait_until_ms = exchange->accepted_ms + ingress->sync_budget_ms;
+	exchange->ask.unless_down = true;
 	exchange_ask(exchange, render);
 }
 

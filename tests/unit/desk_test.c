@@ -1,5 +1,6 @@
 /* desk: scores and journeys, from the ask to the record in Kafka and the answer, with all that may be away in between.
  */
+#include "ingress/fleet.h"
 #include "tests/unit/desk_fixture.h"
 
 static const char one[] = "v000000000000000000000A", two[] = "v000000000000000000000B",
@@ -329,6 +330,49 @@ static void a_score_is_joined_by_the_same_question_also_while_the_cache_is_fille
 	call_free(joins);
 }
 
+/* ---- a vendor that is left alone ---- */
+
+static void who_would_wait_for_a_vendor_that_is_left_alone_is_told_at_once_but_one_a_second(void **state)
+{
+	struct desk_bench *bench = desk_bench_of(state);
+	int sent = 0;
+	redis_do(bench->redis, "HSET verifyd:breaker:biocatch score %s", "open 1 2 timeout");
+	redis_do(bench->redis, "HSET verifyd:breaker:jumio initiate %s", "open 1 2 timeout");
+	usleep(2 * FLEET_EVERY_MS * 1000);
+	for (int i = 0; i < 12; i++) {
+		struct call *call = score_call(one);
+		call->ask.unless_down = true;
+		submit(bench, call, WAIT_FINAL, WAIT_MS);
+		assert_true(comes_back(call, 250));
+		sent += call->ask.outcome == OUTCOME_STATE;
+		assert_true(call->ask.outcome == OUTCOME_STATE || call->ask.outcome == OUTCOME_VENDOR_DOWN);
+		call_free(call);
+		usleep(100 * 1000);
+	}
+	assert_in_range(sent, 1, 4);
+	assert_int_equal(produced(bench, scores), sent);
+	struct call *accepted = call_new(ASK_JOURNEY, two), *kept = score_call(three);
+	submit(bench, accepted, WAIT_LEFT_QUEUED, WAIT_MS);
+	assert_true(comes_back(accepted, 1000));
+	assert_int_equal(accepted->ask.outcome, OUTCOME_STATE);
+	assert_int_equal(produced(bench, initiates), 1);
+	submit(bench, kept, WAIT_FINAL, WAIT_MS); /* one that does not mind */
+	assert_false(comes_back(kept, 300));
+	redis_do(bench->redis, "DEL verifyd:breaker:biocatch verifyd:breaker:jumio");
+	usleep(2 * FLEET_EVERY_MS * 1000);
+	struct call *waits = score_call(two);
+	waits->ask.unless_down = true;
+	submit(bench, waits, WAIT_FINAL, 300);
+	assert_false(comes_back(waits, 200));
+	expect(waits, OUTCOME_STATE);
+	struct verification score = score_of(one);
+	store(bench, &score, true);
+	expect(kept, OUTCOME_STATE);
+	call_free(accepted);
+	call_free(kept);
+	call_free(waits);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +390,7 @@ int main(void)
 	        WITH_DESK(what_kafka_has_not_taken_when_time_is_up_is_not_accepted),
 	        WITH_DESK(a_desk_that_closes_hands_back_what_it_has_in_hand),
 	        WITH_DESK(a_score_is_joined_by_the_same_question_also_while_the_cache_is_filled),
+	        WITH_DESK(who_would_wait_for_a_vendor_that_is_left_alone_is_told_at_once_but_one_a_second),
 	};
 	return cmocka_run_group_tests(tests, start_all, stop_all);
 }
