@@ -156,5 +156,6 @@ int ctl_dead_replay(const struct ctl_call *call);
 int ctl_cache_rebuild(const struct ctl_call *call);
 int ctl_keys_new(const struct ctl_call *call);
 int ctl_config_check(const struct ctl_call *call);
+int ctl_config_schema(const struct ctl_call *call);
 
 #endif

@@ -62,6 +62,8 @@ static const struct ctl_command commands[] = {
          CTL_NEEDS_NOTHING, ctl_keys_new},
         {"config check", "", "check the settings that this environment holds for each program",
          "Exit 2 when one of them would refuse to start.\n", 0, 0, 0, CTL_NEEDS_NOTHING, ctl_config_check},
+        {"config schema", "", "print the settings that are no secrets as a JSON schema", "", 0, 0, 0, CTL_NEEDS_NOTHING,
+         ctl_config_schema},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

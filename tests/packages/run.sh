@@ -1,6 +1,6 @@
 #!/bin/sh
-# The package and the image, for real: builds the .deb in a Debian 13 root, installs it in an empty one, and runs the services
-# from there, as the image's user, against Kafka, Redis and the vendors' stand-in outside. Needs root and mmdebstrap.
+# The chart, the package and the image, for real: renders the chart, builds the .deb in a Debian 13 root, installs it in an empty one, and runs the services
+# from there, as the image's user, against Kafka, Redis and the vendors' stand-in outside. Needs root and mmdebstrap; for the chart, go.
 #
 #   sh tests/packages/run.sh [--bin DIR]     stand-ins and test programs are taken from DIR (build/dev/bin)
 #
@@ -111,6 +111,50 @@ completes() {
 		COMP_WORDS=(verifyctl topics create --p); COMP_CWORD=3; _verifyctl; [[ "${COMPREPLY[*]}" == --partitions ]]' bash "$bin"
 }
 
+# helm is built from the Go module proxy, once; Debian has none.
+helm_version=v3.19.0
+helm=$cache/helm-$helm_version/helm
+fetch_helm() {
+	[ -x "$helm" ] || GOBIN=$cache/helm-$helm_version go install "helm.sh/helm/v3/cmd/helm@$helm_version"
+}
+
+chart=deploy/helm/verifyd
+renders() {
+	"$helm" lint --strict "$chart" -f "$1" && "$helm" template v "$chart" --kube-version 1.33.0 --namespace identity -f "$1" >"$work/manifests" &&
+		"$venv/bin/python" tests/packages/chart.py <"$work/manifests"
+}
+
+# refuses WORD ARGUMENT…: and says why, in a line with that word
+refuses() {
+	word=$1
+	shift
+	if "$helm" template v "$chart" --kube-version 1.33.0 "$@" >"$work/manifests" 2>&1; then return 1; fi
+	cat "$work/manifests"
+	grep -q -- "$word" "$work/manifests"
+}
+
+check_chart() {
+	check "the chart's schema is that of the settings" python3 deploy/helm/schema.py "$bin/verifyctl" --check
+	for values in deploy/helm/values/*.yaml; do
+		check "the chart renders $(basename "$values")" renders "$values"
+	done
+	minimal=deploy/helm/values/minimal.yaml
+	check "the chart refuses a setting that there is not" refuses NO_SUCH -f $minimal --set settings.NO_SUCH=1
+	check "the chart refuses a value out of range" refuses MAX_BODY_BYTES -f $minimal --set settings.MAX_BODY_BYTES=1
+	check "the chart refuses a secret among the settings" refuses SEAL_KEYS -f $minimal --set settings.SEAL_KEYS=k
+	check "the chart refuses a host without TLS" refuses tlsSecret -f $minimal --set ingress.host=a.example
+}
+
+if ! venv_is_made && ! venv_make >"$work/log" 2>&1; then
+	echo "packages: no Python packages:" && tail -n 5 "$work/log"
+	failed=1
+	finish
+elif command -v go >/dev/null 2>&1; then
+	check "helm builds" fetch_helm
+	check_chart
+else
+	echo "packages: the chart is not checked: needs go 1.24 or later, to build helm"
+fi
 if [ "$(id -u)" != 0 ]; then
 	echo "packages: not run: needs root (mmdebstrap, chroot)"
 	finish
