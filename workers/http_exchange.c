@@ -10,7 +10,7 @@
 
 enum {
 	KEPT_ANSWER_BYTES = 16 * 1024,   /* a larger answer's memory is not kept */
-	READ_BUFFER_BYTES = 2 * 1024,    /* libcurl's, per call in flight */
+	READ_BUFFER_BYTES = 1024,        /* libcurl's, per call in flight; the least it allows */
 	UPLOAD_BUFFER_BYTES = 16 * 1024, /* per call over TLS in flight; the least libcurl allows */
 	KEEPALIVE_IDLE_S = 30,
 	KEEPALIVE_PROBE_S = 10,

@@ -80,9 +80,10 @@ static const struct setting consumer_guarantees[] = {
 };
 
 static const struct setting consumer_tuning[] = {
-        {"session.timeout.ms", "10000"},  {"heartbeat.interval.ms", "1000"},
-        {"fetch.wait.max.ms", "50"},      {"fetch.error.backoff.ms", "50"},
-        {"queued.min.messages", "20000"}, {"fetch.queue.backoff.ms", "20"}, /* from librdkafka 2.2 on */
+        {"session.timeout.ms", "10000"},       {"heartbeat.interval.ms", "1000"},
+        {"fetch.wait.max.ms", "50"},           {"fetch.error.backoff.ms", "50"},
+        {"queued.min.messages", "20000"},      {"fetch.queue.backoff.ms", "20"}, /* from librdkafka 2.2 on */
+        {"fetch.message.max.bytes", "131072"}, /* of a partition: an answer stays in memory while a record of it does */
 };
 
 static const struct kafka_topic topics[] = {
