@@ -44,7 +44,7 @@ const char *page_text(enum page_text text, enum language language);
 #define PAGE_LANGUAGE_NAME "lang"
 
 /* Headers of every page. The hashes are those of what is inside (Content Security Policy Level 3). */
-#define PAGE_STYLE_HASH  "HMWwRfvBDcHW6TVCLh99PqJq7rK1nU4BfG0nvHI/px0="
+#define PAGE_STYLE_HASH  "PErHZ7jVOZqyWam32l56m/WksKKjcsE/XBrNRbkBo/Y="
 #define PAGE_SCRIPT_HASH "UQVvubpWujSMy+M65sWWog6n2Rr1H3MhDJHYObgxgnk="
 #define PAGE_CSP_STYLE   "default-src 'none'; style-src 'sha256-" PAGE_STYLE_HASH "'; "
 #define PAGE_CSP_CLOSED  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -17,7 +17,7 @@ static const char style[] =
         "header,main{width:100%;max-width:34rem}"
         "header{margin:0 0 1rem;padding:0 .25rem;font-weight:600;color:var(--soft)}"
         "header p{margin:0}"
-        "main{margin-top:max(0rem,calc(12vh - 4rem));padding:2rem 1.75rem;background:var(--card);border:1px solid "
+        "main{margin-top:max(0rem,calc(12vh - 5rem));padding:2rem 1.75rem;background:var(--card);border:1px solid "
         "var(--line);border-radius:1rem}"
         "svg{display:block;width:3rem;height:3rem;margin:0 0 1.25rem;fill:none;stroke:currentColor;stroke-width:2;"
         "stroke-linecap:round;stroke-linejoin:round}"

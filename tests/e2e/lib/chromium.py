@@ -1,5 +1,6 @@
 """A real Chromium without a screen, driven over the WebDriver protocol (W3C WebDriver) by chromedriver."""
 import base64
+import importlib.resources
 import json
 import urllib.error
 import urllib.request
@@ -49,12 +50,15 @@ class Driver:
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{method} {path}: {error.read().decode()[:2000]}") from None
 
-    def browser(self, waits=True):
-        """waits: `open` returns when the page, and whatever that goes on to at once, has loaded."""
+    def browser(self, waits=True, scripts=True):
+        """waits: `open` returns when the page, and whatever that goes on to at once, has loaded. scripts: whether pages may run any."""
         profile = self.folder / f"profile-{len(self.browsers)}"
         options = {"args": [*FLAGS, f"--user-data-dir={profile}"]}
+        if not scripts:
+            options["prefs"] = {"profile.managed_default_content_settings.javascript": 2}
         session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {
-            "browserName": "chrome", "pageLoadStrategy": "normal" if waits else "none", "goog:chromeOptions": options}}})
+            "browserName": "chrome", "pageLoadStrategy": "normal" if waits else "none", "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"browser": "ALL"}}}})
         one = Chromium(self, session["sessionId"], session["capabilities"]["goog:chromeOptions"]["debuggerAddress"])
         self.browsers.append(one)
         return one
@@ -99,8 +103,34 @@ class Chromium:
     def text(self):
         return self.run("document.body ? document.body.innerText : ''")
 
-    def shot(self, path):
-        Path(path).write_bytes(base64.b64decode(self.ask("Page.captureScreenshot")["data"]))
+    def shot(self, path, whole=False):
+        """whole: the page, however long it is, not only what the window shows."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", captureBeyondViewport=whole)["data"]))
+
+    def device(self, width, height, phone=False, scheme="light", language="en", calm=True):
+        """What the browser pretends to be from the next page on. calm: its person wants nothing to move."""
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if phone else 1, mobile=phone)
+        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme},
+                                                         {"name": "prefers-reduced-motion", "value": "reduce" if calm else "no-preference"}])
+        agent = self.ask("Browser.getVersion")["userAgent"]
+        self.ask("Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage=language)
+        return self
+
+    def complaints(self):
+        """What the browser itself complained of since the last call, such as a breach of the page's own policy."""
+        return [entry["message"] for entry in self.call("POST", "/se/log", {"type": "browser"})]
+
+    def accessibility(self):
+        """What axe-core finds wrong with the page that is shown, one line each."""
+        source = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+        self.run(source + ";0")
+        done = self.ask("Runtime.evaluate", expression="axe.run(document, {resultTypes: ['violations', 'incomplete']})", awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in done, done
+        report = done["result"]["value"]
+        assert len(report["passes"]) > 10, "it looked at the page"
+        return [f"{rule['id']}: {rule['help']}: {[node['html'][:200] for node in rule['nodes']]}"
+                for rule in report["violations"] + report["incomplete"]]
 
     def find(self, selector):
         found = self.call("POST", "/elements", {"using": "css selector", "value": selector})
