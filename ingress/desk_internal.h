@@ -36,7 +36,8 @@ enum callback_end {
 struct desk {
 	struct desk_options options;
 	uv_loop_t loop;
-	uv_async_t inbox_bell;
+	uv_poll_t inbox_bell;
+	int bell_fd; /* an eventfd: there is something in the inbox */
 	uv_timer_t tick;
 	uv_signal_t on_term, on_int;
 	void (*on_signal)(void *ctx);

@@ -16,7 +16,8 @@ enum {
 	UNSAVED_MAX = 10000,
 	UNSAVED_MAX_BYTES = 16 * 1024 * 1024,
 	NUMBER_BYTES = 24,
-	PROBE_MS = 200, /* while Kafka is slow one record in so long goes out all the same */
+	USUAL_BYTES = 1000, /* of a record or state */
+	PROBE_MS = 200,     /* while Kafka is slow one record in so long goes out all the same */
 };
 
 /* A record on its way to Kafka, then a first state on its way to Redis. Outlives an ask whose time is up. */
@@ -67,6 +68,7 @@ static enum err_code put_first(struct desk *desk, const struct verification *sta
 	if (!desk->store)
 		return ERR_UNAVAILABLE;
 	buf_init(&value, VERIFICATION_MAX_BYTES);
+	buf_expect(&value, USUAL_BYTES);
 	enum err_code code = verification_encode(state, &texts, &value);
 	if (code == ERR_OK)
 		code = redis_store_put_first(desk->store, state->id, value.data, value.len, fn, ctx);
@@ -296,6 +298,7 @@ void desk_produce(struct ask *ask, enum desk_then then)
 	if (strcmp(ask->state.id, ask->request.id) != 0) /* else: what is known of the one that is joined */
 		verification_queued(&ask->request, &ask->state);
 	buf_init(&value, REQUEST_MAX_BYTES);
+	buf_expect(&value, USUAL_BYTES);
 	enum err_code code = request_encode(&ask->request, &value);
 	produce_encoded(ask, then, kind_first_operation(ask->request.kind), CAUSE_NONE, code, &value);
 }

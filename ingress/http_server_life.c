@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-	CONNECTION_MEMORY_BYTES = 32 * 1024, /* a request's line and headers, and its answer's */
+	CONNECTION_MEMORY_BYTES = 24 * 1024, /* a request's line and headers, and its answer's */
 	BACKLOG = 4096,
 	SPARE_CONNECTIONS = 1024, /* beyond MAX_CONNECTIONS: those that are told so */
 };

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/utf8.h"
 #include <openssl/crypto.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,7 +105,10 @@ enum err_code draft_to_ask(const struct draft *draft, const struct id_key *key, 
 
 void draft_wipe(struct draft *draft)
 {
-	explicit_bzero(draft, sizeof *draft);
+	explicit_bzero(draft->bytes, draft->used); /* nothing was written behind that */
+	explicit_bzero(draft, offsetof(struct draft, bytes));
+	draft->used = 0;
+	draft->deadline_ms = 0;
 }
 
 enum err_code subject_question(const struct id_key *key, const char *caller, enum kind kind, const char *subject,

@@ -70,6 +70,11 @@ static enum err_code reserve(struct buf *buf, size_t extra)
 	return ERR_OK;
 }
 
+void buf_expect(struct buf *buf, size_t bytes)
+{
+	(void)reserve(buf, bytes);
+}
+
 enum err_code buf_append(struct buf *buf, const void *data, size_t len)
 {
 	if (len == 0)

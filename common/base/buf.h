@@ -24,6 +24,10 @@ void buf_fini_secret(struct buf *buf);
 /* Forgets the content, keeps the memory. */
 void buf_clear(struct buf *buf);
 
+/* Makes room for `bytes` more at once, so that what is appended bit by bit grows it no further. Best effort: without memory, or
+ * beyond max, appending says so. */
+void buf_expect(struct buf *buf, size_t bytes);
+
 /* Appends a copy. Returns: ERR_OK; ERR_LIMIT when len would pass max; ERR_NO_MEMORY. On failure nothing changed. */
 enum err_code buf_append(struct buf *buf, const void *data, size_t len) WARN_UNUSED;
 enum err_code buf_append_str(struct buf *buf, const char *text) WARN_UNUSED;

@@ -34,16 +34,31 @@ static void put_escape(struct json_out *out, unsigned char byte)
 	put_text(out, escape);
 }
 
+/* Bytes that stand in a string as they are: ASCII without control characters, '"' and '\\'. */
+static size_t plain_run(const unsigned char *bytes, size_t len)
+{
+	static const bool special[256] = {
+	        [0x00] = true, [0x01] = true, [0x02] = true, [0x03] = true, [0x04] = true, [0x05] = true, [0x06] = true,
+	        [0x07] = true, [0x08] = true, [0x09] = true, [0x0a] = true, [0x0b] = true, [0x0c] = true, [0x0d] = true,
+	        [0x0e] = true, [0x0f] = true, [0x10] = true, [0x11] = true, [0x12] = true, [0x13] = true, [0x14] = true,
+	        [0x15] = true, [0x16] = true, [0x17] = true, [0x18] = true, [0x19] = true, [0x1a] = true, [0x1b] = true,
+	        [0x1c] = true, [0x1d] = true, [0x1e] = true, [0x1f] = true, ['"'] = true,  ['\\'] = true,
+	};
+	size_t i = 0;
+	while (i < len && bytes[i] < 0x80 && !special[bytes[i]])
+		i++;
+	return i;
+}
+
 static void put_string(struct json_out *out, const char *value, size_t len)
 {
 	const unsigned char *bytes = (const unsigned char *)value;
 	size_t done = 0; /* bytes before this one are written */
-	size_t i = 0;
 	put(out, "\"", 1);
-	while (i < len) {
-		bool escaped = bytes[i] < 0x20 || bytes[i] == '"' || bytes[i] == '\\';
-		size_t step = utf8_step(value + i, len - i);
-		if (!escaped && step > 0) {
+	for (size_t i = plain_run(bytes, len); i < len; i += plain_run(bytes + i, len - i)) {
+		bool escaped = bytes[i] < 0x80;
+		size_t step = escaped ? 0 : utf8_step(value + i, len - i);
+		if (step > 0) {
 			i += step;
 			continue;
 		}
@@ -124,9 +139,15 @@ void json_out_strn(struct json_out *out, const char *name, const char *value, si
 void json_out_int(struct json_out *out, const char *name, int64_t value)
 {
 	char text[NUMBER_BYTES];
-	(void)snprintf(text, sizeof(text), "%lld", (long long)value);
+	char *at = text + sizeof(text);
+	uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	do
+		*--at = (char)('0' + left % 10);
+	while (left /= 10);
+	if (value < 0)
+		*--at = '-';
 	begin_value(out, name);
-	put_text(out, text);
+	put(out, at, (size_t)(text + sizeof(text) - at));
 }
 
 /* The fewest digits that read back as the same number: 0.1, not 0.10000000000000001. No program of the tree sets a

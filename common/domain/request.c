@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEALED_MAX_BYTES = 24 * 1024 };
+enum { SEALED_MAX_BYTES = 24 * 1024, USUAL_BYTES = 500 };
 
 void request_fini(struct request *request)
 {
@@ -50,6 +50,7 @@ enum err_code request_seal(struct request *request, const struct seal_ring *ring
 	struct buf plain, sealed;
 	buf_init(&plain, SEAL_MAX_PLAIN_BYTES);
 	buf_init(&sealed, SEALED_MAX_BYTES);
+	buf_expect(&plain, USUAL_BYTES);
 	char *text;
 	size_t len;
 	enum err_code code = person_encode(person, &plain, err);

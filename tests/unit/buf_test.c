@@ -124,6 +124,24 @@ static void take_hands_over_the_bytes(void **state)
 	free(data);
 }
 
+static void what_is_expected_is_there_without_growing_again(void **state)
+{
+	struct buf buf;
+	(void)state;
+	buf_init(&buf, 1000);
+	assert_int_equal(buf_append_str(&buf, "before"), ERR_OK);
+	buf_expect(&buf, 500);
+	const char *data = buf.data;
+	assert_string_equal(data, "before");
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(buf_append(&buf, "x", 1), ERR_OK);
+	assert_ptr_equal(buf.data, data);
+	buf_expect(&buf, 1000); /* beyond its maximum: nothing happens, and appending says so */
+	assert_ptr_equal(buf.data, data);
+	assert_int_equal(buf.len, 506);
+	buf_fini(&buf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +153,7 @@ int main(void)
 	        cmocka_unit_test(clear_keeps_the_memory),
 	        cmocka_unit_test(a_buffer_can_be_used_again_after_its_end),
 	        cmocka_unit_test(take_hands_over_the_bytes),
+	        cmocka_unit_test(what_is_expected_is_there_without_growing_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
