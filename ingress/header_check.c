@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { LINE_END = 2 }; /* CR and LF, or what stands in their place */
+
 struct findings {
 	const char *next; /* where the next line has to begin; NULL: not known */
 	int hosts, lengths, codings;
@@ -63,7 +65,6 @@ static bool is_value(const char *value, size_t len)
 
 static bool is_in_place(struct findings *findings, const char *name, const char *value, size_t value_len)
 {
-	enum { LINE_END = 2 };
 	if (!findings->next)
 		return true;
 	bool in_place = name == findings->next;
@@ -120,10 +121,13 @@ int header_check_strictness(void)
 	return keeps_its_texts() ? 0 : 1;
 }
 
-/* After the last header comes an empty line, which has to end in CRLF, too. */
-static bool ends_well(const struct findings *findings)
+/* After the last header comes an empty line, and then nothing that counts as header. */
+static bool ends_well(struct MHD_Connection *connection, const struct findings *findings,
+                      const struct request_line *line)
 {
-	return !findings->next || (findings->next[0] == '\0' && findings->next[1] == '\0');
+	const union MHD_ConnectionInfo *size =
+	        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	return !findings->next || (size && findings->next + LINE_END == line->method + size->header_size);
 }
 
 static const char *check_framing(const struct findings *findings, bool is_1_1)
@@ -137,22 +141,23 @@ static const char *check_framing(const struct findings *findings, bool is_1_1)
 	return NULL;
 }
 
-const char *header_check(struct MHD_Connection *connection, const char *target_end, const char *version,
+const char *header_check(struct MHD_Connection *connection, const struct request_line *line,
                          struct body_announcement *ret_body)
 {
 	struct findings findings = {.broken = NULL};
+	const char *version = line->version;
 	bool is_1_1 = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
 	if (!is_1_1 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0)
 		return "neither HTTP/1.0 nor HTTP/1.1";
 	if (keeps_its_texts()) {
-		findings.next = version + strlen(version) + 2;
-		if (target_end && version != target_end + 1)
+		findings.next = version + strlen(version) + LINE_END;
+		if (line->target_end && version != line->target_end + 1)
 			return "the request line holds a NUL";
 	}
 	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &findings);
 	if (!findings.broken)
 		findings.broken = check_framing(&findings, is_1_1);
-	if (!findings.broken && !ends_well(&findings))
+	if (!findings.broken && !ends_well(connection, &findings, line))
 		findings.broken = "the headers do not end in CRLF";
 	if (!findings.broken)
 		*ret_body = findings.body;

@@ -23,9 +23,14 @@ int header_check_strictness(void);
 /* The target of the request line, not yet decoded. Returns: NULL; or the rule that is broken (a constant text). */
 const char *header_check_target(const char *target);
 
-/* target_end: the '\0' of that target, where it stood when the request line was read; NULL: not known. version: as the handler has it.
- * Returns: NULL and *ret_body; or the rule that is broken (a constant text). */
-const char *header_check(struct MHD_Connection *connection, const char *target_end, const char *version,
+/* Of the request line, as libmicrohttpd hands it out: pointers into the memory that the request came into. */
+struct request_line {
+	const char *method, *version;
+	const char *target_end; /* the '\0' of the target, where it stood when the line was read; NULL: not known */
+};
+
+/* Returns: NULL and *ret_body; or the rule that is broken (a constant text). */
+const char *header_check(struct MHD_Connection *connection, const struct request_line *line,
                          struct body_announcement *ret_body);
 
 #endif

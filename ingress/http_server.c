@@ -300,8 +300,9 @@ static enum MHD_Result on_headers(const struct http_server *server, struct excha
                                   const char *version)
 {
 	struct body_announcement body;
+	const struct request_line line = {method, version, exchange->line.target_end};
 	if (!exchange->line.broken)
-		exchange->line.broken = header_check(exchange->connection, exchange->line.target_end, version, &body);
+		exchange->line.broken = header_check(exchange->connection, &line, &body);
 	add_cors_headers(exchange);
 	if (exchange->line.broken) {
 		answer_problem(exchange, PROBLEM_MALFORMED_REQUEST, exchange->line.broken);

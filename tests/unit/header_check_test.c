@@ -29,7 +29,7 @@ static enum MHD_Result on_call(void *cls, struct MHD_Connection *connection, con
 {
 	char verdict[128];
 	struct body_announcement body = {.has_length = true, .length = 4711};
-	(void)cls, (void)url, (void)method, (void)data;
+	(void)cls, (void)url, (void)data;
 	if (*req_cls) { /* a good one whose body is read and thrown away */
 		if (*size) {
 			*size = 0;
@@ -41,7 +41,8 @@ static enum MHD_Result on_call(void *cls, struct MHD_Connection *connection, con
 		MHD_destroy_response(response);
 		return queued;
 	}
-	const char *broken = header_check(connection, NULL, version, &body);
+	const struct request_line line = {method, version, NULL};
+	const char *broken = header_check(connection, &line, &body);
 	if (!broken) {
 		(void)snprintf(verdict, sizeof verdict, "good chunked=%d length=%" PRIu64, body.chunked,
 		               body.has_length ? body.length : 0);
@@ -204,8 +205,12 @@ static void a_length_that_is_no_plain_number_is_refused_by_somebody(void **state
 /* libmicrohttpd 0.9.75 cuts such a value before anybody sees it; a newer one refuses it. */
 static void a_value_with_a_nul_is_refused(void **state)
 {
-	static const char request[] = "GET / HTTP/1.1\r\n" HOST LAST "X: a\0GET /smuggled HTTP/1.1\r\n\r\n";
-	expect(*state, request, sizeof request - 1, 400, NULL);
+	static const char inside[] = "GET / HTTP/1.1\r\n" HOST LAST "X: a\0GET /smuggled HTTP/1.1\r\n\r\n";
+	static const char at_its_end[] = "GET / HTTP/1.1\r\n" HOST LAST "X: a\0\r\n\r\n";
+	static const char line[] = "GET / HTTP/1.1\r\n" HOST LAST "\0X: a\r\n\r\n";
+	expect(*state, inside, sizeof inside - 1, 400, NULL);
+	expect(*state, at_its_end, sizeof at_its_end - 1, 400, NULL);
+	expect(*state, line, sizeof line - 1, 400, NULL);
 }
 
 static void a_first_line_or_an_empty_one_that_ends_in_lf_alone_is_refused(void **state)
