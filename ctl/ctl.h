@@ -22,7 +22,9 @@ enum {
 	CTL_RATE_MAX = 100000,
 	CTL_LIMIT_MAX = 100000000,
 	CTL_MAX_REPLAYS = 3,
-	CTL_MAX_REPLAYS_MAX = 1000
+	CTL_MAX_REPLAYS_MAX = 1000,
+	CTL_WATCH_S = 2,
+	CTL_WATCH_MAX_S = 3600
 };
 enum { CTL_REDIS_WAIT_MS = 2000 }; /* without any answer; then Redis counts as away */
 
@@ -46,6 +48,7 @@ enum ctl_flag {
 	CTL_FLAG_VERDICT = 32768,
 	CTL_FLAG_REASON = 65536,
 	CTL_FLAG_BY = 131072,
+	CTL_FLAG_WATCH = 262144,
 	CTL_FLAGS_FILTER = CTL_FLAG_VENDOR | CTL_FLAG_CLASS | CTL_FLAG_SINCE | CTL_FLAG_UNTIL,
 };
 
@@ -70,7 +73,7 @@ struct ctl_call {
 	unsigned given;      /* of enum ctl_flag */
 	const char *out;     /* --out */
 	const char *vendor, *class, *verdict, *reason, *by; /* NULL: not given */
-	int partitions, timeout_s, rate, limit, max_replays; /* or their defaults; limit 0: none */
+	int partitions, timeout_s, rate, limit, max_replays, watch_s; /* or their defaults; limit 0: none */
 	int64_t since_ms, until_ms;                          /* unix ms; 0, INT64_MAX: not given */
 	int64_t deadline_ms; /* clock_mono_ms() at which the command gives up; from --timeout */
 	const char *const *arguments;
@@ -154,6 +157,7 @@ int ctl_dead_list(const struct ctl_call *call);
 int ctl_dead_show(const struct ctl_call *call);
 int ctl_dead_replay(const struct ctl_call *call);
 int ctl_cache_rebuild(const struct ctl_call *call);
+int ctl_status(const struct ctl_call *call);
 int ctl_keys_new(const struct ctl_call *call);
 int ctl_config_check(const struct ctl_call *call);
 int ctl_config_schema(const struct ctl_call *call);

@@ -18,7 +18,7 @@ struct flag {
 	enum ctl_flag bit;
 	const char *name;
 	enum flag_kind kind;
-	const char *value; /* what its value is called in the help */
+	const char *value; /* what its value is called in the help; in [] when a NUMBER may be left out */
 	long min, max;     /* of a number */
 	size_t at;         /* where its value goes in struct ctl_call */
 	const char *help;
@@ -52,6 +52,8 @@ static const struct flag flags[] = {
          "of the topics that are made; default 12"},
         {CTL_FLAG_TIMEOUT, "--timeout", NUMBER, "S", 1, CTL_TIMEOUT_MAX_S, AT(timeout_s),
          "give up after so many seconds (dead: when nothing new came for so long); default 10"},
+        {CTL_FLAG_WATCH, "--watch", NUMBER, "[S]", 1, CTL_WATCH_MAX_S, AT(watch_s),
+         "again every so many seconds, until Ctrl-C; default 2"},
 };
 
 enum { FLAG_COUNT = sizeof(flags) / sizeof(flags[0]), SHOWN_BYTES = 41, NAME_BYTES = 40 };
@@ -97,7 +99,8 @@ static int take(const struct flag *flag, const char *value, struct ctl_call *cal
 	char *at = (char *)call + flag->at;
 	if (call->given & flag->bit && flag->kind != ARGUMENT)
 		return ctl_refuse("%s: given twice", flag->name);
-	if (flag->kind != SWITCH && (!value || !*value))
+	bool may_lack = flag->value[0] == '[';
+	if (flag->kind != SWITCH && (value ? !*value : !may_lack))
 		return ctl_refuse("%s: needs a value", flag->name);
 	if (flag->kind == SWITCH && value)
 		return ctl_refuse("%s: takes no value", flag->name);
@@ -107,7 +110,7 @@ static int take(const struct flag *flag, const char *value, struct ctl_call *cal
 	if (flag->kind == TIME && !ctl_time_parse(value, clock_unix_ms(), (int64_t *)(void *)at))
 		return ctl_refuse("%s: no time like 2026-11-21T03:00Z, and no span like 90s, 30m, 2h or 3d",
 		                  flag->name);
-	return flag->kind == NUMBER ? take_number(flag, value, (int *)(void *)at) : CTL_OK;
+	return flag->kind == NUMBER && value ? take_number(flag, value, (int *)(void *)at) : CTL_OK;
 }
 
 static int check_count(const struct ctl_call *call)
@@ -139,6 +142,7 @@ int ctl_args_parse(int argc, char **argv, int first, struct ctl_call *ret_call)
 	                        .timeout_s = CTL_TIMEOUT_S,
 	                        .rate = CTL_RATE,
 	                        .max_replays = CTL_MAX_REPLAYS,
+	                        .watch_s = CTL_WATCH_S,
 	                        .until_ms = INT64_MAX};
 	bool only_arguments = false;
 	int kept = first;

@@ -57,6 +57,11 @@ static const struct ctl_command commands[] = {
          "when this command ends. Waits 30 minutes, unless --timeout says otherwise.\n"
          "Exit 1 when it was not whole by then.\n",
          CTL_FLAG_JSON | CTL_FLAG_TIMEOUT, 0, 0, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS, ctl_cache_rebuild},
+        {"status", "", "what happens now: rates, lag, quota, breakers, dead letters, workers",
+         "One screen, after a look of about two seconds. What Redis or Kafka cannot tell is shown as unknown.\n"
+         "Exit 0 when all is well; 1 when somebody should look: a breaker is open, letters died in the last hour,\n"
+         "nobody serves a class, Redis is not whole, or Redis or Kafka is away.\n",
+         CTL_FLAG_WATCH | CTL_FLAG_JSON, 0, 0, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS, ctl_status},
         {"keys new", "", "make new keys, and a file that sets the variables which name them",
          "Makes DIR when it is not there. Never overwrites a file. Needs no settings.\n", CTL_FLAG_OUT, 0, 0,
          CTL_NEEDS_NOTHING, ctl_keys_new},

@@ -24,6 +24,7 @@ struct entry {
 	struct kafka_backlog_part *parts; /* as shown */
 	struct told *told;                /* of the reading that goes on */
 	int64_t lag;
+	bool has_committed;
 };
 
 struct kafka_backlogs {
@@ -149,12 +150,14 @@ static enum err_code read_entry(struct kafka_backlogs *backlogs, struct entry *e
 static void take_over(struct entry *entry)
 {
 	entry->lag = 0;
+	entry->has_committed = false;
 	for (size_t i = 0; i < entry->count; i++) {
 		struct kafka_backlog_part *part = &entry->parts[i];
 		const struct told *told = &entry->told[i];
 		part->next = told->committed < told->begin ? told->begin : told->committed;
 		part->end = told->end < part->next ? part->next : told->end;
 		entry->lag += part->end - part->next;
+		entry->has_committed = entry->has_committed || told->committed >= 0;
 	}
 }
 
@@ -172,7 +175,7 @@ enum err_code kafka_backlogs_read(struct kafka_backlogs *backlogs, int timeout_m
 struct kafka_backlog kafka_backlogs_get(const struct kafka_backlogs *backlogs, size_t index)
 {
 	const struct entry *entry = &backlogs->entries[index];
-	return (struct kafka_backlog){entry->count, entry->parts, entry->lag};
+	return (struct kafka_backlog){entry->count, entry->parts, entry->lag, entry->has_committed};
 }
 
 /* ---- life ---- */

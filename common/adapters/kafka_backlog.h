@@ -25,6 +25,7 @@ struct kafka_backlog {
 	size_t count; /* partitions, which are parts[0..count); 0: the topic is not there */
 	const struct kafka_backlog_part *parts;
 	int64_t lag; /* of all of them: sum of end - next */
+	bool has_committed; /* the group has done something of it, in the last days */
 };
 
 enum { KAFKA_BACKLOG_MAX = 16, KAFKA_BACKLOG_PARTITIONS_MAX = 1024 };

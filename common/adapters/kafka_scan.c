@@ -24,6 +24,7 @@ struct scan {
 	bool (*on_record)(void *ctx, const struct kafka_scan_record *record);
 	void *ctx;
 	const atomic_bool *stop;
+	int64_t since_ms, most, since_count; /* kafka_scan_recent; since_ms 0: from the start */
 };
 
 static int scan_left_ms(const struct scan *scan)
@@ -118,6 +119,58 @@ static enum err_code scan_assign(struct scan *scan, int32_t first, int32_t last,
 	return error ? err_set(err, ERR_UNAVAILABLE, "topic %s: %s", scan->full, rd_kafka_err2name(error)) : ERR_OK;
 }
 
+/* ---- what came in lately ---- */
+
+/* Asks for one offset of each partition: by time, or RD_KAFKA_OFFSET_END. */
+static rd_kafka_resp_err_t scan_query(const struct scan *scan, rd_kafka_topic_partition_list_t *list, int64_t when)
+{
+	for (int i = 0; i < list->cnt; i++)
+		list->elems[i].offset = when;
+	rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(scan->rk, list, scan_left_ms(scan));
+	for (int i = 0; i < list->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+		error = list->elems[i].err;
+	return error;
+}
+
+/* first: the offset of the first record since then, negative where there is none. Becomes the list to be assigned. */
+static void scan_narrow(struct scan *scan, rd_kafka_topic_partition_list_t *first)
+{
+	int64_t each = scan->most / first->cnt > 0 ? scan->most / first->cnt : 1;
+	for (int i = first->cnt - 1; i >= 0; i--) {
+		int32_t partition = first->elems[i].partition;
+		int64_t end = scan->end[partition], begin = first->elems[i].offset;
+		scan->end[partition] = 0;
+		if (begin < 0 || begin >= end) {
+			(void)rd_kafka_topic_partition_list_del_by_idx(first, i);
+			continue;
+		}
+		scan->since_count += end - begin;
+		first->elems[i].offset = end - begin > each ? end - each : begin;
+		scan->end[partition] = end;
+		scan->open++;
+	}
+}
+
+static enum err_code scan_assign_recent(struct scan *scan, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(scan->count);
+	rd_kafka_topic_partition_list_add_range(list, scan->full, 0, scan->count - 1);
+	rd_kafka_resp_err_t error = scan_query(scan, list, RD_KAFKA_OFFSET_END);
+	for (int i = 0; i < list->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+		scan->end[list->elems[i].partition] = list->elems[i].offset;
+	if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+		error = scan_query(scan, list, scan->since_ms);
+	if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		scan_narrow(scan, list);
+		if (list->cnt > 0)
+			error = rd_kafka_assign(scan->rk, list);
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	return error ? err_set(err, ERR_UNAVAILABLE, "topic %s: %s", scan->full, rd_kafka_err2name(error)) : ERR_OK;
+}
+
+/* ---- reading ---- */
+
 static void scan_close_partition(struct scan *scan, int32_t partition)
 {
 	if (scan->end[partition] > 0) {
@@ -202,6 +255,8 @@ static enum err_code scan_open(struct scan *scan, const struct kafka_client *cli
 	if (partition >= count || count == 0 || count > MAX_PARTITIONS)
 		return err_set(err, ERR_NOT_FOUND, "no topic %s, or no such partition", scan->full);
 	scan->count = count;
+	if (scan->since_ms != 0)
+		return scan_assign_recent(scan, err);
 	return scan_assign(scan, partition < 0 ? 0 : partition, partition < 0 ? count - 1 : partition, err);
 }
 
@@ -269,6 +324,24 @@ enum err_code kafka_scan_undone(const struct kafka_client *client, const char *t
 	scan->on_record = on_record;
 	scan->ctx = ctx;
 	enum err_code code = scan_topic(client, topic, -1, timeout_ms, scan, err);
+	free(scan);
+	return code;
+}
+
+enum err_code kafka_scan_recent(const struct kafka_client *client, const char *topic, int64_t since_ms, int64_t most,
+                                int timeout_ms, bool (*on_record)(void *ctx, const struct kafka_scan_record *record),
+                                void *ctx, int64_t *ret_count, struct err *err)
+{
+	struct scan *scan = calloc(1, sizeof *scan);
+	if (!scan)
+		return err_set(err, ERR_NO_MEMORY, "reading topic %s", topic);
+	scan->since_ms = since_ms;
+	scan->most = most;
+	scan->on_record = on_record;
+	scan->ctx = ctx;
+	enum err_code code = scan_topic(client, topic, -1, timeout_ms, scan, err);
+	if (code == ERR_OK)
+		*ret_count = scan->since_count;
 	free(scan);
 	return code;
 }

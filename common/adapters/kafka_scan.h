@@ -44,6 +44,12 @@ enum err_code kafka_scan_undone(const struct kafka_client *client, const char *t
                                 bool (*on_record)(void *ctx, const struct kafka_scan_record *record), void *ctx,
                                 struct err *err) WARN_UNUSED;
 
+/* As kafka_scan, of all partitions, but only what came in since since_ms (unix ms), and of that at most `most` records: of
+ * each partition the newest. *ret_count: how many came in since, read or not; its price is two questions to the brokers. */
+enum err_code kafka_scan_recent(const struct kafka_client *client, const char *topic, int64_t since_ms, int64_t most,
+                                int timeout_ms, bool (*on_record)(void *ctx, const struct kafka_scan_record *record),
+                                void *ctx, int64_t *ret_count, struct err *err) WARN_UNUSED;
+
 /* Copies a header's value into out, "" when it is absent or too long. Returns: whether it was there and fitted. */
 bool kafka_scan_header(const struct kafka_scan_record *record, const char *name, char *out, size_t cap);
 

@@ -28,6 +28,7 @@ void redis_store_remove_worker(struct redis_store *store, const char *name)
 	store_send_idly(store, "worker_gone", 3, (const char *[]){"HDEL", KEY_WORKERS, name});
 }
 
+/* Fields of a hash, in place of which nobody put anything that is no text. */
 static void on_workers(void *ctx, const struct redisReply *reply)
 {
 	struct store_call *call = ctx;
@@ -44,12 +45,47 @@ static void on_workers(void *ctx, const struct redisReply *reply)
 	free(call);
 }
 
-enum err_code redis_store_read_workers(struct redis_store *store, store_worker_fn fn, store_done_fn done, void *ctx)
+static enum err_code read_hash(struct redis_store *store, const char *key, store_worker_fn fn, store_done_fn done,
+                               void *ctx)
 {
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call) {
 		call->fn.worker = fn;
 		call->done = done;
 	}
-	return store_send(call, on_workers, 2, (const char *[]){"HGETALL", KEY_WORKERS}, NULL);
+	return store_send(call, on_workers, 2, (const char *[]){"HGETALL", key}, NULL);
+}
+
+enum err_code redis_store_read_workers(struct redis_store *store, store_worker_fn fn, store_done_fn done, void *ctx)
+{
+	return read_hash(store, KEY_WORKERS, fn, done, ctx);
+}
+
+enum err_code redis_store_read_breaker_texts(struct redis_store *store, const char *vendor, store_worker_fn fn,
+                                             store_done_fn done, void *ctx)
+{
+	char key[KEY_BYTES];
+	snprintf(key, sizeof key, "verifyd:breaker:%s", vendor);
+	return read_hash(store, key, fn, done, ctx);
+}
+
+/* {"<seconds>", "<microseconds>"} */
+static void on_time(void *ctx, const struct redisReply *reply)
+{
+	struct store_call *call = ctx;
+	bool good = !store_reply_failed(call->store, reply) && reply->type == REDIS_REPLY_ARRAY &&
+	            reply->elements == 2 && reply->element[0]->str && reply->element[1]->str;
+	int64_t ms = good ? strtoll(reply->element[0]->str, NULL, 10) * 1000 +
+	                             strtoll(reply->element[1]->str, NULL, 10) / 1000
+	                  : 0;
+	call->fn.time(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, ms);
+	free(call);
+}
+
+enum err_code redis_store_read_time(struct redis_store *store, store_time_fn fn, void *ctx)
+{
+	struct store_call *call = store_call_new(store, ctx, 0);
+	if (call)
+		call->fn.time = fn;
+	return store_send(call, on_time, 1, (const char *[]){"TIME"}, NULL);
 }

@@ -66,6 +66,7 @@ struct store_call {
 		store_look_fn look;
 		store_gate_fn gate;
 		store_breaker_fn breaker;
+		store_time_fn time;
 	} fn;
 	store_done_fn done; /* after every fn.worker or fn.breaker */
 	void *ctx;

@@ -68,6 +68,7 @@ static void what_is_not_committed_yet_is_the_lag(void **state)
 	struct kafka_backlog backlog = kafka_backlogs_get(backlogs, 0);
 	assert_int_equal(backlog.count, 3);
 	assert_int_equal(backlog.lag, 4);
+	assert_true(backlog.has_committed);
 	assert_int_equal(backlog.parts[0].next, 3);
 	assert_int_equal(backlog.parts[0].end, 7);
 	assert_int_equal(backlog.parts[1].next, 0);
@@ -89,6 +90,7 @@ static void a_group_that_has_never_been_has_everything_before_it(void **state)
 	produce("t.fresh", 1, 1);
 	struct kafka_backlogs *backlogs = open_backlogs(of, 3);
 	assert_int_equal(kafka_backlogs_get(backlogs, 0).lag, 5);
+	assert_false(kafka_backlogs_get(backlogs, 0).has_committed);
 	assert_int_equal(kafka_backlogs_get(backlogs, 0).parts[0].next, 0);
 	assert_int_equal(kafka_backlogs_get(backlogs, 1).lag, 0);
 	assert_int_equal(kafka_backlogs_get(backlogs, 1).count, 3);
