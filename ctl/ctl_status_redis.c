@@ -1,5 +1,5 @@
 /* ctl_status_redis: what Redis knows, asked over one connection in one go; and the loop in which `status` waits. */
-#include "common/adapters/redis_store.h"
+#include "common/adapters/redis_store_gate.h"
 #include "common/base/clock.h"
 #include "ctl/ctl.h"
 #include "ctl/ctl_status.h"
@@ -101,13 +101,13 @@ static void on_all(void *ctx, enum err_code code)
 	answered(ctx, code);
 }
 
-static void on_breaker(void *ctx, const char *op, const char *text, size_t len)
+static void on_breaker(void *ctx, const char *op, const char *state)
 {
 	const struct vendor_asked *asked = ctx;
 	for (unsigned i = 0; i < OPERATION_COUNT; i++) {
 		const struct operation_info *operation = operation_info((enum operation)i);
 		if (strcmp(operation->name, op) == 0 && strcmp(kind_info(operation->kind)->vendor, asked->vendor) == 0)
-			status_read_breaker(text, len, &asked->link->picture->redis.breakers[i]);
+			status_read_breaker(state, strlen(state), &asked->link->picture->redis.breakers[i]);
 	}
 }
 
@@ -143,8 +143,7 @@ static void ask(struct status_link *link)
 		struct vendor_asked *asked = &link->asked[kind];
 		*asked = (struct vendor_asked){link, kind_info((enum kind)kind)->vendor};
 		if (!is_repeated(kind))
-			sent(link,
-			     redis_store_read_breaker_texts(store, asked->vendor, on_breaker, on_breakers, asked));
+			sent(link, redis_store_read_breakers(store, asked->vendor, on_breaker, on_breakers, asked));
 	}
 }
 

@@ -51,9 +51,10 @@ void fleet_free(struct fleet *fleet)
 	free(fleet);
 }
 
-static void on_breaker(void *ctx, const char *op)
+static void on_breaker(void *ctx, const char *op, const char *state)
 {
 	struct look *look = ctx;
+	(void)state;
 	for (unsigned i = 0; i < OPERATION_COUNT; i++)
 		if (strcmp(vendor_of((enum operation)i), look->vendor) == 0 &&
 		    strcmp(operation_info((enum operation)i)->name, op) == 0)

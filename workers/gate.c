@@ -214,8 +214,9 @@ bool gate_is_open(const struct gate *gate)
 
 void gate_figures(const struct gate *gate, struct gate_figures *ret_figures)
 {
-	*ret_figures = (struct gate_figures){
-	        .rate = gate->options.rate, .used = gate->fleet_used, .breaker_open = gate->is_open};
+	*ret_figures = (struct gate_figures){.rate = gate->options.rate, .breaker_open = gate->is_open};
+	if (clock_mono_ms() - gate->used_ms < gate->options.rate.period_ms) /* who wants nothing is told nothing */
+		ret_figures->used = gate->fleet_used;
 	memcpy(ret_figures->waiting, gate->count, sizeof gate->count);
 }
 

@@ -46,6 +46,7 @@ struct gate {
 	int64_t close_told_ms;   /* of it, what the fleet knows */
 	int64_t hold_until_ms;   /* monotonic: before that there is nothing to be had */
 	int64_t fleet_used, members, born_ms, given;
+	int64_t used_ms; /* monotonic: when fleet_used was heard */
 
 	struct quota mine; /* permits of this worker */
 	int64_t untold;    /* of them, what was not the fleet's */

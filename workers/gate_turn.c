@@ -116,6 +116,7 @@ static void take_reply(struct gate *gate, const struct store_gate_reply *reply, 
 		grants += reply->grants[i];
 	gate->alone = false;
 	gate->fleet_used = reply->used;
+	gate->used_ms = now;
 	gate->members = reply->members;
 	gate->born_ms = reply->born_ms;
 	gate->given = reply->given;

@@ -212,11 +212,6 @@ typedef void (*store_worker_fn)(void *ctx, const char *name, const char *status,
 enum err_code redis_store_read_workers(struct redis_store *store, store_worker_fn fn, store_done_fn done,
 				       void *ctx) WARN_UNUSED;
 
-/* The breakers of a vendor that are open, as redis_store_read_workers: the operation's name and "open <since> <next probe>
- * <reason>" (unix ms). */
-enum err_code redis_store_read_breaker_texts(struct redis_store *store, const char *vendor, store_worker_fn fn,
-					     store_done_fn done, void *ctx) WARN_UNUSED;
-
 /* Redis's own clock, unix ms: for who runs where clocks are not kept. */
 typedef void (*store_time_fn)(void *ctx, enum err_code code, int64_t unix_ms);
 enum err_code redis_store_read_time(struct redis_store *store, store_time_fn fn, void *ctx) WARN_UNUSED;

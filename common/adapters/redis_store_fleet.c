@@ -28,7 +28,6 @@ void redis_store_remove_worker(struct redis_store *store, const char *name)
 	store_send_idly(store, "worker_gone", 3, (const char *[]){"HDEL", KEY_WORKERS, name});
 }
 
-/* Fields of a hash, in place of which nobody put anything that is no text. */
 static void on_workers(void *ctx, const struct redisReply *reply)
 {
 	struct store_call *call = ctx;
@@ -45,28 +44,14 @@ static void on_workers(void *ctx, const struct redisReply *reply)
 	free(call);
 }
 
-static enum err_code read_hash(struct redis_store *store, const char *key, store_worker_fn fn, store_done_fn done,
-                               void *ctx)
+enum err_code redis_store_read_workers(struct redis_store *store, store_worker_fn fn, store_done_fn done, void *ctx)
 {
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call) {
 		call->fn.worker = fn;
 		call->done = done;
 	}
-	return store_send(call, on_workers, 2, (const char *[]){"HGETALL", key}, NULL);
-}
-
-enum err_code redis_store_read_workers(struct redis_store *store, store_worker_fn fn, store_done_fn done, void *ctx)
-{
-	return read_hash(store, KEY_WORKERS, fn, done, ctx);
-}
-
-enum err_code redis_store_read_breaker_texts(struct redis_store *store, const char *vendor, store_worker_fn fn,
-                                             store_done_fn done, void *ctx)
-{
-	char key[KEY_BYTES];
-	snprintf(key, sizeof key, "verifyd:breaker:%s", vendor);
-	return read_hash(store, key, fn, done, ctx);
+	return store_send(call, on_workers, 2, (const char *[]){"HGETALL", KEY_WORKERS}, NULL);
 }
 
 /* {"<seconds>", "<microseconds>"} */

@@ -110,7 +110,7 @@ static void on_breakers(void *ctx, const struct redisReply *reply)
 		const struct redisReply *op = reply->element[i], *state = reply->element[i + 1];
 		if (op->type == REDIS_REPLY_STRING && state->type == REDIS_REPLY_STRING && op->len < OP_BYTES &&
 		    strncmp(state->str, "open ", 5) == 0)
-			call->fn.breaker(call->ctx, op->str);
+			call->fn.breaker(call->ctx, op->str, state->str);
 	}
 	call->done(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE);
 	free(call);

@@ -53,8 +53,8 @@ enum err_code redis_store_gate(struct redis_store *store, const struct store_gat
 			       void *ctx) WARN_UNUSED;
 
 /* Which operations of a vendor have their breaker open: fn comes once per operation, then done, once, with ERR_OK, or
- * with ERR_UNAVAILABLE and no fn before it. op lives for the call. */
-typedef void (*store_breaker_fn)(void *ctx, const char *op);
+ * with ERR_UNAVAILABLE and no fn before it. op and state ("open …", as above) live for the call. */
+typedef void (*store_breaker_fn)(void *ctx, const char *op, const char *state);
 enum err_code redis_store_read_breakers(struct redis_store *store, const char *vendor, store_breaker_fn fn,
 					store_done_fn done, void *ctx) WARN_UNUSED;
 

@@ -71,12 +71,24 @@ def said(link, name):
 
 def test_what_is_dead_or_away_is_told_and_the_rest_is_shown_all_the_same(stack):
     ingress = stack.ingress()
-    worker = stack.worker(RETRY_MAX_ATTEMPTS=1)
+    worker = stack.worker(RETRY_MAX_ATTEMPTS=1, BIOCATCH_RATE="20/1s", BREAKER_PROBE_MS=400)
     made = ingress.b2c.create(stack.person("~status=503"), deadline_ms=LONG_MS, wait=20)
     until(lambda: ingress.b2c.read(made["id"])["state"] == "dead", 30)
     told = status(stack, code=1)
     assert codes(told) == {"dead_letters"} and of_class(told)["dead_day"] == 1
     assert told["dead"] == {"hour": 1, "day": 1, "day_read": 1, "day_unreadable": 0}
+
+    assert (quota := of_class(told)["quota"])["limit"] == 20 and quota["period_ms"] == 1000 and quota["used"] <= 20
+
+    stack.vendor.set(status=401)
+    in_parallel(lambda _: ingress.b2c.create(stack.person(), deadline_ms=LONG_MS), range(3))
+    told = until(lambda: "breaker_open" in codes(t := status(stack, code=1)) and sum(of_class(t)["waiting"]) and t, 30, "an open breaker")
+    breaker = of_class(told)["breaker"]
+    assert breaker["state"] == "open" and breaker["reason"] and breaker["since_ms"] <= told["at_ms"]
+    assert of_class(told)["drain"] == "stands" and 1 <= of_class(told)["lag"] <= 4
+    assert "OPEN" in stack.ctl("status", status=1)
+    stack.vendor.reset()
+    until(lambda: of_class(t := status(stack))["breaker"]["state"] == "closed" and of_class(t)["lag"] == 0, 30, "the backlog to drain")
 
     watching = subprocess.Popen([BIN / "verifyctl", "status", "--watch", "1", "--json"], env=process.environment(stack.environment()),
                                 stdout=subprocess.PIPE, text=True, preexec_fn=process.die_with_parent)

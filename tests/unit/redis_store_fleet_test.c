@@ -72,20 +72,6 @@ static void a_name_that_no_worker_can_have_is_passed_over(void **state)
 	assert_string_equal(heard.texts[0], "d");
 }
 
-static void breakers_that_are_open_are_read_by_vendor(void **state)
-{
-	struct redis_bench *bench = bench_of(state);
-	struct heard heard = {.done = 0};
-	redis_do(bench, "HSET verifyd:breaker:jumio initiate %s", "open 5 9 unauthorized");
-	redis_do(bench, "HSET verifyd:breaker:other x y");
-	assert_int_equal(redis_store_read_breaker_texts(bench->store, "jumio", on_worker, on_all, &heard), ERR_OK);
-	await_count(bench, &heard.done, 1);
-	assert_int_equal(heard.code, ERR_OK);
-	assert_int_equal(heard.workers, 1);
-	assert_string_equal(heard.names[0], "initiate");
-	assert_string_equal(heard.texts[0], "open 5 9 unauthorized");
-}
-
 struct told {
 	int calls;
 	enum err_code code;
@@ -140,7 +126,6 @@ int main(void)
 	        WITH_REDIS(a_fleet_without_workers_is_empty_and_no_failure),
 	        WITH_REDIS(what_a_worker_says_last_is_read_until_it_is_removed),
 	        WITH_REDIS(a_name_that_no_worker_can_have_is_passed_over),
-	        WITH_REDIS(breakers_that_are_open_are_read_by_vendor),
 	        WITH_REDIS(the_time_is_rediss),
 	        WITH_REDIS(a_key_of_another_type_is_said_to_be_unreadable),
 	        WITH_REDIS(without_redis_nothing_is_written_and_readers_hear_of_it),

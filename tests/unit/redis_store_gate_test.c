@@ -327,14 +327,15 @@ static void half_of_the_calls_must_fail_unless_it_is_barred(void **state)
 struct open {
 	int calls, done;
 	enum err_code code;
-	char ops[64];
+	char ops[64], states[64];
 };
 
-static void on_breaker(void *ctx, const char *op)
+static void on_breaker(void *ctx, const char *op, const char *state)
 {
 	struct open *open = ctx;
 	open->calls++;
 	snprintf(open->ops, sizeof open->ops, "%s", op);
+	snprintf(open->states, sizeof open->states, "%s", state);
 }
 
 static void on_read(void *ctx, enum err_code code)
@@ -360,6 +361,7 @@ static void who_looks_is_told_which_are_open(void **state)
 	await_count(bench, &one.done, 1);
 	assert_int_equal(one.calls, 1);
 	assert_string_equal(one.ops, "retrieve");
+	assert_memory_equal(one.states, "open ", 5);
 }
 
 int main(void)
