@@ -1,12 +1,14 @@
 """Dead letters: found, replayed, and revived once; records nobody can read stop nothing."""
 import json
+import signal
+import subprocess
 
 import pytest
 
 from lib import process
 from lib.kafka import REQUESTS
 from lib.load import in_parallel
-from lib.process import until
+from lib.process import BIN, until
 from lib.stack import PARTITIONS
 
 DAY_MS = 86_400_000
@@ -81,6 +83,36 @@ def test_several_are_replayed_with_one_command(strict):
     for identity in ids:
         until(lambda identity=identity: strict.b2c.read(identity, wait=20)["state"] == "completed", 60)
     assert [strict.vendor.calls(session) for session in sessions] == [2] * 4
+
+
+@pytest.mark.alone
+def test_two_hundred_replayed_at_a_rate_and_cut_off_in_the_middle_are_each_called_exactly_once_more(stack):
+    """The rate by the broker's clock; the rest by the vendor's count."""
+    stack.settings |= {"RETRY_MAX_ATTEMPTS": 1, "BIOCATCH_TIMEOUT_MS": 2000}
+    stack.worker()
+    ingress = stack.ingress()
+    sessions = [stack.person("~fail-first=1") for _ in range(200)]
+    ids = in_parallel(lambda session: ingress.b2c.create(session, deadline_ms=DAY_MS)["id"], sessions)
+    until(lambda: len({record.key for record in stack.topics.dead()}) == len(ids), 60, "all to die", 0.5)
+    command = ["dead", "replay", "--vendor", "biocatch", "--since", "1h", "--rate", "50"]
+    settings = process.environment(stack.environment())
+    with subprocess.Popen([BIN / "verifyctl", *command], env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        begun = [child.stdout.readline() for _ in range(100)]
+        child.send_signal(signal.SIGINT)
+        rest, told = child.communicate(timeout=60)
+    sent = len(begun) + rest.count("  replayed\n")
+    assert child.returncode == 1 and 100 <= sent < 200 and f"interrupted: {200 - sent} were not sent" in told
+    assert f"{200 - sent} replayed, " in stack.ctl(*command), "the same command goes on"
+    replays = [r.timestamp_ms for r in stack.topics.requests() if r.headers.get("verifyd-replays") == "1"]
+    assert len(replays) == 200, "each once"
+    parts = sorted(replays)[:sent], sorted(replays)[sent:]
+    for part in parts:
+        assert 0.9 * 50 < (len(part) - 1) * 1000 / (part[-1] - part[0]) < 1.1 * 50
+    until(lambda: stack.vendor.stats()["requests"] >= 400, 60, "the vendor's calls")
+    for identity in ids:
+        until(lambda identity=identity: ingress.b2c.read(identity, wait=20)["state"] == "completed", 60)
+    assert stack.ctl(*command).splitlines()[0] == "0 replayed, 200 skipped, 0 failed", "a second replay does nothing"
+    assert [stack.vendor.calls(session) for session in sessions] == [2] * 200
 
 
 @pytest.mark.parametrize("identity", ["v" + "A" * 21 + "Q", "nonsense"])
