@@ -6,7 +6,7 @@
 #include "ctl/ctl_dead.h"
 
 enum {
-	DEAD_INDEX_MAX = 2000000, /* ids, and poison records without one: about 240 MB */
+	DEAD_INDEX_MAX = 2000000, /* ids, and poison records without one: about 250 MB */
 	DEAD_TEXTS_MAX = 4096,    /* different classes, errors and messages; of others it is not known what they say */
 };
 

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def kill_all(stack, ingress, count):
 
 def run_part(stack, command, number, after):
     """Runs the command; with a number, that signal comes after so many lines. Returns its exit status and how many it named."""
-    with subprocess.Popen([BIN / "verifyctl", *command], env=process.environment(stack.environment()), stdout=subprocess.PIPE,
+    with subprocess.Popen([BIN / "verifyctl", *command], env=process.environment(stack.environment(LOG_LEVEL=None)), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as child:
         begun = [child.stdout.readline() for _ in range(after)] if number else []
         if number:
@@ -104,14 +105,35 @@ def long_list(stack, count):
     assert producer.flush(LIMIT_S) == 0
     for command in (["dead", "list"], ["dead", "replay", "--since", "1h", "--dry-run"]):
         began = time.monotonic()
-        with subprocess.Popen([BIN / "verifyctl", *command, "--timeout", "60"], env=process.environment(stack.environment()),
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        with subprocess.Popen([BIN / "verifyctl", *command, "--timeout", "60"], env=process.environment(stack.environment(LOG_LEVEL=None)),
+                              stdout=subprocess.PIPE, text=True) as child:
+            most = Most(child.pid)
             told = sum(1 for _ in child.stdout)
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-            words = child.stderr.read().decode().strip()
-        print(f"{' '.join(command)}: exit {child.returncode}, {told} lines in {time.monotonic() - began:.1f} s, "
-              f"at most {usage.ru_maxrss / 1024:.0f} MiB {words[:300]}")
+        print(f"{' '.join(command)}: exit {child.returncode}, {told} lines in {time.monotonic() - began:.1f} s, at most {most.end():.0f} MiB")
+
+
+class Most(threading.Thread):
+    """The most memory that a process had in RAM, by the system's own mark."""
+
+    def __init__(self, pid):
+        super().__init__()
+        self.status, self.kib = Path(f"/proc/{pid}/status"), 0
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                found = [line for line in self.status.read_text().splitlines() if line.startswith("VmHWM:")]
+            except OSError:
+                return
+            if not found:
+                return
+            self.kib = max(self.kib, int(found[0].split()[1]))
+            time.sleep(0.02)
+
+    def end(self):
+        self.join()
+        return self.kib / 1024
 
 
 def main():
