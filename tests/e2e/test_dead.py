@@ -2,12 +2,14 @@
 import json
 import signal
 import subprocess
+import time
 
 import pytest
 
 from lib import process
+from lib.journey import Journey, check_approved
 from lib.kafka import REQUESTS
-from lib.load import in_parallel
+from lib.load import Load, in_parallel
 from lib.process import BIN, until
 from lib.stack import PARTITIONS
 
@@ -113,6 +115,45 @@ def test_two_hundred_replayed_at_a_rate_and_cut_off_in_the_middle_are_each_calle
         until(lambda identity=identity: ingress.b2c.read(identity, wait=20)["state"] == "completed", 60)
     assert stack.ctl(*command).splitlines()[0] == "0 replayed, 200 skipped, 0 failed", "a second replay does nothing"
     assert [stack.vendor.calls(session) for session in sessions] == [2] * 200
+
+
+def test_a_night_of_refused_credentials_leaves_nothing_dead(stack):
+    """401 from both vendors, under load: sign-ups wait before Jumio's page, for their verdict, and scores for their answer."""
+    stack.settings |= {"JUMIO_INITIATE_RATE": "100/5s", "RETRY_MAX_ATTEMPTS": 2}
+    for _ in range(2):
+        stack.worker()
+    ingress = stack.ingress()
+    handed_in = in_parallel(lambda _: Journey(stack, ingress).to_vendor(), range(4))
+    for journey in handed_in:
+        journey.finish()
+    stack.vendor.set(status=401)
+    stack.vendor.set_jumio(status=401, scan_status=401)
+    began = time.monotonic()
+    for journey in handed_in:
+        journey.come_back()
+        journey.token()
+    new = in_parallel(lambda _: Journey(stack, ingress).initialize(), range(4))
+    with Load(lambda session: ingress.b2c.create(session, deadline_ms=DAY_MS), (stack.person() for _ in range(1000)), 40) as load:
+        until(lambda: time.monotonic() - began > 5, 20)
+    assert all(call.error is None for call in load.calls) and len(load.calls) > 100
+    asked = [call.answer["id"] for call in load.calls]
+    night = [one for one in stack.vendor.requests() if "/biocatch/" in one["path"]]
+    assert 1 <= len(night) < len(asked), "they wait for a probe, they do not all try"
+    stack.vendor.set(status=None)
+    stack.vendor.set_jumio(status=None, scan_status=None)
+    for journey in new:
+        journey.open_vendor(60)
+        journey.finish()
+        journey.come_back()
+        journey.token()
+    for end in in_parallel(lambda journey: journey.end(), handed_in + new):
+        check_approved(end)
+    for identity in asked:
+        view = until(lambda identity=identity: (v := ingress.b2c.read(identity, wait=20))["state"] != "queued" and v, 60)
+        assert (view["state"], view["score"], view["attempts"]) == ("completed", 87, 0), "no attempt burned"
+    assert not stack.topics.dead()
+    assert stack.ctl("dead", "list").splitlines()[-1] == "0 shown; 0 not dead any more"
+    assert [journey.initiates() for journey in handed_in] == [1] * 4
 
 
 @pytest.mark.parametrize("identity", ["v" + "A" * 21 + "Q", "nonsense"])
