@@ -57,6 +57,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_RULE(state.rev > 0 && state.state < STATE_COUNT && state.risk < RISK_COUNT && state.reason < REASON_COUNT);
 	FUZZ_RULE(state.score >= SCORE_NONE && state.score <= SCORE_MAX && state.attempts >= 0 && state.replays >= 0);
 	FUZZ_RULE(state.verdict < VERDICT_COUNT && state.sends >= 0 && state.poll >= 0 && state.polls >= 0);
+	struct verification_decision decision = {"", ""};
+	if (verification_decision_decode((const char *)data, size, &decision, &err) == ERR_OK)
+		FUZZ_RULE(strlen(decision.by) < sizeof decision.by && strlen(decision.reason) < sizeof decision.reason);
 	/* a text may become longer when it is written: every byte of it becomes up to six */
 	buf_init(&text, 6 * VERIFICATION_MAX_BYTES);
 	FUZZ_RULE(verification_encode(&state, &texts, &text) == ERR_OK);
