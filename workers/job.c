@@ -144,34 +144,49 @@ enum err_code job_send_result(struct job *job, struct err *err)
 	return kafka_producer_send(job->ports->producer, &message, err);
 }
 
-enum err_code job_send_retrieval(struct job *job, enum cause cause, int64_t wait_ms, struct err *err)
+enum err_code retrieval_send(struct kafka_producer *producer, const struct retrieval *retrieval, struct err *err)
 {
-	const struct operation_info *retrieve = operation_info(kind_operation(job->state.kind, FLOW_RETRIEVE));
-	bool delayed = wait_ms >= RETRY_IN_MEMORY_MS; /* a shorter wait is spent in the memory of who takes it */
+	const struct verification *state = retrieval->state;
+	const struct operation_info *retrieve = operation_info(kind_operation(state->kind, FLOW_RETRIEVE));
+	/* a shorter wait is spent in the memory of who takes it */
+	bool delayed = retrieval->wait_ms >= RETRY_IN_MEMORY_MS;
 	struct headers headers = {.count = 0};
 	struct buf value;
 	headers_number(&headers, HEADER_SCHEMA, REQUEST_SCHEMA);
 	headers_text(&headers, HEADER_OP, retrieve->name);
-	headers_text(&headers, HEADER_TRACEPARENT, job->request.traceparent);
-	headers_text(&headers, HEADER_CAUSE, cause_name(cause));
-	if (cause == CAUSE_POLL)
-		headers_number(&headers, HEADER_POLL, job->state.poll);
+	headers_text(&headers, HEADER_TRACEPARENT, retrieval->traceparent);
+	headers_text(&headers, HEADER_CAUSE, cause_name(retrieval->cause));
+	if (retrieval->cause == CAUSE_POLL)
+		headers_number(&headers, HEADER_POLL, state->poll);
 	headers_number(&headers, HEADER_ATTEMPT, 0);
-	headers_number(&headers, HEADER_NOT_BEFORE, clock_unix_ms() + wait_ms);
+	headers_number(&headers, HEADER_NOT_BEFORE, clock_unix_ms() + retrieval->wait_ms);
 	headers_text(&headers, HEADER_TARGET, delayed ? retrieve->topic : NULL);
 	buf_init(&value, REQUEST_MAX_BYTES);
-	enum err_code code = retrieval_encode(&job->state, &job->texts, &value);
+	enum err_code code = retrieval_encode(state, retrieval->texts, &value);
 	const struct kafka_message message = {
-	        .topic = delayed ? delay_tier_for(wait_ms)->topic : retrieve->topic,
-	        .key = job->request.id,
+	        .topic = delayed ? delay_tier_for(retrieval->wait_ms)->topic : retrieve->topic,
+	        .key = state->id,
 	        .value = value.data,
 	        .value_len = value.len,
 	        .headers = headers.list,
 	        .header_count = headers.count,
-	        .delivery = &job->delivery,
+	        .delivery = retrieval->delivery,
 	};
 	if (code == ERR_OK)
-		code = kafka_producer_send(job->ports->producer, &message, err);
+		code = kafka_producer_send(producer, &message, err);
 	buf_fini(&value);
 	return code;
+}
+
+enum err_code job_send_retrieval(struct job *job, enum cause cause, int64_t wait_ms, struct err *err)
+{
+	const struct retrieval retrieval = {
+	        .state = &job->state,
+	        .texts = &job->texts,
+	        .traceparent = job->request.traceparent,
+	        .cause = cause,
+	        .wait_ms = wait_ms,
+	        .delivery = &job->delivery,
+	};
+	return retrieval_send(job->ports->producer, &retrieval, err);
 }

@@ -96,7 +96,19 @@ enum err_code job_encode(struct job *job) WARN_UNUSED;
 /* Sends job->value to `results`. */
 enum err_code job_send_result(struct job *job, struct err *err) WARN_UNUSED;
 
-/* Sends a retrieval of this verification, due `wait_ms` from now: the ladder's rung number state.poll, or the watchdog. */
+/* A retrieval of a verification, due `wait_ms` from now: the ladder's rung number state->poll, or the watchdog. */
+struct retrieval {
+	const struct verification *state;
+	const struct verification_texts *texts;
+	const char *traceparent; /* NULL: none */
+	enum cause cause;
+	int64_t wait_ms;
+	struct kafka_delivery *delivery; /* NULL: nobody wants to know */
+};
+/* Returns: as retrieval_encode and kafka_producer_send. */
+enum err_code retrieval_send(struct kafka_producer *producer, const struct retrieval *retrieval,
+                             struct err *err) WARN_UNUSED;
+/* That of a job's verification, told to job->delivery. */
 enum err_code job_send_retrieval(struct job *job, enum cause cause, int64_t wait_ms, struct err *err) WARN_UNUSED;
 
 #endif

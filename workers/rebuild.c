@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
 #include "common/base/log.h"
+#include "workers/lost_rung.h"
 #include "workers/rebuild_read.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct rebuild {
 	bool whole, closing, failed;
 	size_t writing;                      /* batches on their way */
 	int64_t began_ms, restored, written; /* clock_mono_ms; states handed to Redis; those that it lacked */
+	int64_t rungs;                       /* of ladders that had lost theirs */
 	struct metric *gauge;
 };
 
@@ -74,6 +76,13 @@ static void on_written(void *ctx, enum err_code code, size_t written)
 	end_if_done(rebuild);
 }
 
+static void send_lost_rungs(struct rebuild *rebuild, const struct restore *const *states, size_t count)
+{
+	int64_t now = clock_unix_ms();
+	for (size_t i = 0; i < count; i++)
+		rebuild->rungs += lost_rung_send(rebuild->ports.producer, states[i], now);
+}
+
 /* Nobody is woken: who waits looks by himself four times a second, and hears nothing of all the others. */
 static void write_batches(struct rebuild *rebuild)
 {
@@ -83,6 +92,7 @@ static void write_batches(struct rebuild *rebuild)
 	       (batch = rebuild_reader_take(rebuild->reader))) {
 		size_t count = rebuild_batch_states(batch, states);
 		rebuild->restored += (int64_t)count;
+		send_lost_rungs(rebuild, states, count);
 		if (!rebuild->failed &&
 		    restore_write(rebuild->ports.store, states, count, false, on_written, rebuild) == ERR_OK)
 			rebuild->writing++;
@@ -118,7 +128,8 @@ static void on_epoch_set(void *ctx, enum err_code code, enum epoch_set set)
 	metric_set(rebuild->gauge, rebuild->whole);
 	tell(rebuild, rebuild->whole ? "done" : "failed");
 	log_info("cache_rebuilt", LOG_STR("whole", rebuild->whole ? "yes" : "no"), LOG_INT("states", rebuild->restored),
-	         LOG_INT("lacked", rebuild->written), LOG_INT("took_ms", clock_mono_ms() - rebuild->began_ms));
+	         LOG_INT("lacked", rebuild->written), LOG_INT("rungs", rebuild->rungs),
+	         LOG_INT("took_ms", clock_mono_ms() - rebuild->began_ms));
 }
 
 static void end_if_done(struct rebuild *rebuild)
@@ -147,7 +158,7 @@ static void on_read(void *ctx, bool whole)
 static void fill(struct rebuild *rebuild)
 {
 	rebuild->filling = true;
-	rebuild->restored = rebuild->written = 0;
+	rebuild->restored = rebuild->written = rebuild->rungs = 0;
 	rebuild->began_ms = clock_mono_ms();
 	log_info("cache_rebuilding", LOG_STR("why", "Redis is not the one that was filled"));
 	read_on(rebuild, false);

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """How long Redis takes to be filled again from `results`, and what calls feel of it meanwhile.
 
-rebuild.py [--results 1000000] [--journeys 10] [--rate 100] [--workers 2] [--partitions 12]
+rebuild.py [--results 1000000] [--journeys 10] [--rate 100] [--workers 2] [--partitions 12] [--kill 0] [--back 0]
 
 Makes so many records of `results` on a real Kafka (of --journeys percent of the ids a sign-up's eight states each, of the
-others one score), lets the projector bring them into an empty Redis, then empties Redis under a load of --rate scores a
-second and times the rebuild. Prints a table; exit status 1 when Redis then lacks one or shows a lower state.
+others one score), lets the projector bring them into an empty Redis, then empties Redis (--kill 1: kills it, and starts an
+empty one) under a load of --rate scores a second and times the rebuild. --back N: so many processes come back from an outage of
+their own while it is filled. Prints a table; exit status 1 when Redis then lacks one or shows a lower state.
 
 VERIFYD_BIN: the programs (default build/release/bin). Python and libraries as for tests/e2e (see make_venv in tests/run.sh).
 """
@@ -117,7 +118,7 @@ def latencies(load, since, before):
 
 
 def states_in(redis):
-    return sum(count for count in [redis.client().info("keyspace").get("db0", {}).get("keys", 0)])
+    return redis.client().dbsize()
 
 
 def is_whole(workers):
@@ -133,6 +134,14 @@ def rebuilt(workers):
     return [event for worker in workers for event in worker.process.events("cache_rebuilt")]
 
 
+def empty(stack, kill):
+    if not kill:
+        stack.redis.client().flushall(asynchronous=True)
+        return
+    stack.redis.process.kill()
+    stack.redis.start()
+
+
 def measure(stack, arguments):
     maker = Maker(arguments)
     stack.ctl("topics", "create", "--partitions", arguments.partitions, "--timeout", 60)
@@ -144,12 +153,15 @@ def measure(stack, arguments):
     until(lambda: sum(w.metric("verifyd_projected_total") for w in workers) >= arguments.results, LIMIT_S, "the projector", every_s=0.5)
     print(f"{'the projector had them after':40} {time.monotonic() - began:7.1f} s", flush=True)
     before_keys, known = states_in(stack.redis), len(rebuilt(workers))
-    programs = {"Redis": stack.redis.process, **{f"worker {n}": w.process for n, w in enumerate(workers)}}
+    programs = {f"worker {n}": w.process for n, w in enumerate(workers)}
     with Load(ingress.b2c.score, (stack.person() for _ in iter(int, 1)), per_second=arguments.rate) as load:
         time.sleep(10)
         spent = {name: processor_s(process) for name, process in programs.items()}
         emptied = time.monotonic()
-        stack.redis.client().flushall(asynchronous=True)
+        empty(stack, arguments.kill)
+        for _ in range(arguments.back):
+            time.sleep(0.5)
+            stack.redis.client().incr("verifyd:rebuild:missed")
         until(lambda: len(rebuilt(workers)) > known and is_whole(workers), LIMIT_S, "the rebuild", every_s=0.1)
         filled = time.monotonic()
         spent = {name: processor_s(process) - spent[name] for name, process in programs.items()}
@@ -178,7 +190,7 @@ def report(stack, maker, events, load, emptied, filled, spent, before_keys):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    for name, default in (("--results", 1_000_000), ("--journeys", 10), ("--rate", 100), ("--workers", 2), ("--partitions", 12)):
+    for name, default in (("--results", 1_000_000), ("--journeys", 10), ("--rate", 100), ("--workers", 2), ("--partitions", 12), ("--kill", 0), ("--back", 0)):
         parser.add_argument(name, type=int, default=default)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="verifyd-rebuild-") as folder:
