@@ -1,8 +1,7 @@
 /* http_watch: libcurl's sockets in the libuv loop. Opens and closes them, and tells when one is ready.
  *
  * They stand in an epoll set of their own, so that a turn of the loop serves a few dozen of them and no more: libuv by
- * itself serves every ready one, up to 1,024 at a time, before it comes to its timers. With 10,000 calls in flight that
- * was 36 ms and more (docs/performance.md).
+ * itself serves every ready one, up to 1,024 at a time, before it comes to its timers (docs/performance.md).
  *
  * A socket that libcurl keeps idle stays armed: disarming and arming again would be two system calls in every call. */
 #ifndef VERIFYD_HTTP_WATCH_H
