@@ -235,7 +235,8 @@ static void print_stores(struct screen *screen, const struct status_picture *pic
 	say(screen, PLAIN, "; delayed %" PRId64 ", results that Redis may lack %" PRId64, kafka->delayed,
 	    kafka->projector_lag);
 	if (kafka->dead_known)
-		say(screen, PLAIN, ", dead in 24 h %" PRId64 ", in 1 h %" PRId64, kafka->dead_day, kafka->dead_hour);
+		say(screen, PLAIN, ", dead in 24 h %" PRId64 ", in 1 h %s%" PRId64, kafka->dead_day,
+		    kafka->dead_read < kafka->dead_day ? ">=" : "", kafka->dead_hour);
 	if (kafka->dead_known && kafka->dead_read < kafka->dead_day)
 		say(screen, PLAIN, " (by class: of the newest %" PRId64 ")", kafka->dead_read);
 	say(screen, PLAIN, "\n\n");

@@ -380,7 +380,7 @@ static void what_was_not_read_of_the_dead_is_said(void **state)
 	status_sum_up(picture);
 	assert_int_equal(status_print(picture, false, &text), ERR_OK);
 	assert_non_null(strstr(text.data, "at least 10000 dead letters"));
-	assert_non_null(strstr(text.data, "dead in 24 h 2000000"));
+	assert_non_null(strstr(text.data, "dead in 24 h 2000000, in 1 h >=10000"));
 	assert_non_null(strstr(text.data, ">=9999"));
 	assert_non_null(strstr(text.data, "unreadable"));
 	buf_fini(&text);
