@@ -36,7 +36,7 @@ struct gate {
 	bool spare_is_probe;
 
 	struct seen seen, told; /* told: by the question that is on its way */
-	int64_t asked_ms, told_untold;
+	int64_t asked_ms, told_untold, wanted; /* of the same */
 	char reason[BREAKER_REASON_BYTES]; /* of the last failure */
 
 	/* what is known of the fleet */

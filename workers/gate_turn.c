@@ -6,6 +6,8 @@
 enum {
 	BUSY_MS = 200,  /* how often the fleet is asked at least: with calls going on, */
 	IDLE_MS = 1000, /* without them */
+	/* Permits end soon: no more are asked for at once than calls can be begun with before that. */
+	MOST_ASKED = 32,
 };
 
 /* ---- the next question ---- */
@@ -135,7 +137,7 @@ static void take_reply(struct gate *gate, const struct store_gate_reply *reply, 
 		gate->spare_until_ms =
 		        gate->asked_ms + (gate_has_quota(gate) ? gate->guard_ms / 2 : gate->options.probe_ms);
 	}
-	hold(gate, grants < gate_waiting_count(gate) ? reply->again_ms : 0);
+	hold(gate, grants < gate->wanted ? reply->again_ms : 0);
 }
 
 static void on_reply(void *ctx, enum err_code code, const struct store_gate_reply *reply)
@@ -177,8 +179,12 @@ static bool ask(struct gate *gate)
 	        .probe_ms = gate->options.probe_ms,
 	        .breaker_failures = gate->options.breaker_failures,
 	};
-	for (int i = 0; i < GATE_PRIORITIES && !gate_is_free(gate, now); i++)
-		ask.wants[i] = gate->count[i];
+	gate->wanted = 0;
+	for (int i = 0; i < GATE_PRIORITIES && !gate_is_free(gate, now); i++) {
+		int64_t left = MOST_ASKED - gate->wanted;
+		ask.wants[i] = gate->count[i] < left ? gate->count[i] : left;
+		gate->wanted += ask.wants[i];
+	}
 	if (gate->closed_until_ms > now && gate->closed_until_ms != gate->close_told_ms)
 		ask.close_ms = gate->closed_until_ms - now;
 	if (redis_store_gate(gate->store, &ask, on_reply, gate) != ERR_OK)
