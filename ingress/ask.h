@@ -81,6 +81,7 @@ struct ask {
 	struct ask *next_in_inbox;
 	struct sending *sending; /* its record is on its way to Kafka */
 	bool acked;              /* Kafka has it */
+	bool is_probe;           /* ASK_NEW: its caller is not kept, its record is for a worker to probe with */
 	bool held;               /* not answered before Kafka has its record, whatever is heard meanwhile */
 	bool is_placed;          /* its record is `offset` of `partition` */
 	int32_t partition;

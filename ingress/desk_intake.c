@@ -60,6 +60,7 @@ static bool turn_away(struct ask *ask)
 	if (!ask->unless_down || !fleet_is_open(fleet, operation))
 		return false;
 	if (fleet_may_try(fleet, operation, clock_mono_ms())) {
+		ask->is_probe = true;
 		ask->wait_until_ms = 0;
 		return false;
 	}

@@ -258,6 +258,8 @@ static void produce(struct ask *ask, enum desk_then then, enum operation operati
 		waiters_add(desk->waiters, ask, now);
 	enum err_code code = send_record(ask, sending, operation, cause, value);
 	CRASH_POINT(ingress.request_sent);
+	if (code == ERR_OK && ask->is_probe)
+		desk_finish(ask, OUTCOME_VENDOR_DOWN); /* the record goes on without it */
 	if (code == ERR_OK)
 		return;
 	list_remove(&sending->in_unacked);

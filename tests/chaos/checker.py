@@ -18,7 +18,7 @@ FENCED_AFTER_S = 45.0  # a session, a join, and what a loaded machine adds
 KNOWN_AFTER_S = 10.0   # in which Redis hears of what was accepted without it
 CONNECTED_S = 1.5      # a new ingress takes calls at once, and is connected to Redis a little later
 WINDOW_S = 30          # in which equal scores join
-NEVER_SURE = ("pending", "queue_away", "cache_away", "overloaded", "expired")
+NEVER_SURE = ("pending", "queue_away", "cache_away", "vendor_down", "overloaded", "expired")
 
 
 @dataclass

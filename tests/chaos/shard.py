@@ -18,7 +18,7 @@ QUIET_S = 75
 VIEWS = 400
 SETTINGS = {  # short times, so that a minute is long enough for everything to happen
     "BIOCATCH_TIMEOUT_MS": 2000, "JUMIO_TIMEOUT_MS": 2000, "JUMIO_WATCHDOG_AFTER": "16s", "JUMIO_MAX_ATTEMPTS": 1000,
-    "INITIATE_WAIT_MS": 1500, "LOG_LEVEL": "info",
+    "INITIATE_WAIT_MS": 1500, "LOG_LEVEL": "info", "BREAKER_FAILURES": 10, "BREAKER_PROBE_MS": 300,
 }
 
 

@@ -63,8 +63,10 @@ def test_a_sign_up_that_finds_jumio_left_alone_is_accepted_and_goes_on_when_it_i
     stack.worker(BREAKER_FAILURES=None)
     ingress = stack.ingress()
     stack.vendor.set_jumio(status=401)
-    first, second = ({"kind": "jumio.identity", "subject": stack.person(), "correlation": "c"} for _ in range(2))
+    first, second = ({"kind": "jumio.identity", "subject": stack.person(), "correlation": "c", "return_url": "https://a.example/"}
+                     for _ in range(2))
     first = ingress.b2c.post("/v1/verifications", first)
+    assert first.status == 202
     until(lambda: stack.redis.client().hget("verifyd:breaker:jumio", "initiate"), 20, "the breaker to open")
     time.sleep(0.5)
     second = ingress.b2c.post("/v1/verifications", second, headers={"Prefer": "wait=5"})
