@@ -2,7 +2,6 @@
 import json
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -128,14 +127,13 @@ def test_a_night_of_refused_credentials_leaves_nothing_dead(stack):
         journey.finish()
     stack.vendor.set(status=401)
     stack.vendor.set_jumio(status=401, scan_status=401)
-    began = time.monotonic()
     for journey in handed_in:
         journey.come_back()
         journey.token()
     new = in_parallel(lambda _: Journey(stack, ingress).initialize(), range(4))
     with Load(lambda session: ingress.b2c.create(session, deadline_ms=DAY_MS), (stack.person() for _ in range(1000)), 40) as load:
-        until(lambda: time.monotonic() - began > 5, 20)
-    assert all(call.error is None for call in load.calls) and len(load.calls) > 100
+        until(lambda: len(load.calls) >= 100, 60)
+    assert all(call.error is None for call in load.calls)
     asked = [call.answer["id"] for call in load.calls]
     night = [one for one in stack.vendor.requests() if "/biocatch/" in one["path"]]
     assert 1 <= len(night) < len(asked), "they wait for a probe, they do not all try"
