@@ -93,12 +93,21 @@ static enum err_code open_journeys(const struct config *config, FILE *complaints
 		fprintf(complaints, "VERIFYD_TRUSTED_PROXIES: %s\n", err.msg);
 		mistakes++;
 	}
+	const char *hosts = config_str(config, CONFIG_WEBHOOK_ALLOW);
+	enum err_code allowed = hosts ? host_list_new(hosts, &ingress->callbacks, &err) : ERR_OK;
+	if (allowed != ERR_OK) {
+		fprintf(complaints, "VERIFYD_WEBHOOK_ALLOW: %s\n", err.msg);
+		mistakes++;
+	}
 	*ret_mistakes = mistakes;
-	return code != ERR_OK ? code : listed;
+	if (code == ERR_OK)
+		code = listed;
+	return code != ERR_OK ? code : allowed;
 }
 
 static void close_journeys(struct ingress *ingress)
 {
+	host_list_free(ingress->callbacks);
 	cidr_list_free(ingress->proxies);
 	cors_free(ingress->cors);
 	journeys_free(ingress->journeys);

@@ -2,6 +2,7 @@
 #ifndef VERIFYD_INGRESS_H
 #define VERIFYD_INGRESS_H
 
+#include "common/base/host_list.h"
 #include "common/base/ids.h"
 #include "common/base/metrics.h"
 #include "ingress/auth.h"
@@ -21,6 +22,7 @@ struct ingress {
 	struct journeys *journeys; /* NULL: none are served */
 	struct cors *cors;         /* NULL with journeys */
 	struct rate *rate;         /* NULL: no limit for credentials */
+	struct host_list *callbacks; /* whom callers may have called; NULL: nobody */
 	struct cidr_list *proxies; /* whose X-Forwarded-For counts; NULL: nobody's */
 	int64_t sync_budget_ms, request_deadline_ms;
 	size_t max_body_bytes;

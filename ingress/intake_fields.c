@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CALLBACK (1u << REQUEST_FIELD_CALLBACK_URL)
+
 const char *draft_set(struct draft *draft, enum request_field field, const char *value)
 {
 	size_t len = strlen(value);
@@ -68,7 +70,9 @@ static enum err_code name_question(const struct draft *draft, const struct id_ke
 {
 	const struct kind_info *kind = kind_info(draft->kind);
 	struct id_field fields[2 + REQUEST_FIELD_COUNT];
-	size_t count = naming_fields(draft, request, kind->join, fields);
+	/* who asks to be told elsewhere asks another question, or nobody would tell them */
+	uint32_t elsewhere = kind_is_journey(draft->kind) ? 0 : draft->given & CALLBACK;
+	size_t count = naming_fields(draft, request, kind->join | elsewhere, fields);
 	enum err_code code = id_question(key, fields, count, request->question);
 	if (code != ERR_OK || !kind_is_journey(draft->kind))
 		return code == ERR_OK ? id_random(request->id) : code;
@@ -90,6 +94,7 @@ enum err_code draft_to_request(const struct draft *draft, const struct id_key *k
 	}
 	ask->type = kind_is_journey(draft->kind) ? ASK_JOURNEY : ASK_NEW;
 	request->kind = draft->kind;
+	request->notify = draft->given & CALLBACK;
 	request->created_ms = clock_unix_ms();
 	request->deadline_ms = draft->deadline_ms ? request->created_ms + draft->deadline_ms : 0;
 	strncpy(request->caller, caller, sizeof request->caller - 1);

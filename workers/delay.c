@@ -1,7 +1,6 @@
 /* delay: one lane per partition, each a short queue of records whose time has not come; a full lane holds its partition
  * back. */
 #include "workers/delay.h"
-#include "common/adapters/kafka_consumer.h"
 #include "common/base/clock.h"
 #include "common/base/crash_point.h"
 #include "common/base/list.h"
@@ -25,6 +24,7 @@ enum {
 
 struct item {
 	struct kafka_delivery delivery;
+	struct delay_end end;
 	struct delay *delay;
 	struct lane *lane;
 	struct kafka_record *record;
@@ -46,6 +46,7 @@ struct lane {
 struct delay {
 	struct ports ports;
 	struct kafka_consumer *consumer;
+	struct delay_taker taker; /* target NULL: there is none */
 	uv_timer_t timer;
 	struct lane *lanes;
 	struct list sending; /* of struct item */
@@ -104,23 +105,33 @@ static const char *known_target(const char *name, size_t len)
 	return operation < OPERATION_COUNT ? operation_info(operation)->topic : NULL;
 }
 
-static void on_delivered(struct kafka_delivery *delivery, enum err_code result, int32_t partition, int64_t offset)
+static void settle(struct item *item, bool is_done)
 {
-	struct item *item = (struct item *)(void *)((char *)delivery - offsetof(struct item, delivery));
 	struct delay *delay = item->delay;
-	(void)partition;
-	(void)offset;
-	CRASH_POINT(delay.copy_acked);
 	list_remove(&item->node);
 	delay->sending_count--;
-	if (result == ERR_OK || item->abandoned || delay->stopping || delay->revoking) {
-		metric_add(delay->forwarded, result == ERR_OK);
-		end_item(item, result == ERR_OK);
+	if (is_done || item->abandoned || delay->stopping || delay->revoking) {
+		end_item(item, is_done);
 		return;
 	}
 	item->due_ms = clock_unix_ms() + RESEND_MS;
 	list_insert(item->lane->items.next, &item->node); /* first in line again */
 	item->lane->count++;
+}
+
+static void on_delivered(struct kafka_delivery *delivery, enum err_code result, int32_t partition, int64_t offset)
+{
+	struct item *item = (struct item *)(void *)((char *)delivery - offsetof(struct item, delivery));
+	(void)partition;
+	(void)offset;
+	CRASH_POINT(delay.copy_acked);
+	metric_add(item->delay->forwarded, result == ERR_OK);
+	settle(item, result == ERR_OK);
+}
+
+static void on_ended(struct delay_end *end, bool is_done)
+{
+	settle((struct item *)(void *)((char *)end - offsetof(struct item, end)), is_done);
 }
 
 /* A record's own headers, made into strings. The target has served its purpose; the rest travels on. */
@@ -169,12 +180,34 @@ static enum err_code send_copy(struct item *item, const char *topic, bool poison
 	return kafka_producer_send(item->delay->ports.producer, &message, NULL);
 }
 
+/* The item has left its lane, and comes back to `settle`. */
+static void note_sent(struct delay *delay, struct item *item)
+{
+	list_remove(&item->node);
+	item->lane->count--;
+	list_insert(&delay->sending, &item->node);
+	delay->sending_count++;
+}
+
+static bool is_to_be_taken(const struct delay *delay, const char *target, size_t len)
+{
+	const char *ours = delay->taker.target;
+	return ours && target && strlen(ours) == len && memcmp(ours, target, len) == 0;
+}
+
 /* Returns: false when nothing can be sent now. */
 static bool forward(struct delay *delay, struct item *item)
 {
 	size_t len = 0;
 	const char *target = kafka_record_header(item->record, HEADER_TARGET, &len);
 	const char *topic = target ? known_target(target, len) : NULL;
+	if (is_to_be_taken(delay, target, len)) {
+		enum delay_taken taken = delay->taker.take(delay->taker.ctx, item->record, &item->end);
+		if (taken == DELAY_TAKEN)
+			note_sent(delay, item);
+		if (taken != DELAY_POISON)
+			return taken == DELAY_TAKEN;
+	}
 	if (!topic) {
 		metric_add(delay->poison, 1);
 		log_warn("poison_record", LOG_STR("topic", item->record->topic),
@@ -185,10 +218,7 @@ static bool forward(struct delay *delay, struct item *item)
 	CRASH_POINT(delay.copy_sent);
 	if (sent != ERR_OK)
 		return false;
-	list_remove(&item->node);
-	item->lane->count--;
-	list_insert(&delay->sending, &item->node);
-	delay->sending_count++;
+	note_sent(delay, item);
 	return true;
 }
 
@@ -230,6 +260,7 @@ static void on_record(void *ctx, struct kafka_record *record)
 	int64_t since = record->timestamp_ms > 0 ? record->timestamp_ms : clock_unix_ms();
 	*item = (struct item){.delay = delay, .lane = lane, .record = record, .due_ms = since + lane->wait_ms};
 	item->delivery.delivered = on_delivered;
+	item->end.ended = on_ended;
 	list_insert(&lane->items, &item->node);
 	lane->count++;
 	if (lane->count >= LANE_MAX && !lane->held) {
@@ -257,6 +288,8 @@ static void on_revoke(void *ctx)
 	struct delay *delay = ctx;
 	delay->revoking = true;
 	drop_waiting(delay);
+	if (delay->taker.revoked)
+		delay->taker.revoked(delay->taker.ctx);
 }
 
 /* Partitions moved: what waits here would be forwarded twice. The consumer has forgotten which partitions were held. */
@@ -272,13 +305,16 @@ static void on_assignment(void *ctx, size_t partitions)
 
 /* ---- life ---- */
 
-enum err_code delay_new(const struct ports *ports, const char *instance_id, struct delay **ret_delay, struct err *err)
+enum err_code delay_new(const struct ports *ports, const char *instance_id, const struct delay_taker *taker,
+                        struct delay **ret_delay, struct err *err)
 {
 	const char *topics[DELAY_TIER_COUNT];
 	struct delay *delay = calloc(1, sizeof *delay);
 	if (!delay)
 		return err_set(err, ERR_NO_MEMORY, "delay");
 	delay->ports = *ports;
+	if (taker)
+		delay->taker = *taker;
 	list_init(&delay->sending);
 	delay->waiting = metrics_gauge(ports->metrics, "verifyd_delayed_in_memory", "", "delayed records read ahead");
 	delay->forwarded =
@@ -318,6 +354,8 @@ void delay_stop(struct delay *delay)
 	delay->stopping = true;
 	kafka_consumer_stop(delay->consumer);
 	drop_waiting(delay);
+	if (delay->taker.revoked)
+		delay->taker.revoked(delay->taker.ctx);
 }
 
 size_t delay_in_flight(const struct delay *delay)

@@ -150,7 +150,7 @@ static void resume(struct job *job)
 	}
 	free(job->texts.sealed);
 	job->texts.sealed = sealed;
-	job_apply(job, (struct event){.type = EVENT_RESUMED, .made_ms = made_ms});
+	job_apply(job, (struct event){.type = EVENT_RESUMED, .made_ms = made_ms, .notify = job->request.notify});
 }
 
 /* Queued, or dead and revived by a replay. */

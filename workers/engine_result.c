@@ -127,14 +127,29 @@ static void send_follower(struct job *job)
 	job_await_ack(job, sent, follower_acked, send_follower);
 }
 
+static void notice_acked(struct job *job)
+{
+	CRASH_POINT(worker.notice_acked);
+	job_do_effects(job);
+}
+
+static void send_notice(struct job *job)
+{
+	enum err_code sent = job_send_notice(job, NULL);
+	CRASH_POINT(worker.notice_sent);
+	job_await_ack(job, sent, notice_acked, send_notice);
+}
+
 /* One effect after the other, each acked before the next; PUBLISH is the last. Called again after each. */
 void job_do_effects(struct job *job)
 {
 	static const struct {
 		unsigned effect;
 		void (*send)(struct job *job);
-	} first[] = {
-	        {EFFECT_DEAD_LETTER, send_dead_letter}, {EFFECT_WATCH, send_follower}, {EFFECT_CLIMB, send_follower}};
+	} first[] = {{EFFECT_DEAD_LETTER, send_dead_letter},
+	             {EFFECT_WATCH, send_follower},
+	             {EFFECT_CLIMB, send_follower},
+	             {EFFECT_NOTIFY, send_notice}};
 	job_leave_gate(job);
 	for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
 		if (job->sent_effects & first[i].effect)

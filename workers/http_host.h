@@ -9,7 +9,7 @@
 #include "common/base/list.h"
 #include "workers/http_lane.h"
 #include "workers/http_resolve.h"
-#include "workers/http_url.h"
+#include "common/base/http_url.h"
 #include "workers/vendors/vendor.h"
 
 enum { HTTP_MAX_HOSTS = 64 }; /* at once; those from outside are forgotten when idle */

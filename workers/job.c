@@ -190,3 +190,32 @@ enum err_code job_send_retrieval(struct job *job, enum cause cause, int64_t wait
 	};
 	return retrieval_send(job->ports->producer, &retrieval, err);
 }
+
+enum err_code job_send_notice(struct job *job, struct err *err)
+{
+	const struct request *request = &job->request;
+	const char *sealed = job->texts.sealed ? job->texts.sealed : request->sealed;
+	struct headers headers = {.count = 0};
+	struct buf value;
+	headers_number(&headers, HEADER_SCHEMA, REQUEST_SCHEMA);
+	headers_text(&headers, HEADER_OP, WEBHOOK_TARGET);
+	headers_text(&headers, HEADER_TRACEPARENT, request->traceparent);
+	headers_number(&headers, HEADER_ATTEMPT, 0);
+	headers_number(&headers, HEADER_NOT_BEFORE, clock_unix_ms());
+	headers_text(&headers, HEADER_TARGET, WEBHOOK_TARGET);
+	buf_init(&value, REQUEST_MAX_BYTES);
+	enum err_code code = notice_encode(&job->state, request->question, sealed, &value);
+	const struct kafka_message message = {
+	        .topic = delay_tiers()[0].topic,
+	        .key = request->id,
+	        .value = value.data,
+	        .value_len = value.len,
+	        .headers = headers.list,
+	        .header_count = headers.count,
+	        .delivery = &job->delivery,
+	};
+	if (code == ERR_OK)
+		code = kafka_producer_send(job->ports->producer, &message, err);
+	buf_fini(&value);
+	return code;
+}

@@ -111,4 +111,7 @@ enum err_code retrieval_send(struct kafka_producer *producer, const struct retri
 /* That of a job's verification, told to job->delivery. */
 enum err_code job_send_retrieval(struct job *job, enum cause cause, int64_t wait_ms, struct err *err) WARN_UNUSED;
 
+/* Sends what its caller is to be told of the end, by way of the shortest delay, in which the state becomes known. */
+enum err_code job_send_notice(struct job *job, struct err *err) WARN_UNUSED;
+
 #endif

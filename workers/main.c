@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "workers/http_curl.h"
+#include "workers/webhook.h"
 #include "workers/worker.h"
 #include <curl/curl.h>
 #include <malloc.h>
@@ -35,7 +36,7 @@ static int check_ports(const struct config *config, FILE *complaints)
 {
 	struct err err;
 	const char *ca_file = config_str(config, CONFIG_VENDOR_CA_FILE);
-	int mistakes = service_settings_check(config, complaints);
+	int mistakes = service_settings_check(config, complaints) + webhook_check(config, complaints);
 	if (ca_file && http_curl_check_ca(ca_file, &err) != ERR_OK && ++mistakes)
 		fprintf(complaints, "VERIFYD_VENDOR_CA_FILE: %s\n", err.msg);
 	return mistakes;

@@ -6,12 +6,12 @@
 #include "common/base/json_out.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
-#include "workers/delay.h"
 #include "workers/engine.h"
 #include "workers/lag_watch.h"
 #include "workers/loop_lag.h"
 #include "workers/rebuild.h"
 #include "workers/status_report.h"
+#include "workers/webhook.h"
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -53,6 +53,7 @@ struct worker {
 	struct engine *engines[MAX_ENGINES];
 	size_t engine_count;
 	struct delay *delay;
+	struct webhook *webhook;
 	struct projector *projector;
 	struct rebuild *rebuild;
 	struct ops_server *ops;
@@ -252,6 +253,7 @@ static void drain(struct worker *worker)
 	for (size_t i = 0; i < worker->engine_count; i++)
 		engine_abandon(worker->engines[i]);
 	delay_abandon(worker->delay);
+	webhook_abandon(worker->webhook);
 	kafka_producer_close(worker->ports.producer, FLUSH_MS);
 	status_report_close(&worker->report);
 	flush_loop(worker);
@@ -259,6 +261,7 @@ static void drain(struct worker *worker)
 	redis_store_close(worker->ports.store);
 	projector_close(worker->projector);
 	http_curl_close(worker->ports.http);
+	webhook_close(worker->webhook);
 	uv_close((uv_handle_t *)&worker->on_term, NULL);
 	uv_close((uv_handle_t *)&worker->on_int, NULL);
 	process_ignore_stops();
@@ -268,6 +271,7 @@ static void drain(struct worker *worker)
 	for (size_t i = 0; i < worker->engine_count; i++)
 		engine_free(worker->engines[i]);
 	delay_free(worker->delay);
+	webhook_free(worker->webhook);
 	rebuild_free(worker->rebuild);
 	lag_watch_free(worker->lag_watch);
 	log_info("stopped", LOG_INT("handed_back", left));
@@ -362,7 +366,10 @@ static enum err_code open_engines(struct worker *worker, const struct worker_ven
 	size_t share = share_of_budget(worker, vendors);
 	enum err_code code = projector_new(&worker->ports, instance, &worker->projector, err);
 	if (code == ERR_OK)
-		code = delay_new(&worker->ports, instance, &worker->delay, err);
+		code = webhook_new(&worker->ports, &worker->webhook, err);
+	const struct delay_taker taker = webhook_taker(worker->webhook);
+	if (code == ERR_OK)
+		code = delay_new(&worker->ports, instance, &taker, &worker->delay, err);
 	if (code == ERR_OK)
 		code = rebuild_new(&worker->ports, &worker->rebuild, err);
 	for (unsigned operation = 0; operation < OPERATION_COUNT && code == ERR_OK; operation++) {

@@ -126,6 +126,8 @@ enum err_code request_encode(const struct request *request, struct buf *out)
 	json_out_str(&json, "caller", request->caller);
 	json_out_str(&json, "question", request->question);
 	json_out_int(&json, "created_ms", request->created_ms);
+	if (request->notify)
+		json_out_bool(&json, "notify", true);
 	json_out_strn(&json, "sealed", request->sealed ? request->sealed : "", request->sealed_len);
 	json_out_object_end(&json);
 	return json_out_end(&json);
@@ -145,6 +147,7 @@ static enum err_code decode_members(const struct json_in *root, struct request *
 		return err_set(err, ERR_INVALID, "id: not of the right shape");
 	if ((request->kind = kind_by_name(kind)) == KIND_COUNT)
 		return err_set(err, ERR_INVALID, "kind: not known to this version");
+	request->notify = json_in_type(json_in_get(root, "notify")) == JSON_IN_TRUE;
 	const struct json_in *sealed = json_in_get(root, "sealed");
 	size_t len = json_in_text_len(sealed);
 	if (len == 0 || len > SEALED_MAX_BYTES)

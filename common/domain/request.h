@@ -8,6 +8,7 @@
 #include "common/base/ids.h"
 #include "common/base/seal.h"
 #include "common/domain/kind.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { CALLER_BYTES = 65, TRACEPARENT_BYTES = 56, REQUEST_SCHEMA = 1, REQUEST_MAX_BYTES = 32 * 1024 };
@@ -38,6 +39,8 @@ const char *cause_name(enum cause cause); /* "" for CAUSE_NONE */
 #define HEADER_ERROR "verifyd-error"         /* text: a reason of reasons.def */
 #define HEADER_MESSAGE "verifyd-message"     /* text for people, no person's data */
 #define HEADER_ATTEMPTS "verifyd-attempts"   /* on dead letters */
+/* A record on a delay topic with this target and operation goes to no topic: the worker whose turn it is tells a caller. */
+#define WEBHOOK_TARGET "webhook"
 #define HEADER_TRACEPARENT "traceparent"     /* W3C Trace Context */
 
 struct request {
@@ -46,6 +49,7 @@ struct request {
 	char caller[CALLER_BYTES];     /* the credential's name */
 	char question[QUESTION_BYTES]; /* names the pointer by which equal questions find each other */
 	int64_t created_ms;
+	bool notify; /* the person's fields hold a callback_url: its caller is told of the end */
 	/* from headers */
 	int64_t deadline_ms;      /* unix ms; 0: none */
 	int attempts;             /* failed calls so far */

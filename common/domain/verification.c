@@ -90,6 +90,7 @@ void verification_queued(const struct request *request, struct verification *ret
 	        .rev = 1 + 2 * (int64_t)request->replays,
 	        .score = SCORE_NONE,
 	        .replays = request->replays,
+	        .notify = request->notify,
 	        .created_ms = request->created_ms,
 	        .updated_ms = request->created_ms,
 	};
@@ -243,11 +244,16 @@ bool verification_step(const struct verification *now, const struct event *event
 	next.taken_ms = given_or(event->taken_ms, now->taken_ms);
 	next.asked_ms = given_or(event->asked_ms, now->asked_ms);
 	next.answered_ms = given_or(event->answered_ms, now->answered_ms);
+	if (event->type == EVENT_RESUMED)
+		next.notify = event->notify;
 	if (kind_is_journey(now->kind))
 		step_journey(now, event, &next);
 	else
 		step_score(event, &next);
-	*ret_effects = transition->effects | (next.poll > now->poll ? EFFECT_CLIMB : 0u);
+	bool is_told =
+	        next.notify && next.state != now->state && (next.state == STATE_COMPLETED || next.state == STATE_DEAD);
+	*ret_effects =
+	        transition->effects | (next.poll > now->poll ? EFFECT_CLIMB : 0u) | (is_told ? EFFECT_NOTIFY : 0u);
 	*ret_next = next;
 	return true;
 }

@@ -58,6 +58,7 @@ struct verification {
 	/* journeys only */
 	char question[QUESTION_BYTES]; /* the pointer's name, one per person; "" for a score */
 	char reference[REFERENCE_BYTES]; /* the vendor's; "" until initiated. Once set it is never replaced */
+	bool notify;    /* its caller is to be told of the end; journeys: of the last journey */
 	bool adopted;   /* the reference came from a caller, not from an initiate of ours */
 	int sends;      /* initiates sent, counted before the first byte, but for those that are known to have done nothing */
 	int64_t poll;   /* number of the ladder's next rung; 0: no ladder has begun */
@@ -130,6 +131,7 @@ struct event {
 	char reference[REFERENCE_BYTES]; /* EVENT_INITIATED */
 	int64_t until_ms;                /* EVENT_INITIATED: when the page's token ends */
 	int64_t made_ms;                 /* EVENT_RESUMED: when that journey began */
+	bool notify;                     /* EVENT_RESUMED: that journey's caller is to be told of the end */
 	bool is_rung; /* EVENT_PENDING: the ladder takes its next step */
 	int64_t taken_ms, asked_ms, answered_ms; /* 0 keeps what is there */
 };
@@ -142,6 +144,7 @@ enum effect {
 	EFFECT_CALL_VENDOR = 8,
 	EFFECT_CLIMB = 16,       /* the ladder's next rung, number `poll`, to a delay topic; before EFFECT_PUBLISH */
 	EFFECT_WATCH = 32,       /* the watchdog's record to a delay topic; before EFFECT_PUBLISH */
+	EFFECT_NOTIFY = 64,      /* the end, for its caller, to a delay topic; before EFFECT_PUBLISH */
 };
 
 /* The state a request has before anything happened. */
@@ -205,6 +208,9 @@ enum err_code verification_decode(const char *value, size_t len, struct verifica
  * ERR_NO_MEMORY. */
 enum err_code retrieval_encode(const struct verification *verification, const struct verification_texts *texts,
 			       struct buf *out) WARN_UNUSED;
+/* A notice's record (EFFECT_NOTIFY): the same for any kind, with the name of the request's question. */
+enum err_code notice_encode(const struct verification *verification, const char *question, const char *sealed,
+			    struct buf *out) WARN_UNUSED;
 /* The member `state` of a request's value. Returns: ERR_OK; ERR_NOT_FOUND (there is none); ERR_INVALID; ERR_LIMIT. */
 enum err_code retrieval_decode_state(const char *value, size_t len, struct verification *ret, struct err *err) WARN_UNUSED;
 

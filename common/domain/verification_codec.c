@@ -78,6 +78,8 @@ static void write_object(struct json_out *json, const char *name, const struct v
 	json_out_int(json, "replays", verification->replays);
 	write_text(json, "question", verification->question);
 	write_text(json, "reference", verification->reference);
+	if (verification->notify)
+		json_out_bool(json, "notify", true);
 	if (verification->adopted)
 		json_out_bool(json, "adopted", true);
 	for (size_t i = 0; i < NUMBER_COUNT; i++)
@@ -109,17 +111,23 @@ enum err_code verification_encode(const struct verification *verification, const
 enum err_code retrieval_encode(const struct verification *verification, const struct verification_texts *texts,
                                struct buf *out)
 {
+	return notice_encode(verification, verification->question, texts->sealed, out);
+}
+
+enum err_code notice_encode(const struct verification *verification, const char *question, const char *sealed,
+                            struct buf *out)
+{
 	struct json_out json;
-	if (!texts->sealed)
+	if (!sealed)
 		return ERR_INVALID;
 	json_out_begin(&json, out);
 	json_out_object(&json, NULL);
 	json_out_str(&json, "id", verification->id);
 	json_out_str(&json, "kind", kind_info(verification->kind)->name);
 	json_out_str(&json, "caller", verification->caller);
-	json_out_str(&json, "question", verification->question);
+	json_out_str(&json, "question", question);
 	json_out_int(&json, "created_ms", verification->created_ms);
-	json_out_str(&json, "sealed", texts->sealed);
+	json_out_str(&json, "sealed", sealed);
 	write_object(&json, "state", verification, NULL, NULL);
 	json_out_object_end(&json);
 	return json_out_end(&json);
@@ -189,6 +197,7 @@ static enum err_code read_names(const struct json_in *root, struct verification 
 		return err_set(err, ERR_INVALID, "verdict: not known to this version");
 	if ((verification->reason = reason_by_name(reason)) == REASON_COUNT)
 		return err_set(err, ERR_INVALID, "reason: not known to this version");
+	verification->notify = json_in_type(json_in_get(root, "notify")) == JSON_IN_TRUE;
 	verification->adopted = json_in_type(json_in_get(root, "adopted")) == JSON_IN_TRUE;
 	return ERR_OK;
 }

@@ -131,7 +131,8 @@ static bool read_member(struct draft *draft, const char *name, const struct json
 {
 	enum request_field field = field_by_name(name);
 	const char *broken = NULL;
-	if (field == REQUEST_FIELD_COUNT || !(kind_info(draft->kind)->may & (1u << field))) {
+	uint32_t may = kind_info(draft->kind)->may | 1u << REQUEST_FIELD_CALLBACK_URL;
+	if (field == REQUEST_FIELD_COUNT || !(may & (1u << field))) {
 		snprintf(detail, DETAIL_BYTES, "a member is not a field of %s", kind_info(draft->kind)->name);
 		return false;
 	}
@@ -280,6 +281,12 @@ static enum problem check_journey(const struct journeys *journeys, const struct 
 	return broken ? PROBLEM_BAD_FIELD : PROBLEM_COUNT;
 }
 
+static bool may_call_back(const struct ingress *ingress, const struct draft *draft)
+{
+	const char *url = draft->text[REQUEST_FIELD_CALLBACK_URL];
+	return !url || host_list_judge(ingress->callbacks, url) != HOST_REFUSED;
+}
+
 static void create(struct exchange *exchange, struct draft *draft, const char *key)
 {
 	const struct ingress *ingress = exchange->ingress;
@@ -288,6 +295,8 @@ static void create(struct exchange *exchange, struct draft *draft, const char *k
 	char detail[DETAIL_BYTES] = "";
 	enum problem problem = journey ? check_journey(ingress->journeys, draft, detail) : PROBLEM_COUNT;
 	enum err_code code = ERR_OK;
+	if (problem == PROBLEM_COUNT && !may_call_back(ingress, draft))
+		problem = PROBLEM_CALLBACK_REFUSED;
 	if (problem == PROBLEM_COUNT && journey)
 		code = journey_to_ask(ingress->journeys, draft, ingress->id_key, exchange->caller, &exchange->ask,
 		                      &missing);

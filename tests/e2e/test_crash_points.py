@@ -33,6 +33,7 @@ WAYS = {
     "worker.dead_letter_sent": "~status=400",
     "worker.dead_letter_acked": "~status=400",
 }
+NOTICES = ("worker.notice_sent", "worker.notice_acked")  # tests/e2e/test_webhook.py
 JOURNEYS = ("worker.counted", "worker.follower_sent", "worker.follower_acked")
 
 
@@ -92,7 +93,7 @@ def completed_records(stack, identity):
     return [r for r in stack.topics.results() if r.content["id"] == identity and r.content["state"] == "completed"]
 
 
-@pytest.mark.parametrize("point", [p for p in POINTS if p.startswith(("worker.", "delay.")) and p not in JOURNEYS])
+@pytest.mark.parametrize("point", [p for p in POINTS if p.startswith(("worker.", "delay.")) and p not in JOURNEYS + NOTICES])
 def test_a_score_survives(one, point):
     marks = WAYS.get(point, "")
     session = one.person(f"~score=321{marks}")

@@ -33,6 +33,7 @@ static const struct {
         {PROBLEM_RATE_LIMITED, "rate_limited", 429},
         {PROBLEM_KEY_REUSED, "idempotency_key_reused", 422},
         {PROBLEM_KEY_AWAY, "idempotency_key_away", 503},
+        {PROBLEM_CALLBACK_REFUSED, "callback_refused", 422},
         {PROBLEM_INTERNAL, "internal", 500},
 };
 _Static_assert(sizeof documented / sizeof *documented == PROBLEM_COUNT, "write the new problem down here");

@@ -1,5 +1,5 @@
 /* Tests of http_url: which URLs are called, and where they are said to lead. */
-#include "workers/http_url.h"
+#include "common/base/http_url.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -33,6 +33,7 @@ static struct request sealed_request(const struct seal_ring *ring)
 	                                        [REQUEST_FIELD_BRAND] = "b"}};
 	struct request request = {.id = ID, .kind = KIND_BIOCATCH_SCORE, .caller = "demo", .question = "q"};
 	request.created_ms = 1700000000000;
+	request.notify = true;
 	assert_int_equal(request_seal(&request, ring, &person, NULL), ERR_OK);
 	return request;
 }
@@ -133,6 +134,7 @@ static void what_was_encoded_decodes_to_the_same(void **state)
 	assert_string_equal(back.caller, "demo");
 	assert_string_equal(back.question, "q");
 	assert_int_equal(back.created_ms, request.created_ms);
+	assert_true(back.notify);
 	assert_int_equal(back.sealed_len, request.sealed_len);
 	assert_string_equal(back.sealed, request.sealed);
 	assert_int_equal(back.deadline_ms + back.attempts + back.replays + back.first_failure_ms, 0);
@@ -176,6 +178,7 @@ static void members_of_a_newer_writer_are_ignored(void **state)
 	(void)state;
 	assert_int_equal(decode(GOOD_HEAD "\"x\":null,\"more\":{\"a\":[1,true]}," GOOD_TAIL, &request), ERR_OK);
 	assert_int_equal(request.created_ms, 7);
+	assert_false(request.notify);
 	request_fini(&request);
 }
 

@@ -47,6 +47,7 @@ static void round_trip(const struct verification *given)
 	assert_string_equal(back.question, given->question);
 	assert_string_equal(back.reference, given->reference);
 	assert_int_equal(back.adopted, given->adopted);
+	assert_int_equal(back.notify, given->notify);
 	assert_int_equal(back.sends, given->sends);
 	assert_int_equal(back.poll, given->poll);
 	assert_int_equal(back.polls, given->polls);
@@ -115,6 +116,7 @@ static void a_journey_survives_the_trip_with_every_verdict(void **state)
 	for (unsigned i = 0; i < VERDICT_COUNT; i++) {
 		given.verdict = (enum verdict)i;
 		given.adopted = i % 2 == 0;
+		given.notify = i % 3 == 0;
 		round_trip(&given);
 	}
 	given.sends = given.polls = INT_MAX;
@@ -263,10 +265,10 @@ static void what_has_not_happened_is_absent(void **state)
 {
 	const struct verification given = plain();
 	static const char *const absent[] = {
-	        "risk",           "score",       "reason",       "taken_ms",  "asked_ms",   "answered_ms",
-	        "updated_ms",     "verdict",     "question",     "reference", "adopted",    "sends",
-	        "poll",           "polls",       "initiated_ms", "until_ms",  "resumed_ms", "returned_ms",
-	        "called_back_ms", "checking_ms", "sealed",       "link"};
+	        "risk",        "score",          "reason",      "taken_ms",     "asked_ms", "answered_ms",
+	        "updated_ms",  "verdict",        "question",    "reference",    "adopted",  "notify",
+	        "sends",       "poll",           "polls",       "initiated_ms", "until_ms", "resumed_ms",
+	        "returned_ms", "called_back_ms", "checking_ms", "sealed",       "link"};
 	struct buf value;
 	struct json_in *root = NULL;
 	(void)state;

@@ -259,6 +259,62 @@ static void final_is_what_moves_no_more_by_itself(void **state)
 		assert_int_equal(state_is_final((enum state)i), final[i]);
 }
 
+static void whoever_wants_to_hear_of_the_end_is_told_of_every_end_and_of_nothing_else(void **state)
+{
+	static const struct {
+		enum event_type event;
+		enum kind kind;
+		enum state from;
+		bool told;
+	} rows[] = {
+	        {EVENT_SCORED, KIND_BIOCATCH_SCORE, STATE_QUEUED, true},
+	        {EVENT_NO_SCORE, KIND_BIOCATCH_SCORE, STATE_QUEUED, true},
+	        {EVENT_EXPIRED, KIND_BIOCATCH_SCORE, STATE_QUEUED, true},
+	        {EVENT_DIED, KIND_BIOCATCH_SCORE, STATE_QUEUED, true},
+	        {EVENT_RETRIED, KIND_BIOCATCH_SCORE, STATE_QUEUED, false},
+	        {EVENT_ERASED, KIND_BIOCATCH_SCORE, STATE_COMPLETED, false},
+	        {EVENT_INITIATED, KIND_JUMIO_IDENTITY, STATE_QUEUED, false},
+	        {EVENT_RETURNED, KIND_JUMIO_IDENTITY, STATE_AWAITING_USER, false},
+	        {EVENT_PENDING, KIND_JUMIO_IDENTITY, STATE_CHECKING, false},
+	        {EVENT_JUDGED, KIND_JUMIO_IDENTITY, STATE_CHECKING, true},
+	        {EVENT_DIED, KIND_JUMIO_IDENTITY, STATE_CHECKING, true},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		for (int notify = 0; notify < 2; notify++) {
+			const struct verification now = {
+			        .kind = rows[i].kind, .state = rows[i].from, .rev = 3, .notify = notify};
+			const struct event event = {.type = rows[i].event,
+			                            .verdict = VERDICT_VERIFIED,
+			                            .attempts = 1,
+			                            .reason = REASON_TIMEOUT};
+			struct verification next;
+			unsigned effects;
+			assert_true(verification_step(&now, &event, &next, &effects));
+			assert_int_equal((effects & EFFECT_NOTIFY) != 0, rows[i].told && notify);
+			assert_int_equal(next.notify, notify);
+		}
+	}
+	const struct request asked = {.kind = KIND_BIOCATCH_SCORE, .notify = true};
+	struct verification queued;
+	verification_queued(&asked, &queued);
+	assert_true(queued.notify);
+}
+
+static void the_last_journeys_caller_is_told(void **state)
+{
+	const struct verification now = {.kind = KIND_JUMIO_IDENTITY, .state = STATE_AWAITING_USER, .notify = true};
+	struct verification next;
+	unsigned effects;
+	(void)state;
+	for (int notify = 0; notify < 2; notify++) {
+		const struct event resumed = {.type = EVENT_RESUMED, .notify = notify};
+		assert_true(verification_step(&now, &resumed, &next, &effects));
+		assert_int_equal(next.notify, notify);
+		assert_false(effects & EFFECT_NOTIFY);
+	}
+}
+
 static void every_name_leads_back_to_its_value(void **state)
 {
 	(void)state;
@@ -298,6 +354,8 @@ int main(void)
 	        cmocka_unit_test(a_death_stands_above_all_tries_that_its_writer_did_not_know_of),
 	        cmocka_unit_test(whoever_takes_over_counts_on_where_calls_of_its_flow_are_tried),
 	        cmocka_unit_test(final_is_what_moves_no_more_by_itself),
+	        cmocka_unit_test(whoever_wants_to_hear_of_the_end_is_told_of_every_end_and_of_nothing_else),
+	        cmocka_unit_test(the_last_journeys_caller_is_told),
 	        cmocka_unit_test(every_name_leads_back_to_its_value),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

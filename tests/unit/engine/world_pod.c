@@ -53,7 +53,7 @@ struct pod *pod_start(struct world *world, const struct pod_options *options)
 	                            .ring = world->ring,
 	                            .metrics = world->metrics};
 	assert_int_equal(projector_new(&pod->ports, NULL, &pod->projector, &err), ERR_OK);
-	assert_int_equal(delay_new(&pod->ports, NULL, &pod->delay, &err), ERR_OK);
+	assert_int_equal(delay_new(&pod->ports, NULL, pod->options.taker, &pod->delay, &err), ERR_OK);
 	if (options->scores)
 		start_engine(pod, OPERATION_BIOCATCH_SCORE);
 	if (options->initiates)

@@ -1,5 +1,5 @@
 /* http_url: takes origins apart by hand. */
-#include "workers/http_url.h"
+#include "common/base/http_url.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
