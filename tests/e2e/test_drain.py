@@ -4,8 +4,11 @@ import time
 
 import pytest
 
+from lib import crowd
+from lib.http import split_answers
 from lib.load import in_parallel
 from lib.process import until
+from lib.stack import KEYS
 
 DAY_MS = 86_400_000
 
@@ -60,6 +63,31 @@ def test_an_ingress_answers_the_calls_it_holds(stack):
     assert len(answers) == 10, "every held call got its answer"
     assert {answer.status for answer in answers} == {200}
     assert {answer["riskLevel"] for answer in answers} <= {"LOW", "UNKNOWN"}
+
+
+def test_an_ingress_answers_a_crowd_tells_it_that_the_connection_ends_and_is_gone_in_time(stack):
+    """No worker: all would wait till the end of their time. Idle, half-sent and unread connections hold nothing up."""
+    ingress = stack.ingress(SYNC_BUDGET_MS=60000, DRAIN_MS=8000)
+    address = ingress.http.address
+    links = crowd.waiting_callers(address, KEYS["b2c"], [stack.person() for _ in range(300)])
+    crowd.wait_for_waiters(ingress, 300)
+    idle = ingress.b2c.connect()
+    assert not ingress.b2c.get("/v1/verifications/vAAAAAAAAAAAAAAAAAAAAAA", link=idle).closed
+    slow = crowd.connect(address)
+    slow.sendall(crowd.slow_header(KEYS["b2c"]))
+    begin = time.monotonic()
+    ingress.process.terminate()
+    for link in links:
+        received = b""
+        while more := link.recv(65536):
+            received += more
+        (status, headers, body), = split_answers(received)
+        assert status == 200 and headers["connection"] == "close" and b'"UNKNOWN"' in body, received
+    assert ingress.process.wait(20) == 0
+    assert time.monotonic() - begin < 8
+    assert idle.sock.recv(1) == b"" and slow.recv(1) == b""
+    with pytest.raises(ConnectionRefusedError):
+        crowd.connect(address)
 
 
 def test_an_idle_program_ends_at_once_and_twice_sigterm_is_no_crash(stack):

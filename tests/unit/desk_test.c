@@ -371,6 +371,56 @@ static void who_would_wait_for_a_vendor_that_is_left_alone_is_told_at_once_but_o
 	call_free(waits);
 }
 
+/* ---- too much ---- */
+
+static void while_kafka_is_slow_who_comes_is_told_at_once_but_for_one_who_looks(void **state)
+{
+	struct desk_bench *bench = desk_bench_of(state);
+	struct call *slow = score_call(one), *looks = score_call(two), *refused = score_call(three),
+	            *late = score_call("v000000000000000000000D");
+	strcpy(looks->ask.request.question, "q2");
+	strcpy(refused->ask.request.question, "q3");
+	strcpy(late->ask.request.question, "q4");
+	rd_kafka_mock_broker_set_rtt(bench->cluster, 1, 2500);
+	submit(bench, slow, WAIT_FINAL, 0);
+	assert_false(comes_back(slow, 1200)); /* longer than QUEUE_SLOW_MS */
+	submit(bench, looks, WAIT_FINAL, 0);
+	submit(bench, refused, WAIT_FINAL, WAIT_MS);
+	assert_true(comes_back(refused, 1000));
+	expect(refused, OUTCOME_QUEUE_AWAY);
+	assert_false(comes_back(looks, 100));
+	rd_kafka_mock_broker_set_rtt(bench->cluster, 1, 0);
+	expect(slow, OUTCOME_STATE); /* what was accepted goes on */
+	expect(looks, OUTCOME_STATE);
+	expect_now(bench, late, OUTCOME_STATE);
+	assert_int_equal(produced(bench, scores), 3);
+	call_free(slow);
+	call_free(looks);
+	call_free(refused);
+	call_free(late);
+}
+
+static void who_has_left_waits_no_longer_and_the_others_do(void **state)
+{
+	struct desk_bench *bench = desk_bench_of(state);
+	atomic_bool has_left = false, stays = false;
+	struct call *leaves = score_call(one), *joins = score_call(two);
+	leaves->ask.left = &has_left;
+	joins->ask.left = &stays;
+	submit(bench, leaves, WAIT_FINAL, WAIT_MS);
+	submit(bench, joins, WAIT_FINAL, WAIT_MS);
+	assert_false(comes_back(leaves, 600));
+	atomic_store(&has_left, true);
+	assert_true(comes_back(leaves, WAIT_MS / 2));
+	assert_false(comes_back(joins, 600));
+	struct verification score = score_of(one);
+	store(bench, &score, true);
+	expect(joins, OUTCOME_STATE);
+	assert_int_equal(joins->ask.state.state, STATE_COMPLETED);
+	call_free(leaves);
+	call_free(joins);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,6 +439,8 @@ int main(void)
 	        WITH_DESK(a_desk_that_closes_hands_back_what_it_has_in_hand),
 	        WITH_DESK(a_score_is_joined_by_the_same_question_also_while_the_cache_is_filled),
 	        WITH_DESK(who_would_wait_for_a_vendor_that_is_left_alone_is_told_at_once_but_one_a_second),
+	        WITH_DESK(while_kafka_is_slow_who_comes_is_told_at_once_but_for_one_who_looks),
+	        WITH_DESK(who_has_left_waits_no_longer_and_the_others_do),
 	};
 	return cmocka_run_group_tests(tests, start_all, stop_all);
 }
