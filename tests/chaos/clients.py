@@ -16,9 +16,7 @@ from lib.browser import Browser, Page
 from lib.journey import Journey
 
 B2C_TRIES = 2
-SCORES = 8
-PROGRAMS = 5
-SIGN_UPS = 7
+CROWD = {"ScoreClient": 8, "ProgramClient": 5, "SignUp": 7}
 ASK_AGAIN_WITHIN_S = 20
 LONG_DEADLINE_MS = 600_000
 NEVER_RETURNS = 0.15  # of the people who hand in their document
@@ -42,6 +40,7 @@ class Client(threading.Thread):
         self.office, self.history = office, office.history
         self.chance = random.Random(f"{office.seed}/{self.name}")
         self.failure = None
+        self.used = self.shunned = None  # the ingress that the last call went to; one that did not answer
 
     def run(self):
         try:
@@ -58,7 +57,9 @@ class Client(threading.Thread):
         return self.office.ended.is_set()
 
     def front(self):
-        return self.chance.choice(self.office.fronts)
+        """An ingress, as a balancer gives one; after a call without an answer not the same again."""
+        self.used = self.chance.choice([front for front in self.office.fronts if front is not self.shunned])
+        return self.used
 
     def call(self, op, function, **what):
         """Returns the answer, or None when its outcome is unknown or it breaks the contract."""
@@ -66,11 +67,13 @@ class Client(threading.Thread):
         try:
             answer = function()
         except (OSError, http.client.HTTPException) as error:
+            self.shunned = self.used
             self.history.end(number, "unknown", self.name, op, why=repr(error), **what)
             return None
         except (AssertionError, ValueError, KeyError) as error:
             self.history.end(number, "broken", self.name, op, why=told(error), **what)
             return None
+        self.shunned = None
         status, body = answer.status, getattr(answer, "json", None)
         phase = "ok" if status < 400 else "fail"
         shown = body if isinstance(body, dict) else {"location": bool(answer.location), "page": answer.words[:60]} if isinstance(answer, Page) else {}
@@ -264,7 +267,7 @@ class SignUp(Client):
 class Office:
     """All the clients of one shard, and what they share."""
 
-    def __init__(self, stack, fronts, history, seed):
+    def __init__(self, stack, fronts, history, seed, crowd=None):
         self.stack, self.fronts, self.history, self.seed = stack, fronts, history, seed
         self.closing = threading.Event()  # nothing new is begun
         self.ended = threading.Event()    # whoever is not done gives up
@@ -272,8 +275,8 @@ class Office:
         self.scores = random.Random(f"{seed}/scores").sample(range(1001), 1001)
         self.scores_given = 0
         self.recent = deque(maxlen=40)
-        self.clients = [kind(self, n) for kind, count in ((ScoreClient, SCORES), (ProgramClient, PROGRAMS), (SignUp, SIGN_UPS))
-                        for n in range(count)]
+        crowd = crowd or CROWD
+        self.clients = [kind(self, n) for kind in (ScoreClient, ProgramClient, SignUp) for n in range(crowd[kind.__name__])]
 
     def next_score(self):
         with self.lock:

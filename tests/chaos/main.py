@@ -16,11 +16,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 import report
 from lib.process import BIN
 from cluster import KafkaNode
-from shard import Shard
+from shard import BURST, Shard
 
 QUICK_SEED = "quick-152"  # its shards have a fault of every kind
 QUICK_SHARDS, QUICK_LOAD_S = 3, 18
 SHARD_LOAD_S = 30
+BURST_LOAD_S = 20
 CLEAN, VIOLATION, USAGE = 0, 1, 2
 
 
@@ -31,6 +32,7 @@ def parse(arguments):
     kind.add_argument("--full", action="store_true", help="shards until --minutes are full; goes on where an earlier run in --dir stopped")
     kind.add_argument("--report", action="store_true", help="sums up --dir as a table for docs/reliability.md")
     kind.add_argument("--shard", type=int, metavar="N", help="one shard again, with the schedule that --seed gives it")
+    kind.add_argument("--burst", action="store_true", help="one shard: a crowd signs up, and one of two ingresses is killed")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--dir", type=Path, default=None, help="where shards.jsonl and the folders of violations are kept")
     parser.add_argument("--seed", default=None)
@@ -64,11 +66,11 @@ class Run:
             shutil.rmtree(self.kafka.node.folder, ignore_errors=True)
             self.kafka = None
 
-    def one(self, index, load_s):
+    def one(self, index, load_s, plan=None):
         """Returns the shard's line, which is kept before anything else is done."""
         folder = self.folder / f"shard-{index:04}"
         shutil.rmtree(folder, ignore_errors=True)
-        line = Shard(self.broker(), folder, self.seed, index, load_s).run()
+        line = Shard(self.broker(), folder, self.seed, index, load_s, plan).run()
         with open(self.lines_path, "a", encoding="utf-8") as lines:
             lines.write(json.dumps(line) + "\n")
         if line["violations_count"] == 0:
@@ -119,6 +121,14 @@ def full(options):
     return VIOLATION if any(line["violations_count"] for line in lines) else CLEAN
 
 
+def burst(options):
+    run = Run(options.dir or Path(tempfile.mkdtemp(prefix="verifyd-chaos-")), options.seed or QUICK_SEED)
+    try:
+        return VIOLATION if run.one(0, BURST_LOAD_S, BURST)["violations_count"] else CLEAN
+    finally:
+        run.stop_broker()
+
+
 def single(options):
     run = Run(options.dir or Path(tempfile.mkdtemp(prefix="verifyd-chaos-")), options.seed or QUICK_SEED)
     try:
@@ -143,7 +153,7 @@ def main(arguments):
     signal.signal(signal.SIGTERM, on_signal)
     begun = time.monotonic()
     try:
-        status = quick(options) if options.quick else full(options) if options.full else single(options)
+        status = next(run for asked, run in ((options.quick, quick), (options.full, full), (options.burst, burst), (True, single)) if asked)(options)
     except KeyboardInterrupt:
         print("chaos: interrupted", file=sys.stderr)
         return 130

@@ -4,6 +4,7 @@
 #   sh tests/chaos/run.sh --quick                                  fixed seeds, less than 4 minutes
 #   sh tests/chaos/run.sh --full [--minutes N] [--dir D] [--seed S]  shards of a minute; a further start goes on in D
 #   sh tests/chaos/run.sh --report --dir D                         a markdown table of D's shards
+#   sh tests/chaos/run.sh --burst [--seed S]                       a crowd signs up, and one of two ingresses is killed
 #   sh tests/chaos/run.sh --shard N --seed S                       one shard again
 #
 # Programs: $VERIFYD_BIN, else build/dev/bin. Exit status: 0 clean, 1 violation, 2 usage.

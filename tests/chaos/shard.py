@@ -22,10 +22,33 @@ SETTINGS = {  # short times, so that a minute is long enough for everything to h
 }
 
 
+# Everybody signs up at once, the vendor takes fifteen a second, and one of the two ingresses is killed in the middle.
+BURST = {
+    "crowd": {"ScoreClient": 6, "ProgramClient": 2, "SignUp": 60},
+    "faults": [nemesis.Fault(9, "ingress-0", "kill", 6)],
+    "settings": {"JUMIO_INITIATE_RATE": "15/1s", "BIOCATCH_RATE": "100/1s", "BREAKER_FAILURES": 1000},
+}
+
+
+def second_tries(history):
+    """With one ingress gone: a call of B2C that got no answer got one at the other."""
+    last = {}
+    for event in history:
+        if event["phase"] == "invoke" or event["op"] not in ("score", "initialize"):
+            continue
+        key = event["client"], event.get("question")
+        if event["phase"] == "unknown" and last.get(key) == "unknown":
+            yield "second_try", f"{event['client']}: {event['op']} got no answer from either ingress"
+        last[key] = event["phase"]
+
+
 class Shard:
-    def __init__(self, kafka, folder, seed, index, load_s, tracks=nemesis.TRACKS):
+    """plan: who calls, which faults and settings, in place of the usual ones (as BURST)."""
+
+    def __init__(self, kafka, folder, seed, index, load_s, plan=None):
         self.kafka, self.folder, self.seed, self.index, self.load_s = kafka, Path(folder), seed, index, load_s
-        self.faults = nemesis.schedule(seed, load_s, index, tracks)
+        self.plan = plan or {}
+        self.faults = self.plan.get("faults") or nemesis.schedule(seed, load_s, index)
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "schedule.txt").write_text(f"seed {seed}, shard {index}, {load_s} s\n{nemesis.table(self.faults)}\n")
 
@@ -34,7 +57,7 @@ class Shard:
         begun = time.time()
         self.history = History(self.folder / "history.jsonl")
         late = []
-        stack = Stack(self.folder, self.kafka.servers, **SETTINGS)
+        stack = Stack(self.folder, self.kafka.servers, **(SETTINGS | self.plan.get("settings", {})))
         try:
             stack.__enter__()
             evidence.stamp_by_broker(self.kafka.servers, stack.prefix + "results")
@@ -46,6 +69,8 @@ class Shard:
             facts.troubles += troubles + evidence.leaks(stack)
             facts.history = read(self.folder / "history.jsonl")
             violations = check(facts)
+            if self.plan:
+                violations += list(second_tries(facts.history))
         finally:
             self.drop_topics(stack.prefix)
         line = self.line(facts, violations, time.time() - begun)
@@ -58,7 +83,7 @@ class Shard:
         """Load and faults, healing, quiet; everything is collected while the programs still run."""
         cluster = Cluster(stack, self.kafka, self.folder / "faults.jsonl")
         cluster.start()
-        office = Office(stack, cluster.fronts, self.history, f"{self.seed}/{self.index}")
+        office = Office(stack, cluster.fronts, self.history, f"{self.seed}/{self.index}", self.plan.get("crowd"))
         try:
             office.start()
             self.hurt(cluster)
