@@ -58,7 +58,7 @@ def test_every_field_is_accepted_and_an_exact_limit_too(service):
     assert (made.status, made["score"]) == (201, 87)
 
 
-@pytest.mark.parametrize("identity", ["v" + "A" * 22, "vAAAAAAAAAAAAAAAAAAAAAQ", "x", "v", "..", "v%00" + "A" * 20, "v" + "A" * 300])
+@pytest.mark.parametrize("identity", ["v" + "A" * 22, "vAAAAAAAAAAAAAAAAAAAAAQ", "x", "v", "..", "v" + "A" * 300])
 def test_an_unknown_id_is_404(service, identity):
     answer = service.b2c.get(f"/v1/verifications/{identity}")
     assert (answer.status, answer.code) == (404, "not_found")
