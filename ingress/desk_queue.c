@@ -47,8 +47,14 @@ struct queue_place desk_place_of(const struct ask *ask)
 	bool newest = ask->acked && !ask->is_placed; /* its record has just been written */
 	if (state->state != STATE_QUEUED || (!newest && !ask->is_placed))
 		return nowhere;
-	return queue_place_of(&ask->desk->queues, kind_first_operation(state->kind), newest ? -1 : ask->partition,
-	                      ask->offset, clock_mono_ms());
+	enum operation operation = kind_first_operation(state->kind);
+	struct queue_place place = queue_place_of(&ask->desk->queues, operation, newest ? -1 : ask->partition,
+	                                          ask->offset, clock_mono_ms());
+	if (fleet_is_open(ask->desk->fleet, operation)) { /* heard of sooner than from the workers */
+		place.known = place.stopped = true;
+		place.wait_ms = -1;
+	}
+	return place;
 }
 
 bool desk_waiting_is_pointless(const struct ask *ask)
