@@ -3,7 +3,7 @@
 #include "common/base/log.h"
 #include "ingress/desk_internal.h"
 
-enum { REFRESH_MS = 1000 };
+enum { REFRESH_MS = 1000, SPARED_AT_ONCE = 1024 /* the others with the next refresh */ };
 
 /* ---- the fleet ---- */
 
@@ -21,12 +21,30 @@ static void on_worker(void *ctx, const char *name, const char *text, size_t len)
 		redis_store_remove_worker(desk->store, name);
 }
 
+/* Who waits in vain, as is known now. */
+struct in_vain {
+	struct ask *asks[SPARED_AT_ONCE];
+	size_t count;
+};
+
+static void note_in_vain(void *ctx, struct ask *ask)
+{
+	struct in_vain *in_vain = ctx;
+	if (in_vain->count < SPARED_AT_ONCE && desk_waiting_is_pointless(ask))
+		in_vain->asks[in_vain->count++] = ask;
+}
+
 static void on_workers(void *ctx, enum err_code code)
 {
 	struct desk *desk = ctx;
+	struct in_vain in_vain = {.count = 0};
 	desk->queues_asked = false;
-	if (code == ERR_OK)
-		queue_view_end(&desk->queues, clock_mono_ms());
+	if (code != ERR_OK)
+		return;
+	queue_view_end(&desk->queues, clock_mono_ms());
+	waiters_each(desk->waiters, note_in_vain, &in_vain);
+	for (size_t i = 0; i < in_vain.count; i++)
+		desk_finish(in_vain.asks[i], OUTCOME_STATE);
 }
 
 void desk_refresh_queues(struct desk *desk, int64_t now)
@@ -40,16 +58,26 @@ void desk_refresh_queues(struct desk *desk, int64_t now)
 
 /* ---- who waits ---- */
 
+static struct queue_place place_known(const struct ask *ask, enum operation operation)
+{
+	const struct queue_view *view = &ask->desk->queues;
+	int64_t now = clock_mono_ms();
+	struct queue_place place = {.ahead = -1, .wait_ms = -1};
+	if (ask->is_placed)
+		place = queue_place_of(view, operation, ask->partition, ask->offset, now);
+	if (ask->acked && place.ahead < 0) /* it is the newest, or nearly */
+		place = queue_place_of(view, operation, -1, 0, now);
+	return place;
+}
+
 struct queue_place desk_place_of(const struct ask *ask)
 {
 	const struct queue_place nowhere = {.ahead = -1, .wait_ms = -1};
 	const struct verification *state = &ask->state;
-	bool newest = ask->acked && !ask->is_placed; /* its record has just been written */
-	if (state->state != STATE_QUEUED || (!newest && !ask->is_placed))
+	if (state->state != STATE_QUEUED || (!ask->acked && !ask->is_placed))
 		return nowhere;
 	enum operation operation = kind_first_operation(state->kind);
-	struct queue_place place = queue_place_of(&ask->desk->queues, operation, newest ? -1 : ask->partition,
-	                                          ask->offset, clock_mono_ms());
+	struct queue_place place = place_known(ask, operation);
 	if (fleet_is_open(ask->desk->fleet, operation)) { /* heard of sooner than from the workers */
 		place.known = place.stopped = true;
 		place.wait_ms = -1;

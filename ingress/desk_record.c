@@ -152,8 +152,12 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 	CRASH_POINT(ingress.request_acked);
 	if (sending->is_question)
 		metric_add(desk->metric.produced, 1);
-	if (ask)
+	if (ask) {
 		ask->acked = true;
+		ask->is_placed = sending->is_question;
+		ask->partition = partition;
+		ask->offset = offset;
+	}
 	if (then == THEN_SAVE) {
 		if (desk->store && sending->is_question && kind_is_journey(sending->first.kind))
 			redis_store_note_place(desk->store, sending->first.id, partition, offset);

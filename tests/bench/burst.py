@@ -51,7 +51,7 @@ class Http:
     async def call(self, method, path, headers="", body=b""):
         """Returns status, headers (lower case) and body."""
         for attempt in (1, 2):
-            kept = bool(self.idle)
+            kept = bool(self.idle) and attempt == 1
             reader, writer = self.idle.pop() if kept else await asyncio.open_connection(self.host, self.port)
             try:
                 writer.write(f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body)
@@ -66,7 +66,7 @@ class Http:
                 return int(head[0].split()[1]), fields, content
             except (OSError, asyncio.IncompleteReadError):
                 writer.close()
-                if not kept or attempt == 2:  # else the server closed what it had kept
+                if not kept:  # else the server has closed what was kept
                     raise
         raise AssertionError("unreachable")
 

@@ -14,11 +14,12 @@ static void workers_say(struct desk_bench *bench, const char *name, int64_t at_m
 	static const char form[] =
 	        "{\"at_ms\":%lld,\"classes\":[{\"vendor\":\"jumio\",\"op\":\"initiate\",\"lag\":%d,\"quota\":{"
 	        "\"limit\":5,"
-	        "\"period_ms\":5000,\"used\":0},\"breaker\":\"%s\",\"watermarks\":{\"0\":%lld}},{\"vendor\":"
+	        "\"period_ms\":5000,\"used\":0},\"breaker\":\"%s\",\"watermarks\":{%s}},{\"vendor\":"
 	        "\"biocatch\","
 	        "\"op\":\"score\",\"lag\":%d,\"quota\":{\"limit\":5,\"period_ms\":5000},\"watermarks\":{}}]}";
-	char text[1024];
-	(void)snprintf(text, sizeof text, form, (long long)at_ms, lag, breaker, (long long)next, lag);
+	char text[1024], position[64];
+	(void)snprintf(position, sizeof position, "\"0\":%lld", (long long)next);
+	(void)snprintf(text, sizeof text, form, (long long)at_ms, lag, breaker, next < 0 ? "" : position, lag);
 	redis_do(bench->redis, "HSET verifyd:workers %s %s", name, text);
 	usleep(REFRESHED_MS * 1000);
 }
@@ -34,7 +35,7 @@ static void a_queue_longer_than_the_budget_is_not_waited_for(void **state)
 {
 	struct desk_bench *bench = desk_bench_of(state);
 	struct call *call = call_new(ASK_JOURNEY, one), *buys = score(two);
-	workers_say(bench, "w", clock_unix_ms() + 60000, 100, 0, "closed");
+	workers_say(bench, "w", clock_unix_ms() + 60000, 100, -1, "closed");
 	submit(bench, call, WAIT_LEFT_QUEUED, LONG_MS);
 	submit(bench, buys, WAIT_FINAL, LONG_MS);
 	assert_true(comes_back(call, AWAIT_MS) && comes_back(buys, AWAIT_MS));
@@ -60,6 +61,18 @@ static void a_queue_that_fits_into_the_budget_is_waited_for(void **state)
 	expect(buys, OUTCOME_STATE);
 	call_free(call);
 	call_free(buys);
+}
+
+static void a_call_that_is_held_is_answered_when_its_queue_proves_too_long(void **state)
+{
+	struct desk_bench *bench = desk_bench_of(state);
+	struct call *call = call_new(ASK_JOURNEY, one);
+	submit(bench, call, WAIT_LEFT_QUEUED, LONG_MS);
+	assert_false(comes_back(call, 300)); /* nobody said anything yet */
+	workers_say(bench, "w", clock_unix_ms() + 60000, 100, -1, "closed");
+	assert_true(comes_back(call, AWAIT_MS));
+	expect(call, OUTCOME_STATE);
+	call_free(call);
 }
 
 static void with_the_breaker_open_nobody_is_held(void **state)
@@ -142,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        WITH_DESK(a_queue_longer_than_the_budget_is_not_waited_for),
 	        WITH_DESK(a_queue_that_fits_into_the_budget_is_waited_for),
+	        WITH_DESK(a_call_that_is_held_is_answered_when_its_queue_proves_too_long),
 	        WITH_DESK(with_the_breaker_open_nobody_is_held),
 	        WITH_DESK(whoever_waits_hears_where_its_own_request_stands),
 	        WITH_DESK(of_a_request_whose_place_nobody_noted_nothing_is_said),
