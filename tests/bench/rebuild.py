@@ -166,6 +166,8 @@ def measure(stack, arguments):
         filled = time.monotonic()
         spent = {name: processor_s(process) - spent[name] for name, process in programs.items()}
         time.sleep(2)
+    goes_on = sum(len(worker.process.events("cache_rebuild_goes_on")) for worker in workers)
+    print(f"{'rebuilds, short reads after them':40} {len(rebuilt(workers)) - known:7} {goes_on}")
     return report(stack, maker, rebuilt(workers)[known:], load, emptied, filled, spent, before_keys)
 
 
