@@ -5,6 +5,7 @@
 #include "common/adapters/redis_store.h"
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
+#include "common/domain/retry.h"
 #include "ctl/ctl.h"
 #include <pwd.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct deciding {
 	struct verification_decision decision;
 	struct ctl_state state;   /* what stands */
 	struct verification next; /* decided */
+	unsigned effects;         /* of the decision */
 	struct buf value;         /* it, encoded */
 	char token[TOKEN_BYTES];
 	uv_loop_t loop;
@@ -146,14 +148,13 @@ static int decide(struct deciding *deciding)
 	                            .verdict = deciding->verdict,
 	                            .reason = deciding->verdict == VERDICT_VERIFIED ? REASON_NONE : REASON_DECIDED,
 	                            .attempts = now->attempts};
-	unsigned effects;
 	enum err_code code = ctl_results_each(deciding->call, deciding->id, on_result, deciding, &deciding->err);
 	if (code != ERR_OK)
 		return ctl_fail_kafka(deciding->call, "not decided: the results cannot be read", code, &deciding->err);
 	int status = take_lease(deciding); /* reading may have taken long */
 	if (status != CTL_OK)
 		return status;
-	if (!verification_step(now, &event, &deciding->next, &effects))
+	if (!verification_step(now, &event, &deciding->next, &deciding->effects))
 		return ctl_fail("%s: not decided: %s", deciding->id, why_not(now));
 	code = verification_encode_decided(&deciding->next, &deciding->state.texts, &deciding->decision,
 	                                   &deciding->value);
@@ -170,21 +171,15 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 	deciding->code = result;
 }
 
-static enum err_code publish(struct deciding *deciding)
+/* Returns when it is acked, or will not be. */
+static enum err_code send_record(struct deciding *deciding, const struct kafka_message *message)
 {
-	static const char *const topics[] = {"results"};
-	char key[KEY_BYTES], schema[UID_BYTES];
-	(void)snprintf(key, sizeof key, "%s!%s", deciding->id, deciding->token);
-	(void)snprintf(schema, sizeof schema, "%d", VERIFICATION_SCHEMA);
-	const struct kafka_header headers[] = {{HEADER_SCHEMA, schema}};
-	const struct kafka_message message = {"results", key, deciding->value.data, deciding->value.len,
-	                                      headers,   1,   &deciding->delivery};
-	enum err_code code =
-	        kafka_producer_warm(deciding->producer, topics, 1, ctl_left_ms(deciding->call), &deciding->err);
 	deciding->answered = false;
 	deciding->delivery.delivered = on_delivered;
+	enum err_code code = kafka_producer_warm(deciding->producer, &message->topic, 1, ctl_left_ms(deciding->call),
+	                                         &deciding->err);
 	if (code == ERR_OK)
-		code = kafka_producer_send(deciding->producer, &message, &deciding->err);
+		code = kafka_producer_send(deciding->producer, message, &deciding->err);
 	if (code != ERR_OK)
 		return code;
 	while (!deciding->answered) /* delivered or failed within the producer's time */
@@ -193,6 +188,49 @@ static enum err_code publish(struct deciding *deciding)
 		err_set(&deciding->err, deciding->code,
 		        "not acknowledged (%s); Kafka may have it all the same, see `get`", err_text(deciding->code));
 	return deciding->code;
+}
+
+/* Who gave a callback_url is told, as of a verdict of the vendor's: acked before the verdict, and sent when that
+ * stands. */
+static enum err_code send_notice(struct deciding *deciding)
+{
+	const struct verification *next = &deciding->next;
+	char schema[UID_BYTES], now[UID_BYTES];
+	struct buf value;
+	(void)snprintf(schema, sizeof schema, "%d", REQUEST_SCHEMA);
+	(void)snprintf(now, sizeof now, "%lld", (long long)clock_unix_ms());
+	const struct kafka_header headers[] = {{HEADER_SCHEMA, schema},
+	                                       {HEADER_OP, WEBHOOK_TARGET},
+	                                       {HEADER_ATTEMPT, "0"},
+	                                       {HEADER_NOT_BEFORE, now},
+	                                       {HEADER_TARGET, WEBHOOK_TARGET}};
+	buf_init(&value, REQUEST_MAX_BYTES);
+	enum err_code code = notice_encode(next, next->question, deciding->state.texts.sealed, &value);
+	const struct kafka_message message = {
+	        .topic = delay_tiers()[0].topic,
+	        .key = deciding->id,
+	        .value = value.data,
+	        .value_len = value.len,
+	        .headers = headers,
+	        .header_count = sizeof headers / sizeof *headers,
+	        .delivery = &deciding->delivery,
+	};
+	if (code == ERR_OK)
+		code = send_record(deciding, &message);
+	buf_fini(&value);
+	return code;
+}
+
+static enum err_code publish(struct deciding *deciding)
+{
+	char key[KEY_BYTES], schema[UID_BYTES];
+	(void)snprintf(key, sizeof key, "%s!%s", deciding->id, deciding->token);
+	(void)snprintf(schema, sizeof schema, "%d", VERIFICATION_SCHEMA);
+	const struct kafka_header headers[] = {{HEADER_SCHEMA, schema}};
+	const struct kafka_message message = {"results", key, deciding->value.data, deciding->value.len,
+	                                      headers,   1,   &deciding->delivery};
+	enum err_code code = deciding->effects & EFFECT_NOTIFY ? send_notice(deciding) : ERR_OK;
+	return code == ERR_OK ? send_record(deciding, &message) : code;
 }
 
 static void on_put(void *ctx, enum err_code code, bool written)

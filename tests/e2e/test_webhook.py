@@ -143,6 +143,20 @@ def test_a_journeys_verdict_is_told_when_it_comes(callers):
     assert (notice["data"]["kind"], notice["data"]["verdict"]) == ("jumio.identity", "verified")
 
 
+def test_of_a_persons_decision_its_caller_is_told_as_of_the_vendors(callers):
+    stack, path, subject = callers.stack, "/decided", callers.stack.person(kind="object")
+    made = callers.ingress.b2c.post("/v1/verifications", {
+        "kind": "jumio.identity", "subject": subject, "correlation": secrets.token_hex(8), "return_url": "https://app.contoso.example/",
+        "callback_url": callers.receiver.url(path)}, headers={"Prefer": "wait=20"})
+    reference = stack.vendor.transaction(subject)["reference"]
+    stack.vendor.finish(reference, "unknown_document")
+    assert stack.vendor.call_back(reference) == 200
+    until(lambda: (stack.redis.state(made["id"]) or {}).get("polls", 0) >= 1, PATIENCE_S, "a look at Jumio")
+    stack.ctl("decide", made["id"], "--verdict", "denied", "--reason", "compared by hand")
+    (_, headers, body), = callers.receiver.wait(path)
+    assert check(headers, body)["data"]["verdict"] == "denied" and b"by hand" not in body
+
+
 def test_a_failure_is_tried_again_under_the_same_name(callers):
     (first_s, first, body), (second_s, second, again) = callers.receiver.wait(callers.path["again"], 2)
     assert body == again and first["webhook-id"] == second["webhook-id"]
