@@ -3,7 +3,10 @@
 #include <assert.h>
 #include <string.h>
 
-enum { QUOTA_SLACK_PERCENT = 5 }; /* of a quota's period: what the fleet keeps as guard time */
+enum {
+	QUOTA_SLACK_PERCENT = 5, /* of a quota's period: what the fleet keeps as guard time */
+	SLOW_PERCENT = 70,       /* of a quota's pace: below that something holds the queue up */
+};
 
 void queue_view_begin(struct queue_view *view)
 {
@@ -82,14 +85,14 @@ void queue_view_end(struct queue_view *view, int64_t now_ms)
 	view->refreshed_ms = now_ms;
 }
 
-/* Requests a second; 0: not known. */
-static double pace_seen(const struct queue_class *class)
+/* Requests a second; 0: not known for so long. */
+static double pace_seen(const struct queue_class *class, int64_t least_ms)
 {
 	if (class->sample_count < 2)
 		return 0;
 	const struct queue_sample *first = &class->samples[0], *last = &class->samples[class->sample_count - 1];
 	int64_t ms = last->at_ms - first->at_ms;
-	return ms < QUEUE_PACE_LEAST_MS ? 0 : (double)(last->done - first->done) * 1000 / (double)ms;
+	return ms < least_ms ? 0 : (double)(last->done - first->done) * 1000 / (double)ms;
 }
 
 static double pace_allowed(const struct queue_class *class)
@@ -98,14 +101,18 @@ static double pace_allowed(const struct queue_class *class)
 	return class->quota_limit > 0 ? (double)class->quota_limit * 1000 / period_ms : 0;
 }
 
-/* The quota's; the one that is seen where it is slower, but for a twentieth: something holds it up that may be over
- * soon. */
+/* The quota's; the one that is seen where that is clearly slower for long, but for a twentieth: what holds it up may be
+ * over soon. A partition counts as done only up to its oldest open request, so a queue that begins looks slow at first.
+ */
 static double pace_of(const struct queue_class *class)
 {
-	double seen = pace_seen(class), allowed = pace_allowed(class);
+	double allowed = pace_allowed(class);
 	if (allowed <= 0)
-		return seen;
-	if (seen <= 0 || seen > allowed)
+		return pace_seen(class, QUEUE_PACE_LEAST_MS);
+	double seen = pace_seen(class, QUEUE_PACE_SURE_MS);
+	bool known = class->sample_count > 1 &&
+	             class->samples[class->sample_count - 1].at_ms - class->samples[0].at_ms >= QUEUE_PACE_SURE_MS;
+	if (!known || seen > allowed * SLOW_PERCENT / 100)
 		return allowed;
 	return seen > allowed / 20 ? seen : allowed / 20;
 }

@@ -12,6 +12,7 @@
 enum {
 	QUEUE_SAMPLES = 32,              /* of the pace, one a refresh */
 	QUEUE_PACE_LEAST_MS = 10 * 1000, /* of samples, before the pace is believed */
+	QUEUE_PACE_SURE_MS = 25 * 1000,  /* before it is believed instead of the quota */
 	QUEUE_STALE_MS = 10 * 1000,      /* a view that was not refreshed for so long says nothing */
 	QUEUE_PARTITIONS = 256,          /* beyond that no place is known */
 };

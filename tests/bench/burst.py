@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """A sign-up burst: everybody comes within a minute, the vendor accepts a few, and each waits in a browser until it is sent on.
 
-burst.py [--people 10000] [--seconds 60] [--speed 10] [--ingresses 2] [--workers 2] [--again 5]
+burst.py [--people 10000] [--seconds 60] [--speed 10] [--ingresses 2] [--workers 2] [--again 5] [--in-flight 12000]
 
 The vendor's quota is 15 initiates in 5 s, times --speed: with 10 a queue of 10,000 is served in 5.5 minutes and not in 55, and
 everything else is as it is in earnest. Every person's B2C calls InitializeTransaction; --again of a hundred call twice at once, as after a
 time-out of theirs, at another ingress. Then a browser opens redirectUrl and does what the page's script does: it asks /wait as
 often as that says, and opens the page again when it is ready, until it is sent to the vendor. Real Kafka and Redis, vendorsim.
+
+--in-flight is the workers' VERIFYD_MAX_IN_FLIGHT. With less than the queue needs the rest waits in Kafka, and is taken from the partitions in
+large pieces: then people pass each other.
 
 Prints how the calls went, how the browsers were sent on (how long after the vendor's answer, and how far out of the order in which they
 came), initiates by person, and what it cost. Exit status 1 when a call failed or took 9 s, a question was initiated twice, or a browser
@@ -202,7 +205,7 @@ def report(burst, offset_s):
     waits = [person.sent_on - person.accepted for person in sent]
     first, last = (sent[0].sent_on, sent[-1].sent_on) if sent else (0, 1)
     print(f"\n{arguments.people} people in {arguments.seconds} s, quota {burst.limit}/{PERIOD_S} s (15/5 s times {arguments.speed}), "
-          f"{arguments.ingresses} ingresses, {arguments.workers} workers, load average {os.getloadavg()[0]:.1f}")
+          f"{arguments.ingresses} ingresses, {arguments.workers} workers with {arguments.in_flight} in flight, load average {os.getloadavg()[0]:.1f}")
     p50, p99, top = quantiles(burst.calls, 0.5, 0.99, 1)
     print(f"InitializeTransaction: {len(burst.calls)} calls, p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms, max {top * 1000:.0f} ms; failed: {dict(burst.failed)}")
     print(f"initiates {stats['requests']}, people initiated {len(counts)}, twice {sum(count > 1 for count in counts.values())}")
@@ -225,7 +228,8 @@ def report(burst, offset_s):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    for name, default in (("--people", 10000), ("--seconds", 60), ("--speed", 10), ("--ingresses", 2), ("--workers", 2), ("--again", 5)):
+    for name, default in (("--people", 10000), ("--seconds", 60), ("--speed", 10), ("--ingresses", 2), ("--workers", 2), ("--again", 5),
+                          ("--in-flight", 12000)):
         parser.add_argument(name, type=int, default=default)
     arguments = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
@@ -236,7 +240,7 @@ def main():
                        JUMIO_INITIATE_RATE=f"{QUOTA * arguments.speed}/{PERIOD_S}s") as stack:
                 stack.ctl("topics", "create", "--partitions", PARTITIONS)
                 for _ in range(arguments.workers):
-                    stack.worker(vendors="jumio")
+                    stack.worker(vendors="jumio", MAX_IN_FLIGHT=arguments.in_flight)
                 burst = Burst(arguments, stack)
                 addresses = [stack.ingress(AUTH_BASIC_USERS=None).http.address for _ in range(arguments.ingresses)]
                 asyncio.run(burst.run(addresses))
