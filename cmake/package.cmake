@@ -13,6 +13,7 @@ endforeach()
 
 # Settings to begin with; the package marks them as the administrator's.
 install(FILES deploy/debian/verifyd.env deploy/debian/ingress.env deploy/debian/worker.env DESTINATION /etc/verifyd)
+install(DIRECTORY deploy/b2c/ui/ DESTINATION ${CMAKE_INSTALL_DATADIR}/verifyd/ui FILES_MATCHING PATTERN "*.html" PATTERN "csp.txt" PATTERN "src" EXCLUDE)
 install(FILES deploy/completion/verifyctl DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)

@@ -74,6 +74,22 @@ static enum err_code open_keys(struct ingress *ingress, struct err *err)
 	return code;
 }
 
+/* What B2C's pages in a browser may fetch from here, and from which origins. */
+static enum err_code open_pages(const struct config *config, FILE *complaints, struct ingress *ingress,
+                                int *ret_mistakes)
+{
+	const char *folder = config_str(config, CONFIG_UI_DIR), *origins = config_str(config, CONFIG_CORS_ORIGINS);
+	int wrong = 0, wrong_folder = 0;
+	enum err_code code = ERR_OK, listed = ERR_OK;
+	if (folder)
+		code = ui_files_new(folder, complaints, &ingress->ui, &wrong_folder);
+	if (ingress->journeys || (folder && origins))
+		listed = cors_new(origins, ingress->journeys ? ingress->journeys->b2c_base_url : NULL, complaints,
+		                  &ingress->cors, &wrong);
+	*ret_mistakes += wrong + wrong_folder;
+	return code != ERR_OK ? code : listed;
+}
+
 /* What --check-config complains of, start complains of too. */
 static enum err_code open_journeys(const struct config *config, FILE *complaints, struct ingress *ingress,
                                    int *ret_mistakes)
@@ -82,12 +98,9 @@ static enum err_code open_journeys(const struct config *config, FILE *complaints
 	struct err err;
 	int mistakes = 0;
 	enum err_code code = journeys_new(config, clock_unix_ms(), complaints, &ingress->journeys, &mistakes);
-	if (code == ERR_OK && ingress->journeys) {
-		int wrong = 0;
-		code = cors_new(config_str(config, CONFIG_CORS_ORIGINS), ingress->journeys->b2c_base_url, complaints,
-		                &ingress->cors, &wrong);
-		mistakes += wrong;
-	}
+	enum err_code opened = open_pages(config, complaints, ingress, &mistakes);
+	if (code == ERR_OK)
+		code = opened;
 	enum err_code listed = proxies ? cidr_list_new(proxies, &ingress->proxies, &err) : ERR_OK;
 	if (listed != ERR_OK) {
 		fprintf(complaints, "VERIFYD_TRUSTED_PROXIES: %s\n", err.msg);
@@ -110,6 +123,7 @@ static void close_journeys(struct ingress *ingress)
 	host_list_free(ingress->callbacks);
 	cidr_list_free(ingress->proxies);
 	cors_free(ingress->cors);
+	ui_files_free(ingress->ui);
 	journeys_free(ingress->journeys);
 }
 

@@ -10,6 +10,7 @@
 #include "ingress/desk.h"
 #include "ingress/journeys.h"
 #include "ingress/rate.h"
+#include "ingress/ui_files.h"
 
 /* What handlers may use; read-only while requests are served. */
 struct ingress {
@@ -20,7 +21,8 @@ struct ingress {
 	struct metrics *metrics;
 	struct desk *desk;
 	struct journeys *journeys; /* NULL: none are served */
-	struct cors *cors;         /* NULL with journeys */
+	struct cors *cors;         /* NULL: neither journeys nor pages are served */
+	struct ui_files *ui;       /* NULL: none are served */
 	struct rate *rate;         /* NULL: no limit for credentials */
 	struct host_list *callbacks; /* whom callers may have called; NULL: nobody */
 	struct cidr_list *proxies; /* whose X-Forwarded-For counts; NULL: nobody's */

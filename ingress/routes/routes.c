@@ -11,6 +11,7 @@ enum {
 	OIDC = JUMIO | ROUTE_OPEN,
 	CALLED_BACK = ROUTE_PREFIX | ROUTE_JOURNEYS | ROUTE_OPEN | ROUTE_ANY_TYPE,
 	PAGE = ROUTE_PREFIX | ROUTE_JOURNEYS | ROUTE_OPEN,
+	FOR_PAGES = ROUTE_PREFIX | ROUTE_OPEN | ROUTE_CORS,
 };
 
 #define ROUTE(name, path, flags, methods, dialect, handle) {name, path, flags, methods, DIALECT_##dialect, handle},

@@ -26,7 +26,7 @@ struct route {
 	void (*handle)(struct exchange *exchange, enum method method); /* never METHOD_OPTIONS */
 };
 
-enum { ROUTE_COUNT = 15 };
+enum { ROUTE_COUNT = 16 };
 const struct route *routes_all(void); /* ROUTE_COUNT rows */
 
 /* Finds the route of a path. Returns: NULL when there is none; *ret_tail is what follows a prefix, else "". */
@@ -55,5 +55,6 @@ void callbacks_jumio(struct exchange *exchange, enum method method);
 void journey_start(struct exchange *exchange, enum method method);
 void journey_wait(struct exchange *exchange, enum method method);
 void journey_return(struct exchange *exchange, enum method method);
+void ui_file(struct exchange *exchange, enum method method);
 
 #endif

@@ -161,6 +161,8 @@ static inline void start_service(bool journeys, const char *const *more)
 	if (journeys)
 		cert_must(cors_new(config_str(service.config, CONFIG_CORS_ORIGINS), B2C_URL, stderr, &ingress->cors,
 		                   &mistakes) == ERR_OK);
+	const char *folder = config_str(service.config, CONFIG_UI_DIR);
+	cert_must(!folder || ui_files_new(folder, stderr, &ingress->ui, &mistakes) == ERR_OK);
 	const char *proxies = config_str(service.config, CONFIG_TRUSTED_PROXIES);
 	cert_must(!proxies || cidr_list_new(proxies, &ingress->proxies, NULL) == ERR_OK);
 	cert_must(http_server_start(ingress, &service.server, NULL) == ERR_OK);
@@ -173,6 +175,7 @@ static inline int stop_service(void **state)
 	http_server_stop(service.server);
 	cidr_list_free(ingress->proxies);
 	cors_free(ingress->cors);
+	ui_files_free(ingress->ui);
 	journeys_free(ingress->journeys);
 	seal_ring_free(ingress->ring);
 	id_key_free(ingress->id_key);
