@@ -49,6 +49,12 @@ enum ctl_flag {
 	CTL_FLAG_REASON = 65536,
 	CTL_FLAG_BY = 131072,
 	CTL_FLAG_WATCH = 262144,
+	CTL_FLAG_SETTINGS = 524288,
+	CTL_FLAG_CHECK = 1048576,
+	CTL_FLAG_BASE = 2097152,
+	CTL_FLAG_SCHEMA = 4194304,
+	CTL_FLAG_LOOPBACK_HTTP = 8388608,
+	CTL_FLAGS_POLICY = CTL_FLAG_SETTINGS | CTL_FLAG_OUT | CTL_FLAG_CHECK | CTL_FLAG_BASE | CTL_FLAG_SCHEMA | CTL_FLAG_LOOPBACK_HTTP,
 	CTL_FLAGS_FILTER = CTL_FLAG_VENDOR | CTL_FLAG_CLASS | CTL_FLAG_SINCE | CTL_FLAG_UNTIL,
 };
 
@@ -72,6 +78,7 @@ struct ctl_call {
 	const struct ctl_command *command;
 	unsigned given;      /* of enum ctl_flag */
 	const char *out;     /* --out */
+	const char *settings, *check, *base, *schema; /* of policy render; NULL: not given */
 	const char *vendor, *class, *verdict, *reason, *by; /* NULL: not given */
 	int partitions, timeout_s, rate, limit, max_replays, watch_s; /* or their defaults; limit 0: none */
 	int64_t since_ms, until_ms;                          /* unix ms; 0, INT64_MAX: not given */
@@ -159,6 +166,7 @@ int ctl_dead_replay(const struct ctl_call *call);
 int ctl_cache_rebuild(const struct ctl_call *call);
 int ctl_status(const struct ctl_call *call);
 int ctl_keys_new(const struct ctl_call *call);
+int ctl_policy_render(const struct ctl_call *call);
 int ctl_config_check(const struct ctl_call *call);
 int ctl_config_schema(const struct ctl_call *call);
 

@@ -1,6 +1,7 @@
 /* ctl_args: flags and arguments of one command, by one table. What a command does not take is refused. */
 #include "common/base/clock.h"
 #include "ctl/ctl.h"
+#include "ctl/ctl_policy.h"
 #include "ctl/ctl_time.h"
 #include <stddef.h>
 #include <stdlib.h>
@@ -47,7 +48,14 @@ static const struct flag flags[] = {
          "why, at most 200 characters; it is stored in clear: nothing about the person (required)"},
         {CTL_FLAG_BY, "--by", TEXT, "NAME", 0, 0, AT(by), "who decides; default: the system's name of who calls"},
         {CTL_FLAG_JSON, "--json", SWITCH, "", 0, 0, 0, "one JSON document a line, for scripts"},
-        {CTL_FLAG_OUT, "--out", TEXT, "DIR", 0, 0, AT(out), "the folder to make them in (required)"},
+        {CTL_FLAG_SETTINGS, "--settings", TEXT, "FILE", 0, 0, AT(settings), "what to make the policies from"},
+        {CTL_FLAG_OUT, "--out", TEXT, "DIR", 0, 0, AT(out),
+         "the folder to make them in; it is made when it is not there"},
+        {CTL_FLAG_CHECK, "--check", TEXT, "DIR", 0, 0, AT(check), "check the policies of this folder"},
+        {CTL_FLAG_BASE, "--base", TEXT, "DIR", 0, 0, AT(base), "where the policies lie that these build on"},
+        {CTL_FLAG_SCHEMA, "--schema", TEXT, "FILE", 0, 0, AT(schema), "Microsoft's TrustFrameworkPolicy_0.3.0.0.xsd"},
+        {CTL_FLAG_LOOPBACK_HTTP, "--loopback-http", SWITCH, "", 0, 0, 0,
+         "take http:// for loopback addresses: for trials on one machine"},
         {CTL_FLAG_PARTITIONS, "--partitions", NUMBER, "N", 1, CTL_PARTITIONS_MAX, AT(partitions),
          "of the topics that are made; default 12"},
         {CTL_FLAG_TIMEOUT, "--timeout", NUMBER, "S", 1, CTL_TIMEOUT_MAX_S, AT(timeout_s),
@@ -70,6 +78,8 @@ void ctl_args_help(const struct ctl_command *command)
 		if (command->flags & flags[i].bit)
 			(void)printf("  %-18s %s\n", name, flags[i].help);
 	}
+	if (command->flags & CTL_FLAG_SETTINGS)
+		policy_settings_help(stdout);
 }
 
 /* Returns: the flag that arg names, up to its '='; NULL when the command takes none of that name. */

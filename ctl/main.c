@@ -65,6 +65,14 @@ static const struct ctl_command commands[] = {
         {"keys new", "", "make new keys, and a file that sets the variables which name them",
          "Makes DIR when it is not there. Never overwrites a file. Needs no settings.\n", CTL_FLAG_OUT, 0, 0,
          CTL_NEEDS_NOTHING, ctl_keys_new},
+        {"policy render", "",
+         "make the custom policies of a tenant of Azure AD B2C from a settings file, or check some",
+         "With --settings and --out: makes them (again), names the policy keys to create and the order of upload.\n"
+         "With --check: well-formed, every reference resolves (in the policies themselves, --out's and --base's), ids "
+         "are\n"
+         "unique, steps are counted, placeholders are filled in, URLs are https, REST profiles authenticate. Exit 1 "
+         "when not.\n",
+         CTL_FLAGS_POLICY, 0, 0, CTL_NEEDS_NOTHING, ctl_policy_render},
         {"config check", "", "check the settings that this environment holds for each program",
          "Exit 2 when one of them would refuse to start.\n", 0, 0, 0, CTL_NEEDS_NOTHING, ctl_config_check},
         {"config schema", "", "print the settings that are no secrets as a JSON schema", "", 0, 0, 0, CTL_NEEDS_NOTHING,

@@ -14,6 +14,7 @@ build|pkg-config|command -v pkg-config
 build|libjansson-dev|pkg-config --exists jansson
 build|libssl-dev|pkg-config --exists libcrypto
 build|libjose-dev|pkg-config --exists jose
+build|libxml2-dev|pkg-config --exists libxml-2.0
 build|libuv1-dev|pkg-config --exists libuv
 build|librdkafka-dev|pkg-config --exists rdkafka
 build|libhiredis-dev|pkg-config --exists hiredis

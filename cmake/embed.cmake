@@ -1,0 +1,15 @@
+# Writes files into a C source, as the rows of a table: cmake -DOUT=FILE -DROOT=DIR -DFILES="a.xml;b.xml" -P embed.cmake
+# A row: {"name below ROOT", bytes, how many}. The bytes end with a '\0' that is not counted.
+set(text "/* Made by cmake/embed.cmake. */\n")
+set(rows "")
+set(number 0)
+foreach(file IN LISTS FILES)
+	file(READ "${ROOT}/${file}" hex HEX)
+	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+	string(APPEND text "static const char embedded_${number}[] = {${bytes}0};\n")
+	string(APPEND rows "\t{\"${file}\", embedded_${number}, sizeof embedded_${number} - 1},\n")
+	math(EXPR number "${number} + 1")
+endforeach()
+file(WRITE "${OUT}" "${text}#define EMBEDDED_ROWS \\\n")
+string(REPLACE "\n" " \\\n" rows "${rows}")
+file(APPEND "${OUT}" "${rows}\n")
