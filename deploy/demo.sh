@@ -1,6 +1,7 @@
 #!/bin/sh
 # verifyd on this machine, from nothing: installs, builds, starts every part on free loopback ports, and walks BioCatch
-# scores and a sign-up with Jumio from B2C's call to the answer. Then it stays up to try; Ctrl-C ends what it started.
+# scores and a sign-up with Jumio from B2C's call to the answer. Then it stays up to try, also in a browser: the playground
+# runs the policies of deploy/b2c with their pages (deploy/demo/playground). Ctrl-C ends what it started.
 #
 #   sh deploy/demo.sh [--once] [--kafka | --brokers HOST:PORT] [--bin DIR]
 #
@@ -18,6 +19,7 @@ cd "$(dirname "$0")/.." || exit 1
 . deploy/packages.sh
 . deploy/demo/scores.sh
 . deploy/demo/signup.sh
+. deploy/demo/playground.sh
 
 BUDGET_MS=1500 # how long a call of B2C is held here; 8500 when nothing is set
 VENDOR_MS=100  # how long the vendor's stand-in thinks
@@ -75,7 +77,7 @@ while [ $# -gt 0 ]; do
 		shift
 		;;
 	--help | -h)
-		sed -n '2,16s/^# \{0,1\}//p' deploy/demo.sh
+		sed -n '2,17s/^# \{0,1\}//p' deploy/demo.sh
 		exit 0
 		;;
 	*) usage "unknown argument $1" ;;
@@ -312,16 +314,18 @@ start_all() {
 	start_kafka
 	start_redis
 	start_vendor
+	start_playground
 	await_kafka
 	export VERIFYD_OPS_LISTEN=127.0.0.1:0 VERIFYD_SYNC_BUDGET_MS=$BUDGET_MS VERIFYD_DRAIN_MS=6000 \
 		VERIFYD_BIOCATCH_BASE_URL="http://$vendor/biocatch" VERIFYD_BIOCATCH_CUSTOMER_ID=demo \
-		VERIFYD_B2C_BASE_REDIRECT_URL="http://$vendor/b2c" VERIFYD_TOKEN_ISSUER=demo-issuer VERIFYD_TOKEN_AUDIENCE=demo-audience \
+		VERIFYD_B2C_BASE_REDIRECT_URL="http://$playground/playground" VERIFYD_UI_DIR="$PWD/deploy/b2c/ui" VERIFYD_TOKEN_ISSUER=demo-issuer VERIFYD_TOKEN_AUDIENCE=demo-audience \
 		VERIFYD_CALLBACK_ALLOW_FROM=127.0.0.1 VERIFYD_JUMIO_BASE_URL="http://$vendor/jumio" \
 		VERIFYD_JUMIO_AUTH_USERNAME=sim-token VERIFYD_JUMIO_AUTH_PASSWORD=sim-secret \
 		VERIFYD_JUMIO_USER_AGENT="Contoso Demo/1.0" VERIFYD_JUMIO_POLL_S=1,2,3,4,5,7,10,15,20,30
 	start_ingress
 	program worker "$own/verifyd-worker" --vendor biocatch,jumio
 	worker_pid=$pid worker_ops=$ops
+	render_policies
 	await 30 ingress "$ingress_pid" "$work/ingress.log" is_ready "$ingress_ops"
 	await 60 worker "$worker_pid" "$work/worker.log" is_ready "$worker_ops"
 	say "done in $((($(date +%s%N) - began) / 1000000)) ms"
@@ -405,6 +409,7 @@ walk() {
 	walk_slow
 	walk_refused
 	walk_signup
+	walk_playground
 	say
 	if [ "$wrong" = 0 ]; then
 		say "${green}Every answer was right.${plain}"
@@ -426,17 +431,12 @@ invite() {
 	say "  curl -H 'X-Api-Key: $key' -H 'Content-Type: application/json' -H 'Prefer: wait=5' \\"
 	say "    -d '{\"kind\":\"biocatch.score\",\"subject\":\"me\",\"session\":\"mine-2~bot\"}' http://$http/v1/verifications"
 	say
-	say "  a sign-up, once, in a browser on this machine:"
-	say "    $(new_signup)"
-	say "  another person's: open the redirectUrl of"
-	say "    curl -H 'X-Api-Key: $key' -H 'Content-Type: application/json' \\"
-	say "      -d '{\"ObjectId\":\"person-1\",\"ClientId\":\"app\",\"RedirectUri\":\"https://jwt.ms\",\"Policy\":\"B2C_1A_Return\",\"CorrelationId\":\"c-1\"}' \\"
-	say "      http://$http/api/Jumio/InitializeTransaction"
+	say "  ${bold}a sign-up in a browser on this machine, with all that happens on the way:  http://$playground/${plain}"
 	say
 	say "  curl -X POST -d '{\"down\":true}' http://$vendor/control/biocatch    # the vendor is gone; {\"down\":null}: back"
 	say "  curl http://$ingress_ops/healthz http://$worker_ops/metrics"
 	say "  (export VERIFYD_KAFKA_BROKERS=$VERIFYD_KAFKA_BROKERS VERIFYD_REDIS_URL=$VERIFYD_REDIS_URL VERIFYD_TOPIC_PREFIX=$VERIFYD_TOPIC_PREFIX;"
-	say "   $own/verifyctl get $signup; $own/verifyctl dead list)"
+	say "   $own/verifyctl get $signup; $own/verifyctl status)"
 	say
 	say "  ${dim}markers such as ~score=912 ~delay=MS ~status=503 in the session steer the vendor: tests/sim/README.md${plain}"
 	say "  ${dim}logs: $work/*.log${plain}"

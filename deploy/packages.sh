@@ -27,6 +27,7 @@ rootfs|mmdebstrap|command -v mmdebstrap
 rootfs|git|command -v git
 redis|redis-server|command -v redis-server
 demo|curl|command -v curl
+demo|python3|command -v python3
 test|libcmocka-dev|pkg-config --exists cmocka
 test|python3|command -v python3
 test|python3-venv|python3 -c "import ensurepip, venv"

@@ -27,12 +27,6 @@ random_word() {
 	od -An -N8 -tx8 /dev/urandom | tr -d ' \n'
 }
 
-# A fresh sign-up's address, for a real browser.
-new_signup() {
-	initialize "visitor-$(random_word)"
-	say "$answer" | word redirectUrl
-}
-
 # parameter NAME: of the address in $location, as it stands there.
 parameter() {
 	say "$location" | tr '?&' '\n\n' | sed -n "s/^$1=//p" | head -n 1

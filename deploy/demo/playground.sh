@@ -1,0 +1,40 @@
+# shellcheck shell=sh
+# Sourced by deploy/demo.sh: B2C's stand-in, with the policies of deploy/b2c made for this machine. Uses demo.sh's functions and variables.
+# shellcheck disable=SC2154,SC2034
+
+# It listens before there are policies: the ingress has to know its address, and the policies that of the ingress.
+start_playground() {
+	mkdir "$work/policies" || exit 1
+	launch playground python3 deploy/demo/playground --port 0 --policies "$work/policies" --key-file "$work/keys/api-keys" \
+		--vendor "http://$vendor" --redis "$VERIFYD_REDIS_URL" --verifyctl "$own/verifyctl"
+	keep
+	await 20 playground "$pid" "$work/playground.log" is_listening "$work/playground.log" playground
+	playground=$(address "$work/playground.log" playground)
+}
+
+# render NAME JOURNEYS [SETTING]…: one set of journeys, as for a tenant but for the addresses.
+render() {
+	name=$1
+	{
+		printf '%s\n' "Name = $name" "Journeys = $2" "Tenant = playground.onmicrosoft.com" "ApiUrl = http://$http" \
+			"TokenAudience = $VERIFYD_TOKEN_AUDIENCE" "ExtensionsAppId = 11111111-1111-4111-8111-111111111111" \
+			"ExtensionsAppObjectId = 22222222-2222-4222-8222-222222222222"
+		shift 2
+		[ $# -eq 0 ] || printf '%s\n' "$@"
+	} >"$work/$name.settings"
+	run render "$own/verifyctl" policy render --loopback-http --settings "$work/$name.settings" --out "$work/policies/$name" ||
+		fail "the policies cannot be made:" "$work/render.log"
+}
+
+render_policies() {
+	render Verifyd combined
+	render VerifydJumio jumio
+	render VerifydBioCatch biocatch 'HighRisk = block'
+}
+
+walk_playground() {
+	title "9. The same as a person goes it: the policies of deploy/b2c, their pages, B2C's stand-in"
+	run person python3 deploy/demo/playground/person.py "http://$playground" || wrong=$((wrong + 1))
+	cat "$work/person.log"
+	right "the rendered policies and pages took this person from sign-up to a token"
+}
