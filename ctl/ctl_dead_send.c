@@ -86,7 +86,7 @@ static void send_letter(struct sender *sender, struct dead_entry *entry, const s
 		settle(sender, entry, ERR_NO_MEMORY);
 		return;
 	}
-	*parcel = (struct parcel){{on_delivered}, sender, entry};
+	*parcel = (struct parcel){.delivery.delivered = on_delivered, .sender = sender, .entry = entry};
 	const struct kafka_message message = {operation->topic,  entry->id, record->value,
 	                                      record->value_len, headers,   sizeof headers / sizeof headers[0],
 	                                      &parcel->delivery};

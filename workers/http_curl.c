@@ -10,6 +10,7 @@
 enum {
 	SWEEP_MS = 5000, /* idle lanes and pooled calls are looked at so often */
 	POOL_SHARE = 4,  /* of the pooled calls that nobody took between two looks one in so many is freed */
+	TURN_CALLS = 64, /* handed to libcurl in one turn of the loop; the others wait for the next ones */
 };
 
 struct http_call {
@@ -27,11 +28,13 @@ struct http_call {
 struct http_curl {
 	uv_loop_t *loop;
 	uv_timer_t sweep;
+	uv_idle_t turn; /* runs while calls wait for the next turn */
 	struct http_curl_options options;
 	struct http_common common;
 	struct http_hosts hosts;
 	struct list calls, pool;
 	size_t in_flight, connected, pooled;
+	size_t turn_calls; /* handed over since the last look at it: at least those of this turn */
 	size_t pool_spare; /* the least that was in the pool since the last look */
 	size_t handles;    /* of the loop that have not closed yet; the last one frees this */
 	bool closed;
@@ -54,7 +57,7 @@ static void handle_closed(void *ctx)
 	free(http);
 }
 
-static void on_sweep_closed(uv_handle_t *handle)
+static void on_own_closed(uv_handle_t *handle)
 {
 	handle_closed(handle->data);
 }
@@ -189,9 +192,20 @@ static void end_soon(struct http_call *call, enum http_stage stage)
 	(void)uv_timer_start(&call->deadline, on_deadline, 0, 0); /* never fails */
 }
 
-static bool has_room(const struct http_curl *http, const struct http_host *host)
+static void on_turn(uv_idle_t *turn);
+
+/* A reply of Redis may let a thousand calls begin at once. */
+static bool has_turn(struct http_curl *http)
 {
-	return host->calls < host->limit && http->connected < (size_t)http->options.max_connections;
+	if (http->turn_calls < TURN_CALLS)
+		return true;
+	(void)uv_idle_start(&http->turn, on_turn); /* fails only without a callback */
+	return false;
+}
+
+static bool has_room(struct http_curl *http, const struct http_host *host)
+{
+	return host->calls < host->limit && http->connected < (size_t)http->options.max_connections && has_turn(http);
 }
 
 /* Hands a call to libcurl. */
@@ -214,6 +228,7 @@ static void launch(struct http_call *call)
 	call->lane = at;
 	call->exchange.stage = HTTP_STAGE_CALL;
 	http->connected++;
+	http->turn_calls++;
 }
 
 static enum http_name name_of(const struct http_host *host)
@@ -268,12 +283,23 @@ static void pump(struct http_curl *http)
 		return;
 	for (struct list *at = list->next; at != list; at = at->next)
 		pump_host(http, LIST_ENTRY(at, struct http_host, node));
-	if (http->connected < (size_t)http->options.max_connections || list_is_empty(list))
+	if ((http->connected < (size_t)http->options.max_connections && http->turn_calls < TURN_CALLS) ||
+	    list_is_empty(list))
 		return;
-	/* the limit over all hosts is reached: another host is the first to be looked at the next time */
+	/* a limit over all hosts is reached: another host is the first to be looked at the next time */
 	struct list *first = list->next;
 	list_remove(first);
 	list_insert(list, first);
+}
+
+static void on_turn(uv_idle_t *turn)
+{
+	struct http_curl *http = turn->data;
+
+	http->turn_calls = 0;
+	pump(http);
+	if (http->turn_calls < TURN_CALLS)
+		(void)uv_idle_stop(turn); /* never fails */
 }
 
 static void on_resolved(void *ctx)
@@ -342,10 +368,11 @@ enum err_code http_curl_new(uv_loop_t *loop, const struct http_curl_options *opt
 		free(http);
 		return err_set(err, ERR_INTERNAL, "no timer for the HTTP client");
 	}
-	http->sweep.data = http;
+	http->sweep.data = http->turn.data = http;
+	(void)uv_idle_init(loop, &http->turn);                            /* never fails */
 	(void)uv_timer_start(&http->sweep, on_sweep, SWEEP_MS, SWEEP_MS); /* never fails */
 	uv_unref((uv_handle_t *)&http->sweep);                            /* it alone keeps no loop turning */
-	http->handles = 1;
+	http->handles = 2;
 	enum err_code code = setup(http, err);
 	if (code != ERR_OK) {
 		http_curl_close(http);
@@ -405,7 +432,8 @@ void http_curl_close(struct http_curl *http)
 		call_free(pool_take(http, http->pool.next));
 	http_hosts_fini(&http->hosts);
 	http_watches_close(http->common.watches);
-	uv_close((uv_handle_t *)&http->sweep, on_sweep_closed);
+	uv_close((uv_handle_t *)&http->turn, on_own_closed);
+	uv_close((uv_handle_t *)&http->sweep, on_own_closed);
 }
 
 enum err_code http_curl_check_ca(const char *ca_file, struct err *err)

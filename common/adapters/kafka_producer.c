@@ -2,7 +2,9 @@
  * it is purged, reports what it still holds, and is destroyed in a pool thread while a new one is already in use. Does
  * not retry a message that failed: only the sender knows whether that is right. */
 #include "common/adapters/kafka_producer.h"
+#include "common/adapters/kafka_metadata.h"
 #include "common/base/log.h"
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,8 @@
 enum {
 	MAX_TOPICS = 64,
 	POLL_ROUNDS = 16, /* in one turn of the loop */
+	TURN_DELIVERIES =
+	        64, /* told in one turn: one report of librdkafka may hold thousands, and each sets work going */
 	BUILD_WAIT_MS = 100,
 	BUILD_WAIT_MAX_MS = 10000,
 	PURGE_WAIT_MS = 2000,
@@ -33,7 +37,9 @@ struct handle {
 	size_t topic_count;
 	bool is_retired;
 	bool is_ending;
-	struct handle *next; /* in producer->handles */
+	struct list reported; /* of struct kafka_delivery: librdkafka has reported them, their senders are still to be
+	                         told */
+	struct handle *next;  /* in producer->handles */
 };
 
 struct kafka_producer {
@@ -117,7 +123,8 @@ static void on_ended(uv_work_t *work, int status)
 /* Only once every delivery was reported: what is left in a destroyed handle is never reported. */
 static void end_when_empty(struct handle *handle)
 {
-	if (!handle->is_retired || handle->is_ending || rd_kafka_outq_len(handle->rk) > 0)
+	if (!handle->is_retired || handle->is_ending || rd_kafka_outq_len(handle->rk) > 0 ||
+	    !list_is_empty(&handle->reported))
 		return;
 	handle->is_ending = true;
 	(void)uv_poll_stop(&handle->poll);
@@ -218,14 +225,29 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 	struct kafka_producer *producer = handle->producer;
 	struct kafka_delivery *delivery = message->_private;
 	enum err_code code = code_of(message->err);
-	producer->queued--;
 	if (code == ERR_OK && !handle->is_retired) {
 		kafka_link_set(&producer->link, true);
 		producer->build_wait_ms = BUILD_WAIT_MS;
 	}
-	if (delivery)
-		delivery->delivered(delivery, code == ERR_INVALID ? ERR_UNAVAILABLE : code, message->partition,
-		                    message->offset);
+	if (!delivery) {
+		producer->queued--;
+		return;
+	}
+	delivery->result = code == ERR_INVALID ? ERR_UNAVAILABLE : code;
+	delivery->partition = message->partition;
+	delivery->offset = message->offset;
+	list_insert(&handle->reported, &delivery->node);
+}
+
+/* Tells at most `count` senders. */
+static void tell(struct handle *handle, int count)
+{
+	while (count-- > 0 && !list_is_empty(&handle->reported)) {
+		struct kafka_delivery *delivery = LIST_ENTRY(handle->reported.next, struct kafka_delivery, node);
+		list_remove(&delivery->node);
+		handle->producer->queued--;
+		delivery->delivered(delivery, delivery->result, delivery->partition, delivery->offset);
+	}
 }
 
 static int32_t on_partition(const rd_kafka_topic_t *rkt, const void *key, size_t key_len, int32_t partition_count,
@@ -243,7 +265,8 @@ static void on_wake(uv_poll_t *poll, int status, int events)
 	int round = 0;
 	while (round < POLL_ROUNDS && rd_kafka_poll(handle->rk, 0) > 0)
 		round++;
-	if (round == POLL_ROUNDS)
+	tell(handle, TURN_DELIVERIES);
+	if (round == POLL_ROUNDS || !list_is_empty(&handle->reported))
 		kafka_wake_set(handle->fd);
 	end_when_empty(handle);
 }
@@ -305,6 +328,7 @@ static enum err_code build(struct kafka_producer *producer, struct err *err)
 		return err_set(err, ERR_NO_MEMORY, "kafka producer");
 	handle->owner.client = producer->client;
 	handle->producer = producer;
+	list_init(&handle->reported);
 	enum err_code code = kafka_wake_open(&handle->fd, err);
 	if (code != ERR_OK) {
 		free(handle);
@@ -421,36 +445,17 @@ enum err_code kafka_producer_send(struct kafka_producer *producer, const struct 
 	return err_set(err, code_of(error), "topic %s: %s", message->topic, rd_kafka_err2name(error));
 }
 
-static bool is_listed(const struct rd_kafka_metadata *metadata, const char *full)
-{
-	for (int i = 0; i < metadata->topic_cnt; i++)
-		if (strcmp(metadata->topics[i].topic, full) == 0)
-			return metadata->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR &&
-			       metadata->topics[i].partition_cnt > 0;
-	return false;
-}
-
-/* Asks for the list of all topics: asking for one by name would make a broker with auto-creation create it. */
 enum err_code kafka_producer_warm(struct kafka_producer *producer, const char *const *topics, size_t topic_count,
                                   int timeout_ms, struct err *err)
 {
-	const struct rd_kafka_metadata *metadata;
 	struct handle *handle = producer->current;
-	char full[TOPIC_BYTES];
 	rd_kafka_topic_t *rkt;
 	if (!handle)
 		return err_set(err, ERR_UNAVAILABLE, "the producer is being rebuilt");
-	rd_kafka_resp_err_t error = rd_kafka_metadata(handle->rk, 1, NULL, &metadata, timeout_ms);
-	if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return err_set(err, ERR_UNAVAILABLE, "no broker answered: %s", rd_kafka_err2name(error));
-	enum err_code code = ERR_OK;
-	for (size_t i = 0; code == ERR_OK && i < topic_count; i++) {
-		if (kafka_client_name(producer->client, topics[i], full) != ERR_OK || !is_listed(metadata, full))
-			code = err_set(err, ERR_UNAVAILABLE, "topic %s is missing", topics[i]);
-		else if (topic_of(handle, topics[i], &rkt, err) != ERR_OK)
+	enum err_code code = kafka_metadata_check(handle->rk, producer->client, topics, topic_count, timeout_ms, err);
+	for (size_t i = 0; code == ERR_OK && i < topic_count; i++)
+		if (topic_of(handle, topics[i], &rkt, err) != ERR_OK)
 			code = ERR_UNAVAILABLE;
-	}
-	rd_kafka_metadata_destroy(metadata);
 	return code;
 }
 
@@ -470,6 +475,7 @@ static void fail_rest(struct handle *handle)
 	(void)rd_kafka_purge(handle->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	for (int waited = 0; rd_kafka_outq_len(handle->rk) > 0 && waited < PURGE_WAIT_MS; waited += 10)
 		(void)rd_kafka_poll(handle->rk, 10);
+	tell(handle, INT_MAX);
 }
 
 void kafka_producer_close(struct kafka_producer *producer, int timeout_ms)

@@ -6,6 +6,7 @@
 #define VERIFYD_KAFKA_PRODUCER_H
 
 #include "common/adapters/kafka_client.h"
+#include "common/base/list.h"
 #include <uv.h>
 
 struct kafka_producer;
@@ -21,6 +22,11 @@ struct kafka_delivery {
 	/* result: ERR_OK (acked by all in-sync replicas; partition and offset are valid), else ERR_TIMEOUT, ERR_UNAVAILABLE or
 	 * ERR_LIMIT (too large). After a failure the broker may still have the message (#librdkafka POSSIBLY_PERSISTED). */
 	void (*delivered)(struct kafka_delivery *delivery, enum err_code result, int32_t partition, int64_t offset);
+	/* the producer's own, between librdkafka's report and `delivered` */
+	struct list node;
+	enum err_code result;
+	int32_t partition;
+	int64_t offset;
 };
 
 struct kafka_header {

@@ -283,12 +283,42 @@ static void options_out_of_range_are_refused(void **state)
 	assert_null(bench->producer);
 }
 
+/* Each delivery sets work going; with thousands of them in one turn nothing else would be come to. */
+static void a_turn_of_the_loop_tells_a_few_dozen(void **state)
+{
+	enum { MANY = 2000, A_FEW_DOZEN = 64 };
+	struct bench *bench = bench_of(state);
+	struct sent *sent = calloc(MANY, sizeof *sent);
+	int told = 0, most = 0;
+	char key[16];
+	assert_non_null(sent);
+	open_producer(bench, 20000, MANY);
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(key, sizeof key, "key-%d", i);
+		assert_int_equal(send_one(bench, key, &sent[i]), ERR_OK);
+	}
+	while (kafka_producer_queued(bench->producer) == MANY)
+		(void)uv_run(&bench->loop, UV_RUN_ONCE);
+	while (kafka_producer_queued(bench->producer) > 0) {
+		int before = (int)kafka_producer_queued(bench->producer);
+		uv_sleep(5); /* reports gather */
+		(void)uv_run(&bench->loop, UV_RUN_ONCE);
+		told = before - (int)kafka_producer_queued(bench->producer);
+		most = told > most ? told : most;
+	}
+	assert_in_range(most, 1, A_FEW_DOZEN);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(sent[i].calls, 1);
+	free(sent);
+}
+
 int main(void)
 {
 	log_init("kafka_producer_test", LOG_ERROR);
 #define RULE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 	        RULE(every_message_is_reported_once_and_stands_in_its_keys_partition),
+	        RULE(a_turn_of_the_loop_tells_a_few_dozen),
 	        RULE(one_more_than_the_queue_holds_is_refused_and_not_reported),
 	        RULE(a_dead_broker_ends_in_a_timeout_and_a_revived_one_is_noticed),
 	        RULE(errors_that_pass_are_retried_without_loss_or_double),

@@ -39,8 +39,7 @@ fill_cache() {
 # P1's requests are written by the ingress itself, so they are sealed and named as real ones.
 p1_preload() {
 	fill_cache
-	local rate=5000
-	[ "$N" -lt 50000 ] || rate=10000
+	local rate=4000 # well below what one ingress takes: a crowd of connections would be refused
 	"$verifyd_bin/verifyd-ingress" >>"$ART/logs/verifyd-preload.log" 2>&1 & local ingress=$!
 	until curl -s -o /dev/null "http://127.0.0.1:$INGRESS_PORT/"; do sleep 0.2; done
 	sleep 1
