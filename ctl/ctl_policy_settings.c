@@ -31,9 +31,10 @@ static const struct {
 	enum policy_setting setting;
 	const char *word;
 } choices[] = {
-        {POLICY_JOURNEYS, "jumio"},   {POLICY_JOURNEYS, "biocatch"}, {POLICY_JOURNEYS, "combined"},
-        {POLICY_API_AUTH, "api-key"}, {POLICY_API_AUTH, "basic"},    {POLICY_API_AUTH, "certificate"},
-        {POLICY_API_AUTH, "oauth"},   {POLICY_HIGH_RISK, "mfa"},     {POLICY_HIGH_RISK, "block"},
+        {POLICY_JOURNEYS, "jumio"},         {POLICY_JOURNEYS, "biocatch"},     {POLICY_JOURNEYS, "combined"},
+        {POLICY_API_AUTH, "api-key"},       {POLICY_API_AUTH, "basic"},        {POLICY_API_AUTH, "certificate"},
+        {POLICY_API_AUTH, "oauth"},         {POLICY_HIGH_RISK, "mfa"},         {POLICY_HIGH_RISK, "block"},
+        {POLICY_SIGN_UP_FACTOR, "by-risk"}, {POLICY_SIGN_UP_FACTOR, "always"},
 };
 
 #define TENANT_END ".onmicrosoft.com"

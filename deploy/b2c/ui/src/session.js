@@ -38,7 +38,7 @@
 		id = ''; /* the policy knows what to do */
 	}
 	page.whenThere('clientSessionId', function (field) {
-		field.value = id;
+		field.value = field.value || id; /* an app that began the session itself has said so */
 		page.hide(field);
 	});
 })();
