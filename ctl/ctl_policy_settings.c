@@ -93,7 +93,7 @@ static const char *fault_of(const struct reading *reading, enum policy_setting s
 {
 	switch (rows[setting].shape) {
 	case CHOICE:
-		return is_choice(setting, value) ? NULL : "none of the words that it takes";
+		return is_choice(setting, value) ? NULL : rows[setting].help; /* which tells the words */
 	case TENANT:
 		return is_tenant(value) ? NULL : "not like contoso" TENANT_END;
 	case NAME:

@@ -14,7 +14,11 @@ from lib.process import until
 
 API = "/api/Jumio/"
 FRIENDLY = "This is not possible right now. Please try again in a moment."
-SETS = {"jumio": ({"Jumio": ("jumio", {})}), "risk": {"Bio": ("biocatch", {}), "Block": ("biocatch", {"HighRisk": "block", "SecondFactorAtSignUp": "always"}), "Both": ("combined", {})}}
+SETS = {
+    "jumio": {"Jumio": ("jumio", {})},
+    "risk": {"Bio": ("biocatch", {}), "Block": ("biocatch", {"HighRisk": "block", "SecondFactorAtSignUp": "always"}), "Both": ("combined", {}),
+             "Basic": ("biocatch", {"ApiAuth": "basic"}), "OAuth": ("biocatch", {"ApiAuth": "oauth", "OAuthScope": "api://verifyd/.default"})},
+}
 
 
 @pytest.mark.parametrize("journeys,auth,more", [
@@ -67,15 +71,18 @@ def driver(session_folder):
 
 def tenant_of(which, service, session_folder, app):
     place_of("B2C_EMULATOR")
+    for _, more in SETS[which].values():
+        if more.get("ApiAuth") == "oauth":
+            more["OAuthTokenUrl"] = f"{app.url}/token"
     with Tenant(service.stack, session_folder / f"b2c-{which}", app, SETS[which]) as one:
         yield one
         assert not one.emulator.unsupported
         known = ("SingleSignOn", "Localization:", "written surname", "social sign-in buttons", "request without id_token_hint")
         assert not [warning for warning in one.emulator.warnings if not any(part in warning for part in known)]
         for call in one.emulator.calls:
-            if call["method"] == "POST" and call.get("request_body"):
+            if call["method"] == "POST" and call["url"].startswith(one.api_url):
                 names = {name.lower() for name in call["request_headers"]}
-                assert "x-api-key" in names and json.loads(call["request_body"])["CorrelationId"] == call["correlation"]
+                assert names & {"x-api-key", "authorization"} and json.loads(call["request_body"])["CorrelationId"] == call["correlation"]
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +141,10 @@ def test_who_is_not_confirmed_reads_why_cannot_post_past_it_and_gets_a_new_attem
 
 
 @pytest.mark.slow
-def test_a_slow_verdict_is_there_at_the_next_sign_in_after_the_tab_was_closed(jumio, browsers):
+def test_a_slow_verdict_is_waited_for_and_is_there_at_the_next_sign_in_after_the_tab_was_closed(jumio, browsers):
     jumio.stack.vendor.set_jumio(pending=4)
     try:
+        sam = person(jumio, browsers[1]).sign_up().hand_in().polling()  # waits, and does nothing
         eve = person(jumio, browsers[0]).sign_up().hand_in().polling()
         eve.press("#continue")  # does not wait any longer
         eve.blocked()
@@ -144,6 +152,7 @@ def test_a_slow_verdict_is_there_at_the_next_sign_in_after_the_tab_was_closed(ju
         eve.press("#continue")
         assert "not been confirmed" in eve.message(), "looked again"
         fresh(eve.browser)
+        assert sam.claims()["identityVerified"] is True, "the page goes on by itself"
     finally:
         jumio.stack.vendor.set_jumio(pending=0)
     reference = jumio.user(eve.email)["extension_identityReference"]
@@ -294,6 +303,17 @@ def test_only_a_low_risk_spares_the_second_factor(risk, browsers):
     finally:
         risk.emulator.faults["down"] = []
     assert claims["riskLevel"] == "UNKNOWN" and "score" not in claims
+
+
+@pytest.mark.slow
+def test_basic_and_oauth_prove_who_calls_as_the_settings_say(risk, app, browsers):
+    assert person(risk, browsers[0], "Basic").sign_up(**session("~score=87")).claims()["riskLevel"] == "LOW"
+    kai = person(risk, browsers[0], "OAuth").sign_up(**session("~score=87")).give_code()  # the ingress itself takes no tokens: not LOW
+    assert kai.claims()["riskLevel"] == "UNKNOWN"
+    (call,) = risk.calls("GetScore", kai.email)
+    assert call["request_headers"]["Authorization"] == f"Bearer {app.token}"
+    basic, form = app.token_requests[-1]
+    assert basic == "Basic Y2xpZW50OnNlY3JldA==" and form == {"grant_type": "client_credentials", "scope": "api://verifyd/.default"}
 
 
 @pytest.mark.slow

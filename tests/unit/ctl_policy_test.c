@@ -47,9 +47,15 @@ static void every_mistake_of_a_settings_file_is_told_with_its_line(void **state)
 	struct policy_settings settings;
 	char complaints[COMPLAINTS_BYTES] = "";
 	static const char *const told[] = {
-	        "line 1: Journeys: none of",  "line 2: Tenant: not like",  "line 3: ApiUrl: not an https://",
-	        "line 4: Nonsense: no such",  "line 5: this line: not",    "line 6: ExtensionsAppId: not a GUID",
-	        "line 7: ApiKeyHeader: only", "line 9: Name: given twice", "line 10: TokenAudience: quotes",
+	        "line 1: Journeys: which set: jumio, biocatch",
+	        "line 2: Tenant: not like",
+	        "line 3: ApiUrl: not an https://",
+	        "line 4: Nonsense: no such",
+	        "line 5: this line: not",
+	        "line 6: ExtensionsAppId: not a GUID",
+	        "line 7: ApiKeyHeader: only",
+	        "line 9: Name: given twice",
+	        "line 10: TokenAudience: quotes",
 	        "OAuthTokenUrl: is missing",
 	};
 	(void)state;

@@ -7,6 +7,7 @@ import http.server
 import importlib
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import pytest
 from lib import process
 from lib.cache import free_port
 from lib.process import until
-from lib.stack import AUDIENCE, KEYS
+from lib.stack import AUDIENCE, BASIC, KEYS
 
 TENANT = "contoso.onmicrosoft.com"
 CLIENT_ID = "6f1de2a5-3a53-4a4c-9f3e-b7b1b4c1a222"
@@ -30,6 +31,8 @@ EXTENSIONS = "11111111-2222-4333-8444-555555555555"
 PAGES = Path(__file__).resolve().parents[3] / "deploy" / "b2c" / "ui"
 PASSWORD = "Passw0rd!x"
 BASES = {"jumio": "starterpack-LocalAccounts", "biocatch": "starterpack", "combined": "starterpack"}
+((USER, PASSWORD_OF_USER),) = BASIC.items()
+POLICY_KEYS = {"ApiKey": KEYS["b2c"], "ApiUser": USER, "ApiPassword": PASSWORD_OF_USER, "OAuthClientId": "client", "OAuthClientSecret": "secret"}
 JQUERY = "jquery-3.7.1.min.js"
 
 
@@ -90,9 +93,21 @@ class App:
                 self.end_headers()
                 self.wfile.write(b"<!DOCTYPE html><title>app</title><p>app")
 
+            def do_POST(self):
+                """Also a token endpoint, for the policies that get tokens by client credentials."""
+                form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                app.token_requests.append((self.headers.get("Authorization"), dict(urllib.parse.parse_qsl(form))))
+                body = json.dumps({"access_token": app.token, "token_type": "Bearer", "expires_in": 3600}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.end_headers()
+                self.wfile.write(body)
+
             def log_message(self, *_):
                 pass
 
+        app = self
+        self.token, self.token_requests = secrets.token_urlsafe(32), []
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/app"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -123,7 +138,7 @@ class Tenant:
         (base,) = {base_of(journeys) for journeys, _ in sets.values()}
         self.emulator = emulator.Emulator(
             [*map(str, folders), str(base)], port=port, tenant=TENANT, clients={CLIENT_ID: [app.url]}, jquery=str(jquery()),
-            keys={f"B2C_1A_{name}ApiKey": KEYS["b2c"] for name in sets}, only=lambda policy: any(f"_{name}_" in policy for name in sets))
+            keys={f"B2C_1A_{name}{key}": value for name in sets for key, value in POLICY_KEYS.items()}, only=lambda policy: any(f"_{name}_" in policy for name in sets))
 
     def __enter__(self):
         self.emulator.start()
