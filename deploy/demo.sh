@@ -314,8 +314,8 @@ start_all() {
 	start_kafka
 	start_redis
 	start_vendor
-	start_playground
 	await_kafka
+	start_playground
 	export VERIFYD_OPS_LISTEN=127.0.0.1:0 VERIFYD_SYNC_BUDGET_MS=$BUDGET_MS VERIFYD_DRAIN_MS=6000 \
 		VERIFYD_BIOCATCH_BASE_URL="http://$vendor/biocatch" VERIFYD_BIOCATCH_CUSTOMER_ID=demo \
 		VERIFYD_B2C_BASE_REDIRECT_URL="http://$playground/playground" VERIFYD_UI_DIR="$PWD/deploy/b2c/ui" VERIFYD_TOKEN_ISSUER=demo-issuer VERIFYD_TOKEN_AUDIENCE=demo-audience \

@@ -6,7 +6,7 @@
 start_playground() {
 	mkdir "$work/policies" || exit 1
 	launch playground python3 deploy/demo/playground --port 0 --policies "$work/policies" --key-file "$work/keys/api-keys" \
-		--vendor "http://$vendor" --redis "$VERIFYD_REDIS_URL" --verifyctl "$own/verifyctl"
+		--vendor "http://$vendor" --verifyctl "$own/verifyctl"
 	keep
 	await 20 playground "$pid" "$work/playground.log" is_listening "$work/playground.log" playground
 	playground=$(address "$work/playground.log" playground)

@@ -1,7 +1,6 @@
 /* sim: routes a request to a vendor's stand-in or to the control interface, and records it in between.
  * A further vendor is one more row of `vendors`. */
 #include "tests/sim/sim.h"
-#include "tests/sim/sim_b2c.h"
 #include "tests/sim/sim_biocatch.h"
 #include "tests/sim/sim_control.h"
 #include "tests/sim/sim_jumio.h"
@@ -148,10 +147,7 @@ bool sim_handle(struct sim *sim, const struct sim_request *request, struct sim_r
 			return true;
 		}
 	}
-	if (strncmp(request->path, SIM_B2C_PREFIX, strlen(SIM_B2C_PREFIX)) == 0)
-		sim_b2c_handle(request, reply);
-	else
-		sim_control_handle(sim, request, reply);
+	sim_control_handle(sim, request, reply);
 	return false;
 }
 

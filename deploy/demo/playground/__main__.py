@@ -8,7 +8,9 @@ import hashlib
 import hmac
 import http.server
 import json
+import os
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -21,6 +23,7 @@ import pages
 import policies
 import providers
 from journeys import Engine, Journey
+from records import Records
 from tracing import Trace
 
 HERE = Path(__file__).resolve().parent
@@ -34,12 +37,19 @@ MOST_BODY = 64 * 1024
 class Playground:
     def __init__(self, arguments, origin):
         self.origin, self.vendor = origin, arguments.vendor
-        self.trace = Trace(arguments.vendor, arguments.redis, [arguments.verifyctl])
+        self.trace = Trace(arguments.vendor, os.environ["VERIFYD_REDIS_URL"], [arguments.verifyctl])
         self.api = providers.Api(Path(arguments.key_file).read_text(encoding="utf-8").strip().partition("=")[2], self.trace)
         self.engine = Engine(providers.Directory(), self.api)
         self.folder = Path(arguments.policies)
         self.journeys, self.lock, self.secret = {}, threading.Lock(), secrets.token_bytes(32)
+        self.watch_kafka()
         self.settings = {"score": 87, "pending": 0, "down": False}
+
+    def watch_kafka(self):
+        try:
+            Records(os.environ["VERIFYD_KAFKA_BROKERS"], os.environ["VERIFYD_TOPIC_PREFIX"], os.environ.get("VERIFYD_KAFKA_CONFIG_FILE"), self.trace.record).start()
+        except OSError as error:
+            self.trace.add("playground", "Kafka", "its records cannot be shown", str(error))
 
     @functools.cached_property
     def policies(self):
@@ -241,17 +251,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="playground", description="A stand-in of Azure AD B2C on loopback.")
+    parser = argparse.ArgumentParser(prog="playground", description="A stand-in of Azure AD B2C on loopback.",
+                                     epilog="Kafka and Redis as VERIFYD_KAFKA_BROKERS, _KAFKA_CONFIG_FILE, _TOPIC_PREFIX and _REDIS_URL say.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--policies", required=True, help="a folder with a folder for each rendered set of policies; may be filled later")
     parser.add_argument("--key-file", required=True, help="the API key of every policy key: NAME=KEY")
     parser.add_argument("--vendor", required=True, help="http://HOST:PORT of vendorsim")
-    parser.add_argument("--redis", required=True, help="redis://HOST:PORT")
     parser.add_argument("--verifyctl", required=True, help="its path")
     arguments = parser.parse_args()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)
     Handler.playground = Playground(arguments, f"http://127.0.0.1:{server.server_port}")
     print(json.dumps({"event": "listening", "listener": "playground", "address": f"127.0.0.1:{server.server_port}"}, separators=(",", ":")), file=sys.stderr, flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         server.serve_forever()
     except KeyboardInterrupt:

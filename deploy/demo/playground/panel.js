@@ -38,15 +38,14 @@
 		var list = find('events');
 		list.textContent = '';
 		events.slice().reverse().forEach(function (event) {
-			var item = element('li', '', ''), more;
+			var item = element('li', '', '');
 			item.appendChild(element('span', 'took', new Date(event.at).toLocaleTimeString() + ' '));
 			item.appendChild(element('span', 'way', event.from + ' → ' + event.to + ' '));
 			item.appendChild(element('code', '', event.what));
 			if (event.took_ms !== null)
 				item.appendChild(element('span', 'took', ' ' + event.took_ms + ' ms'));
-			if (event.detail) {
-				more = item.appendChild(element('pre', '', event.detail));
-			}
+			if (event.detail)
+				item.appendChild(element('pre', '', event.detail));
 			list.appendChild(item);
 		});
 	}

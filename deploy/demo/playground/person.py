@@ -106,30 +106,49 @@ class Person:
         self.say("gives the code by telephone")
         return self.send(number="+49 30 555 0100", verificationCode="123456")
 
-    def sign_up(self):
-        self.open(f"{self.playground}/app/start")
+    def begin(self, journeys="combined"):
+        self.open(f"{self.playground}/app/start?journeys={journeys}")
         self.expect("signin")
+
+    def sign_up(self, outcome="approved", journeys="combined"):
+        """Up to the page that polls."""
+        self.register(journeys)
+        self.expect("redirect")
+        self.say("is sent to Jumio")
+        self.show_document(self.claim("redirectUrl"), outcome)
+
+    def register(self, journeys="combined"):
+        """An account, and the telephone where the journeys ask for it."""
+        self.begin(journeys)
         self.open(self.address("signup"))
         self.expect("signup")
         self.say("signs up, and agrees to the check")
         self.send(email=self.mail, newPassword=self.password, reenterPassword=self.password, displayName="Vesna", identityCheckConsent="agreed")
-        self.telephone()
-        self.expect("redirect")
-        self.say("is sent to Jumio")
-        url = self.open(self.claim("redirectUrl"))
-        capture = re.search(r'name="authorizationToken" value="([^"]*)"', self.text)[1]
+        if journeys != "jumio":
+            self.telephone()
+
+    def show_document(self, address, outcome="approved"):
+        """At Jumio, and back."""
+        location = self.capture(address, outcome)
         self.say("shows the document, and comes back with a fresh id_token_hint")
-        _, location, _ = self.fetch(urllib.parse.urljoin(url, "/jumio/capture/finish"), urllib.parse.urlencode({"authorizationToken": capture, "outcome": "approved"}).encode())
         self.open(location)
         self.expect("polling")
-        return self.poll()
 
-    def sign_in(self):
-        self.open(f"{self.playground}/app/start")
-        self.say("signs in again: the score is LOW, so no telephone, and the identity is known")
-        self.send(signInName=self.mail, password=self.password)
+    def capture(self, address, outcome="approved"):
+        """Returns: where Jumio sends the browser."""
+        url = self.open(address)
+        capture = re.search(r'name="authorizationToken" value="([^"]*)"', self.text)[1]
+        form = urllib.parse.urlencode({"authorizationToken": capture, "outcome": outcome}).encode()
+        return self.fetch(urllib.parse.urljoin(url, "/jumio/capture/finish"), form)[1]
+
+    def sign_in(self, session=None, journeys="combined"):
+        """Up to the page, or the app, after the score."""
+        self.begin(journeys)
+        url = self.send(signInName=self.mail, password=self.password)
+        if journeys == "jumio":
+            return url
         self.expect("session")
-        return self.send(clientSessionId=f"session-{secrets.token_hex(8)}")
+        return self.send(clientSessionId=f"session-{secrets.token_hex(8)}" if session is None else session)
 
     def token(self, url):
         """The claims that the app gets."""
@@ -145,7 +164,9 @@ class Person:
 
 def main():
     person = Person(sys.argv[1])
-    first = person.token(person.sign_up())
+    person.sign_up()
+    first = person.token(person.poll())
+    person.say("signs in again: the score is LOW, so no telephone, and the identity is known")
     second = person.token(person.sign_in())
     good = first.get("identityVerified") is True and second.get("identityVerified") is True and second.get("riskLevel") == "LOW" and first["sub"] == second["sub"]
     return 0 if good else 1

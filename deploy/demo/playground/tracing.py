@@ -30,11 +30,18 @@ class Trace:
                 if found not in self.seen:
                     self.seen.append(found)
 
+    def record(self, topic, partition, offset, key, value, at_ms):
+        """One that is in Kafka. Producer: by its topic."""
+        source = "ingress" if topic.startswith("requests") else "worker"
+        with self.lock:
+            self.events.append({"at": at_ms, "from": source, "to": "Kafka", "what": f"{topic} [{partition}]@{offset} key {key}", "took_ms": None, "detail": value[:2000]})
+            del self.events[:-MOST]
+
     def all(self):
         """Our own events and the vendors', by time; and of the last verifications what is stored."""
         with self.lock:
             events, last = list(self.events), self.seen[-3:]
-        events += self.at_vendors(events[0]["at"] if events else time.time() * 1000)
+        events += self.at_vendors(min((event["at"] for event in events), default=time.time() * 1000))
         return {"events": sorted(events, key=lambda event: event["at"])[-MOST:], "stored": [self.stored(one) for one in reversed(last)]}
 
     def at_vendors(self, since):
