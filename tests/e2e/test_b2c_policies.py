@@ -8,7 +8,7 @@ import secrets
 import pytest
 
 from lib import process
-from lib.b2c import App, Person, Tenant, base_of, place_of, render, settings_text
+from lib.b2c import PASSWORD, App, Person, Tenant, base_of, place_of, render, settings_text
 from lib.chromium import Driver
 from lib.process import until
 
@@ -123,6 +123,18 @@ def test_a_sign_up_that_is_approved_ends_with_a_token_and_the_next_sign_in_goes_
     assert user["extension_identityVerified"] is True and user["extension_identityConsentAt"].startswith("20")
     assert ada.sign_in().claims()["identityVerified"] is True
     assert len(jumio.stack.vendor.initiates(user["objectId"])) == 1
+
+
+@pytest.mark.slow
+def test_an_account_that_never_agreed_is_asked_before_its_first_check(jumio, browsers):
+    """One that was made before the check was introduced, or by a social provider."""
+    old = person(jumio, browsers[0])
+    jumio.emulator.users["old"] = {"objectId": secrets.token_hex(16), "signInNames.emailAddress": old.email, "password": PASSWORD, "displayName": "Old", "accountEnabled": True}
+    old.sign_in().shown("#identityCheckConsent")
+    assert old.forge_post()["status"] == "400" and not jumio.calls(API + "InitializeTransaction", old.email)
+    old.agree()
+    old.hand_in()
+    assert old.claims()["identityVerified"] is True and jumio.user(old.email)["extension_identityConsentAt"].startswith("20")
 
 
 @pytest.mark.slow

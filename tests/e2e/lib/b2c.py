@@ -209,7 +209,12 @@ class Person:
         self.shown("#newPassword")
         self.fill(email=self.email, newPassword=PASSWORD, reenterPassword=PASSWORD, displayName="Ada Sample")
         if agrees and self.browser.find("#identityCheckConsent"):
-            self.browser.run("document.getElementById('identityCheckConsent').checked = true")
+            return self.agree()
+        self.press("#continue")
+        return self
+
+    def agree(self):
+        self.browser.run("document.getElementById('identityCheckConsent').checked = true")
         self.press("#continue")
         return self
 
