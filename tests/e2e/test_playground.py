@@ -166,6 +166,7 @@ def test_a_risk_that_is_high_is_blocked_and_a_medium_one_asks_for_the_telephone(
         assert me.claims()["riskLevel"] == "MEDIUM"
         session = me.browser.run(f"fetch('{playground.url}/app') && sessionStorage.getItem('verifyd-session')")
         assert re.fullmatch("[0-9a-f]{32}", session) and vendor.calls(session) == 1
+        me.sign_in("jumio").says("Before your identity is checked").shot("consent")  # this account was made without a word about it
         vendor.set(score=900)
         me.browser.run("sessionStorage.clear()")  # another session, or it is the same question
         me.sign_in("biocatch").says("You cannot sign in right now").shot("block-risk")
@@ -389,8 +390,22 @@ def test_while_the_service_is_away_a_sign_up_says_so_without_our_address_and_a_s
     stranger.expect("redirect")
 
 
+def test_an_account_that_was_made_without_consent_is_asked_before_the_check(playground):
+    person = playground.person()
+    person.begin("biocatch")
+    person.open(person.address("signup"))
+    person.send(email=person.mail, newPassword=person.password, reenterPassword=person.password, displayName="Vesna")
+    person.sign_in(journeys="jumio")
+    person.expect("consent")
+    with pytest.raises(SystemExit, match="missing"):
+        person.send()
+    person.send(identityCheckConsent="agreed")
+    person.expect("redirect")
+
+
 @pytest.mark.parametrize("session,risk,page", [("s~score=10", "LOW", None), ("s~score=600", "MEDIUM", "mfa"), ("s~score=900", "HIGH", "mfa"),
-                                               ("s~not-collected", "UNKNOWN", "mfa"), ("", "UNKNOWN", "mfa")])
+                                               ("s~not-collected", "UNKNOWN", "mfa"), ("s~status=400", "UNKNOWN", "mfa"),
+                                               ("", "UNKNOWN", "mfa")])
 def test_only_a_low_risk_spares_the_telephone_and_a_high_one_asks_for_the_document_again(playground, known, session, risk, page):
     """Of a person who is verified. HIGH: the second factor, and then a new check of the identity."""
     url = known.sign_in(session and session.replace("s~", f"s{secrets.token_hex(6)}~"))
