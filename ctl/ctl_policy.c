@@ -138,7 +138,7 @@ static int render(const struct ctl_call *call)
 	return status;
 }
 
-/* Checks --check's folder, together with what was just made, and with the base. */
+/* Checks --check's folder; or what was just made, and then that folder is what it builds on, unless it is the same. */
 static int check(const struct ctl_call *call)
 {
 	const struct policy_check_options options = {
@@ -150,7 +150,7 @@ static int check(const struct ctl_call *call)
 	if (code == ERR_OK && call->out)
 		code = policy_check_add(check, call->out, false, &err);
 	if (code == ERR_OK)
-		code = policy_check_add(check, call->check, false, &err);
+		code = policy_check_add(check, call->check, call->out != NULL, &err);
 	if (code == ERR_OK && call->base)
 		code = policy_check_add(check, call->base, true, &err);
 	if (code == ERR_OK)

@@ -251,6 +251,8 @@ size_t policy_chain(struct policy_check *check, struct policy_file *file,
 		if (!at->parent)
 			break;
 		const struct policy_file *next = find_policy(check, at->parent);
+		if (!next && at != file && !at->base)
+			return 0; /* told of that one */
 		if (!next) {
 			policy_complain(check, file, NULL,
 			                "builds on %s, which is not there (where the base lies: --base DIR)",

@@ -28,7 +28,7 @@ SETS = {
 def test_every_set_that_can_be_rendered_is_what_the_schema_says(folder, journeys, auth, more):
     base, schema = base_of(journeys), place_of("B2C_XSD")
     oauth = {"OAuthTokenUrl": "https://login.contoso.com/token", "OAuthScope": "api://x/.default"} if auth == "oauth" else {}
-    _, said = render(folder, journeys, "https://idv.contoso.com", "--check", folder / "out", "--base", base, "--schema", schema, ApiAuth=auth, **oauth, **more)
+    _, said = render(folder, journeys, "https://idv.contoso.com", "--check", base, "--schema", schema, ApiAuth=auth, **oauth, **more)
     assert "no mistake" in said and "B2C_1A_" in said
 
 
@@ -40,7 +40,7 @@ def test_a_mistake_makes_the_check_fail(folder):
     done = process.run("verifyctl", "policy", "render", "--check", out, "--base", base, settings={})
     assert done.returncode == 1 and '" Verifyd-Polling" is not defined' in done.stderr
     done = process.run("verifyctl", "policy", "render", "--check", out, settings={})
-    assert done.returncode == 1 and "B2C_1A_TrustFrameworkExtensions, which is not there" in done.stderr
+    assert done.returncode == 1 and done.stderr.count("B2C_1A_TrustFrameworkExtensions, which is not there") == 1
 
 
 def test_a_settings_file_with_mistakes_makes_nothing(folder):
