@@ -112,6 +112,11 @@ for suite in tests/chaos tests/integration tests/e2e; do
 	[ -n "$(find "$suite" -name 'test_*.py' 2>/dev/null)" ] && suites="$suites $suite"
 done
 export VERIFYD_BIN="$PWD/$build/bin"
+# B2C's schema and an emulator of its policies are no part of this tree; where they lie beside it, they are used.
+b2c=$PWD/../shared/b2c
+if [ -z "${B2C_EMULATOR-}" ] && [ -e "$b2c/emulator/emulator.py" ]; then
+	export B2C_EMULATOR="$b2c/emulator" B2C_XSD="$b2c/TrustFrameworkPolicy_0.3.0.0.xsd"
+fi
 echo "== end to end, on real Kafka and Redis, $beside files at a time"
 # shellcheck disable=SC2086
 end_to_end crowd -n "$beside" --dist loadfile --no-loadscope-reorder $suites "$@"
