@@ -311,6 +311,7 @@ start_ingress() {
 start_all() {
 	began=$(date +%s%N)
 	printf 'Starting ... '
+	cp -R deploy/b2c/ui "$work/ui" || fail "the pages cannot be copied" # programs from an image see nothing but that folder
 	start_kafka
 	start_redis
 	start_vendor
@@ -318,7 +319,7 @@ start_all() {
 	start_playground
 	export VERIFYD_OPS_LISTEN=127.0.0.1:0 VERIFYD_SYNC_BUDGET_MS=$BUDGET_MS VERIFYD_DRAIN_MS=6000 \
 		VERIFYD_BIOCATCH_BASE_URL="http://$vendor/biocatch" VERIFYD_BIOCATCH_CUSTOMER_ID=demo \
-		VERIFYD_B2C_BASE_REDIRECT_URL="http://$playground/playground" VERIFYD_UI_DIR="$PWD/deploy/b2c/ui" VERIFYD_TOKEN_ISSUER=demo-issuer VERIFYD_TOKEN_AUDIENCE=demo-audience \
+		VERIFYD_B2C_BASE_REDIRECT_URL="http://$playground/playground" VERIFYD_UI_DIR="$work/ui" VERIFYD_TOKEN_ISSUER=demo-issuer VERIFYD_TOKEN_AUDIENCE=demo-audience \
 		VERIFYD_CALLBACK_ALLOW_FROM=127.0.0.1 VERIFYD_JUMIO_BASE_URL="http://$vendor/jumio" \
 		VERIFYD_JUMIO_AUTH_USERNAME=sim-token VERIFYD_JUMIO_AUTH_PASSWORD=sim-secret \
 		VERIFYD_JUMIO_USER_AGENT="Contoso Demo/1.0" VERIFYD_JUMIO_POLL_S=1,2,3,4,5,7,10,15,20,30
