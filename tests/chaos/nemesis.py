@@ -12,7 +12,7 @@ POINTS_DEF = Path(__file__).resolve().parents[2] / "common" / "base" / "crash_po
 # Points that are passed seldom: dying at the first or second time is the only chance.
 RARE = re.compile(r"worker\.(retry_saved|hop_|dead_letter_|counted|follower_|kept)|delay\.|projector\.")
 PASSINGS_MAX, RARE_MAX = 5, 1
-STEPS = {"worker": 3, "ingress": 1}  # how far a shard begins behind the one before, in the list of points
+STEPS = {"worker": 5, "ingress": 1}  # how far a shard begins behind the one before, in the list of points
 CRASH_ROOM_S = 5  # left to a process that is to die by itself, before the next fault strikes it
 
 KINDS = {  # track's family: (kind, weight, shortest, longest in seconds)

@@ -209,7 +209,7 @@ def callback(caller, secret, form, headers=None, content_type="application/x-www
 
 def test_a_callback_with_a_wrong_secret_finds_nothing(service):
     secret = service.stack.secret("CALLBACK_SECRET")
-    for wrong in ("x", secret[:-1], secret + "x", secret.upper() if secret.upper() != secret else secret.lower(), "%00", secret[::-1]):
+    for wrong in ("x", secret[:-1], secret + "x", secret.upper() if secret.upper() != secret else secret.lower(), secret[::-1]):
         assert callback(service.http, wrong, b"").status == 404, wrong
     assert callback(service.http, secret, b"").status == 200
     assert service.http.without_credential().ask("GET", f"/v1/callbacks/jumio/{secret}").status in (404, 405)

@@ -168,7 +168,7 @@ def test_a_tampered_ticket_is_nobodys(service, finished, route, part):
 
 
 @pytest.mark.parametrize("route", ["start", "return"])
-@pytest.mark.parametrize("ticket", ["x", "A" * 56, "A" * 55, "A" * 57, "A" * 3000, "%00" * 20, "..%2f..%2fetc%2fpasswd", "null",
+@pytest.mark.parametrize("ticket", ["x", "A" * 56, "A" * 55, "A" * 57, "A" * 3000, "..%2f..%2fetc%2fpasswd", "null",
                                     "%3Cscript%3Ealert(1)%3C%2Fscript%3E", "v" + "A" * 22])
 def test_what_is_no_ticket_is_nobodys(service, finished, route, ticket):
     page = finished.open_return(url=f"{service.stack.public_url}/{route}/{ticket}")
