@@ -64,7 +64,7 @@ cmake -S "$work/tree" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DVERIF
 try() {
 	cmake --build "$work/build" --target "$(field "$1" 3)" >"$work/log" 2>&1 || return 99
 	# shellcheck disable=SC2046
-	(cd "$work/build" && timeout 600 $(field "$1" 4)) >"$work/log" 2>&1
+	(cd "$work/build" && timeout 180 $(field "$1" 4)) >"$work/log" 2>&1
 }
 
 # judge NAME: one row of the table; status 1 when it is not as it must be.
