@@ -411,8 +411,11 @@ void http_server_on_connection(void *cls, struct MHD_Connection *connection, voi
 		connections_closed(server->connections, *socket_cls);
 		return;
 	}
-	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	const union MHD_ConnectionInfo *peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	*socket_cls =
-	        fd ? connections_opened(server->connections, fd->connect_fd, peer ? peer->client_addr : NULL) : NULL;
+	/* libmicrohttpd 1.0 answers all questions in the same memory: what it told is taken before the next question
+	 * is put */
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	int fd = info ? info->connect_fd : -1;
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *peer = info ? info->client_addr : NULL;
+	*socket_cls = fd >= 0 ? connections_opened(server->connections, fd, peer) : NULL;
 }
