@@ -124,18 +124,7 @@ void webhook_keys_free(struct webhook_keys *keys)
 static void write_data(struct json_out *json, const struct verification *state)
 {
 	json_out_object(json, "data");
-	json_out_str(json, "id", state->id);
-	json_out_str(json, "kind", kind_info(state->kind)->name);
-	json_out_str(json, "state", state_name(state->state));
-	json_out_int(json, "rev", state->rev);
-	if (state->risk != RISK_NONE)
-		json_out_str(json, "risk", risk_name(state->risk));
-	if (state->score != SCORE_NONE)
-		json_out_int(json, "score", state->score);
-	if (state->verdict != VERDICT_NONE)
-		json_out_str(json, "verdict", verdict_name(state->verdict));
-	if (state->reason != REASON_NONE)
-		json_out_str(json, "reason", reason_name(state->reason));
+	verification_answer(state, json);
 	json_out_int(json, "updated_ms", state->updated_ms);
 	json_out_object_end(json);
 }

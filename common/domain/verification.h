@@ -203,6 +203,11 @@ enum err_code verification_decision_decode(const char *value, size_t len, struct
 enum err_code verification_decode(const char *value, size_t len, struct verification *ret,
 				  struct verification_texts *ret_texts, struct err *err) WARN_UNUSED;
 
+/* Writes the members that a caller is told (schemas/openapi.yaml, Verification): id, kind, state, rev, and the answer as far as
+ * there is one. Times are the writer's own to add. json: inside an object. */
+struct json_out;
+void verification_answer(const struct verification *verification, struct json_out *json);
+
 /* A retrieval's record: request.v1 with the person's fields of the state and, as member `state`, the state itself, so that
  * it can be worked on while Redis is away. texts->sealed must be there. Returns: ERR_OK; ERR_INVALID; ERR_LIMIT;
  * ERR_NO_MEMORY. */

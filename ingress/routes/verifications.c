@@ -25,18 +25,7 @@ static void write_time(struct json_out *json, const char *name, int64_t unix_ms)
 
 static void write_state(struct json_out *json, const struct verification *state)
 {
-	json_out_str(json, "id", state->id);
-	json_out_str(json, "kind", kind_info(state->kind)->name);
-	json_out_str(json, "state", state_name(state->state));
-	json_out_int(json, "rev", state->rev);
-	if (state->risk != RISK_NONE)
-		json_out_str(json, "risk", risk_name(state->risk));
-	if (state->score != SCORE_NONE)
-		json_out_int(json, "score", state->score);
-	if (state->verdict != VERDICT_NONE)
-		json_out_str(json, "verdict", verdict_name(state->verdict));
-	if (state->reason != REASON_NONE)
-		json_out_str(json, "reason", reason_name(state->reason));
+	verification_answer(state, json);
 	json_out_int(json, "attempts", state->attempts);
 	write_time(json, "created", state->created_ms);
 	write_time(json, "updated", state->updated_ms);
