@@ -89,6 +89,11 @@ struct ctl_call {
 	struct kafka_client *kafka;  /* likewise */
 };
 
+/* Ends the document and writes it as one line to stdout. text: the buffer that it was begun with; ended here. Returns: CTL_OK;
+ * CTL_FAILED after a line on stderr. */
+struct json_out;
+int ctl_print_json(struct json_out *json, struct buf *text);
+
 /* One line on stderr. ctl_refuse adds where the help is. Returns: CTL_FAILED; CTL_USAGE. */
 int ctl_fail(const char *fmt, ...) PRINTF_FMT(1, 2);
 int ctl_refuse(const char *fmt, ...) PRINTF_FMT(1, 2);

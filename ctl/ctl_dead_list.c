@@ -45,11 +45,7 @@ static int print_json(const struct dead_index *index, const struct dead_entry *e
 	json_out_int(&json, "partition", entry->partition);
 	json_out_int(&json, "offset", entry->offset);
 	json_out_object_end(&json);
-	enum err_code code = json_out_end(&json);
-	if (code == ERR_OK)
-		(void)puts(text.data);
-	buf_fini(&text);
-	return code == ERR_OK ? CTL_OK : ctl_fail("%s", err_text(code));
+	return ctl_print_json(&json, &text);
 }
 
 /* An id that Redis does not know counts as dead: only what is known to live again is hidden. */

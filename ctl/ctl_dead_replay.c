@@ -43,12 +43,9 @@ static void print_json(struct replay *replay, const char *id, const char *result
 	else
 		json_out_str(&json, "reason", why);
 	json_out_object_end(&json);
-	enum err_code code = json_out_end(&json);
-	if (code == ERR_OK)
-		(void)puts(text.data);
-	else
-		replay->status = ctl_fail("%s", err_text(code));
-	buf_fini(&text);
+	int status = ctl_print_json(&json, &text);
+	if (status != CTL_OK)
+		replay->status = status;
 }
 
 static void tell_not(struct replay *replay, const char *id, const char *result, const char *why)

@@ -121,11 +121,7 @@ static int print(const struct ctl_call *call, const struct shown *shown, const s
 	buf_init(&text, ROW_MAX_BYTES);
 	json_out_begin(&json, &text);
 	write_json(&json, shown, entry, why);
-	enum err_code code = json_out_end(&json);
-	if (code == ERR_OK)
-		(void)puts(text.data);
-	buf_fini(&text);
-	return code == ERR_OK ? CTL_OK : ctl_fail("%s", err_text(code));
+	return ctl_print_json(&json, &text);
 }
 
 /* The same questions as a replay asks, of an index of one. */

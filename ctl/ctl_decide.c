@@ -283,11 +283,7 @@ static int print(const struct deciding *deciding)
 	json_out_str(&json, "decided_reason", deciding->decision.reason);
 	json_out_int(&json, "decided_ms", deciding->next.decided_ms);
 	json_out_object_end(&json);
-	enum err_code code = json_out_end(&json);
-	if (code == ERR_OK)
-		(void)puts(text.data);
-	buf_fini(&text);
-	return code == ERR_OK ? CTL_OK : ctl_fail("%s", err_text(code));
+	return ctl_print_json(&json, &text);
 }
 
 /* ---- the command ---- */

@@ -1,5 +1,6 @@
 /* ctl_say: lines on stderr, what may be shown on a terminal, and how much of its time a command has left. */
 #include "common/base/clock.h"
+#include "common/base/json_out.h"
 #include "ctl/ctl.h"
 #include <stdarg.h>
 #include <string.h>
@@ -74,4 +75,13 @@ int ctl_check_ids(const struct ctl_call *call)
 			return ctl_refuse("%s: not an id: 'v' and 22 characters of base64url", shown);
 	}
 	return CTL_OK;
+}
+
+int ctl_print_json(struct json_out *json, struct buf *text)
+{
+	enum err_code code = json_out_end(json);
+	if (code == ERR_OK)
+		(void)puts(text->data);
+	buf_fini(text);
+	return code == ERR_OK ? CTL_OK : ctl_fail("%s", err_text(code));
 }
