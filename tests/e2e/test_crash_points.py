@@ -75,12 +75,14 @@ def forget_lease(stack, identity, operation):
 
 
 def end_with_a_new_worker(stack, identity, operation):
-    """Returns the worker, and the state that everybody sees in the end."""
+    """Returns the worker, and the state that everybody sees in the end, when nothing is left to do: a worker that comes after this one
+    would find a kept answer to settle, and die of it before it has begun."""
     worker = stack.worker(**POD)
     forget_lease(stack, identity, operation)
     until(lambda: stack.topics.final().get(identity, {}).get("state") in ("completed", "dead"), PATIENCE_S, f"the end of {identity}", 0.2)
     truth = stack.topics.final()[identity]
     until(lambda: stack.redis.state(identity)["rev"] == truth["rev"], PATIENCE_S, "Redis to know it")
+    until(lambda: not stack.redis.client().exists(f"verifyd:lease:{{{identity}}}:{operation}"), PATIENCE_S, "its lease to be given back")
     return worker, truth
 
 
