@@ -38,7 +38,7 @@ static bool look(struct status_run *run)
 	int64_t began_ms = clock_mono_ms();
 	bool goes_on = true;
 	status_redis_look(run->link, &run->picture);
-	status_kafka_look(run->reader, &run->picture);
+	status_kafka_look(run->reader, run->picture.redis.now_ms, &run->picture.kafka);
 	if (!run->again && anybody_is_fresh(&run->picture.workers)) {
 		int64_t left_ms = began_ms + RATES_MS - clock_mono_ms();
 		goes_on = status_redis_wait(run->link, left_ms > 0 ? (int)left_ms : 0);
@@ -94,9 +94,9 @@ int ctl_status(const struct ctl_call *call)
 		return ctl_fail("%s", err_text(ERR_NO_MEMORY));
 	run->call = call;
 	look_for_terminal(run);
-	enum err_code code = status_redis_open(call, &run->link, &err);
+	enum err_code code = status_redis_open(call->config, true, &run->link, &err);
 	if (code == ERR_OK)
-		code = status_kafka_open(call, &run->reader, &err);
+		code = status_kafka_open(call->kafka, &run->reader, &err);
 	if (code == ERR_OK)
 		status = run_all(run);
 	else

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CELL_BYTES = 64, NAME_WIDTH = 40, SECOND = 1, MINUTE = 60, HOUR = 3600, DAY = 86400 };
+enum { CELL_BYTES = 64, NAME_WIDTH = 40 };
 
 enum colour { PLAIN, BOLD, RED, GREEN, YELLOW, COLOUR_COUNT };
 
@@ -31,23 +31,6 @@ static void say(struct screen *screen, enum colour colour, const char *fmt, ...)
 	if (screen->failed == ERR_OK)
 		screen->failed = buf_printf(screen->out, "%s%s%s", coloured ? begins[colour] : "", text,
 		                            coloured ? "\033[0m" : "");
-}
-
-void status_span(int64_t seconds, char out[STATUS_SPAN_BYTES])
-{
-	if (seconds < 0)
-		seconds = 0;
-	if (seconds < MINUTE)
-		(void)snprintf(out, STATUS_SPAN_BYTES, "%" PRId64 "s", seconds);
-	else if (seconds < HOUR)
-		(void)snprintf(out, STATUS_SPAN_BYTES, "%" PRId64 "m %02" PRId64 "s", seconds / MINUTE,
-		               seconds % MINUTE);
-	else if (seconds < DAY)
-		(void)snprintf(out, STATUS_SPAN_BYTES, "%" PRId64 "h %02" PRId64 "m", seconds / HOUR,
-		               seconds % HOUR / MINUTE);
-	else
-		(void)snprintf(out, STATUS_SPAN_BYTES, "%" PRId64 "d %" PRId64 "h", seconds / DAY,
-		               seconds % DAY / HOUR);
 }
 
 /* ---- cells ---- */

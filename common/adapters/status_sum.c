@@ -1,11 +1,30 @@
-/* ctl_status_sum: what the single figures mean for each class of the whole fleet, and what of it somebody should look
+/* status_sum: what the single figures mean for each class of the whole fleet, and what of it somebody should look
  * at. Pure. */
-#include "ctl/ctl_status.h"
+#include "common/adapters/status.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 static const double longest_s = 1e9; /* what takes longer is no figure */
+
+enum { MINUTE = 60, HOUR = 3600, DAY = 86400 };
+
+void status_span(int64_t seconds, char out[STATUS_SPAN_BYTES])
+{
+	if (seconds < 0)
+		seconds = 0;
+	if (seconds < MINUTE)
+		(void)snprintf(out, STATUS_SPAN_BYTES, "%" PRId64 "s", seconds);
+	else if (seconds < HOUR)
+		(void)snprintf(out, STATUS_SPAN_BYTES, "%" PRId64 "m %02" PRId64 "s", seconds / MINUTE,
+		               seconds % MINUTE);
+	else if (seconds < DAY)
+		(void)snprintf(out, STATUS_SPAN_BYTES, "%" PRId64 "h %02" PRId64 "m", seconds / HOUR,
+		               seconds % HOUR / MINUTE);
+	else
+		(void)snprintf(out, STATUS_SPAN_BYTES, "%" PRId64 "d %" PRId64 "h", seconds / DAY,
+		               seconds % DAY / HOUR);
+}
 
 enum status_drain status_drain(int64_t lag, int64_t limit, int64_t period_ms, double rate, int64_t *ret_seconds)
 {

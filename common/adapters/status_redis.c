@@ -1,8 +1,7 @@
-/* ctl_status_redis: what Redis knows, asked over one connection in one go; and the loop in which `status` waits. */
+/* status_redis: what Redis knows, asked over one connection in one go; and the loop in which `status` waits. */
 #include "common/adapters/redis_store_gate.h"
+#include "common/adapters/status.h"
 #include "common/base/clock.h"
-#include "ctl/ctl.h"
-#include "ctl/ctl_status.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@ struct status_link {
 	uv_loop_t loop;
 	uv_timer_t timer;
 	uv_signal_t on_int, on_term;
+	uv_async_t on_stop;
 	struct redis_url url;
 	struct redis_store *store;
 	struct status_picture *picture; /* being filled */
@@ -54,6 +54,17 @@ bool status_redis_wait(struct status_link *link, int wait_ms)
 	while (!link->time_is_up && !link->stopped)
 		(void)uv_run(&link->loop, UV_RUN_ONCE);
 	return !link->stopped;
+}
+
+static void on_stop(uv_async_t *async)
+{
+	struct status_link *link = async->data;
+	link->stopped = true;
+}
+
+void status_redis_stop(struct status_link *link)
+{
+	(void)uv_async_send(&link->on_stop); /* fails only while closing */
 }
 
 /* ---- answers ---- */
@@ -163,7 +174,7 @@ void status_redis_look(struct status_link *link, struct status_picture *picture)
 	link->failed = false;
 	*redis = (struct status_redis){.now_ms = clock_unix_ms()};
 	status_begin_look(&picture->workers);
-	start_timer(link, CTL_REDIS_WAIT_MS);
+	start_timer(link, STATUS_REDIS_MS);
 	while (!redis_store_is_up(link->store) && !link->time_is_up && !link->stopped)
 		(void)uv_run(&link->loop, UV_RUN_ONCE);
 	bool up = redis_store_is_up(link->store);
@@ -183,12 +194,14 @@ void status_redis_look(struct status_link *link, struct status_picture *picture)
 
 /* ---- life ---- */
 
-static void watch_signals(struct status_link *link)
+static void watch_signals(struct status_link *link, bool hears_signals)
 {
 	(void)uv_timer_init(&link->loop, &link->timer); /* these cannot fail */
 	(void)uv_signal_init(&link->loop, &link->on_int);
 	(void)uv_signal_init(&link->loop, &link->on_term);
-	link->timer.data = link->on_int.data = link->on_term.data = link;
+	link->timer.data = link->on_int.data = link->on_term.data = link->on_stop.data = link;
+	if (!hears_signals)
+		return;
 	(void)uv_signal_start(&link->on_int, on_signal,
 	                      SIGINT); /* where it fails, the signal ends us as it always does */
 	(void)uv_signal_start(&link->on_term, on_signal, SIGTERM);
@@ -196,13 +209,26 @@ static void watch_signals(struct status_link *link)
 	uv_unref((uv_handle_t *)&link->on_term);
 }
 
-enum err_code status_redis_open(const struct ctl_call *call, struct status_link **ret_link, struct err *err)
+static int open_loop(struct status_link *link)
+{
+	if (uv_loop_init(&link->loop) != 0)
+		return -1;
+	if (uv_async_init(&link->loop, &link->on_stop, on_stop) == 0) {
+		uv_unref((uv_handle_t *)&link->on_stop);
+		return 0;
+	}
+	(void)uv_loop_close(&link->loop);
+	return -1;
+}
+
+enum err_code status_redis_open(const struct config *config, bool hears_signals, struct status_link **ret_link,
+                                struct err *err)
 {
 	struct status_link *link = calloc(1, sizeof *link);
 	if (!link)
 		return err_set(err, ERR_NO_MEMORY, "status");
-	enum err_code code = redis_url_parse(config_str(call->config, CONFIG_REDIS_URL), &link->url, err);
-	if (code == ERR_OK && uv_loop_init(&link->loop) != 0) {
+	enum err_code code = redis_url_parse(config_str(config, CONFIG_REDIS_URL), &link->url, err);
+	if (code == ERR_OK && open_loop(link) != 0) {
 		redis_url_fini(&link->url);
 		code = err_set(err, ERR_IO, "no event loop");
 	}
@@ -210,8 +236,8 @@ enum err_code status_redis_open(const struct ctl_call *call, struct status_link 
 		free(link);
 		return code;
 	}
-	watch_signals(link);
-	code = redis_store_new(&link->loop, &link->url, config_int(call->config, CONFIG_RESULT_RETENTION), NULL, NULL,
+	watch_signals(link, hears_signals);
+	code = redis_store_new(&link->loop, &link->url, config_int(config, CONFIG_RESULT_RETENTION), NULL, NULL,
 	                       &link->store, err);
 	if (code == ERR_OK)
 		*ret_link = link;
@@ -228,6 +254,7 @@ void status_redis_close(struct status_link *link)
 	uv_close((uv_handle_t *)&link->timer, NULL);
 	uv_close((uv_handle_t *)&link->on_int, NULL);
 	uv_close((uv_handle_t *)&link->on_term, NULL);
+	uv_close((uv_handle_t *)&link->on_stop, NULL);
 	while (uv_run(&link->loop, UV_RUN_DEFAULT) != 0)
 		;
 	(void)uv_loop_close(&link->loop);

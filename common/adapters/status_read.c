@@ -1,7 +1,7 @@
-/* ctl_status_read: what others wrote, made sense of: workers' statuses of two looks, breakers, a rebuild's progress. */
+/* status_read: what others wrote, made sense of: workers' statuses of two looks, breakers, a rebuild's progress. */
+#include "common/adapters/status.h"
 #include "common/base/decimal.h"
 #include "common/base/json_in.h"
-#include "ctl/ctl_status.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,11 @@
-/* ctl_status_kafka: how far each group is, and the dead letters of a day: counted by offsets, which costs the same for
+/* status_kafka: how far each group is, and the dead letters of a day: counted by offsets, which costs the same for
  * ten as for ten million, and looked into as far as STATUS_DEAD_READ and STATUS_DEAD_MS allow, the newest first to be
  * had. */
 #include "common/adapters/kafka_backlog.h"
 #include "common/adapters/kafka_scan.h"
+#include "common/adapters/status.h"
 #include "common/base/clock.h"
 #include "common/domain/request.h"
-#include "ctl/ctl.h"
-#include "ctl/ctl_status.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 enum { HOUR_MS = 3600 * 1000, DAY_MS = 24 * HOUR_MS, CLASS_BYTES = 65, PROJECTOR = OPERATION_COUNT, FIRST_DELAY };
 
 struct status_reader {
-	const struct ctl_call *call;
+	const struct kafka_client *kafka;
 	struct kafka_backlogs *backlogs;
 	size_t count;              /* operations, projector, delay topics */
 	struct status_kafka dead;  /* its dead_* members as they were read last */
@@ -22,7 +21,7 @@ struct status_reader {
 	int64_t hour_ms, until_ms; /* unix ms from which a letter is of the last hour; clock_mono_ms */
 };
 
-enum err_code status_kafka_open(const struct ctl_call *call, struct status_reader **ret_reader, struct err *err)
+enum err_code status_kafka_open(const struct kafka_client *kafka, struct status_reader **ret_reader, struct err *err)
 {
 	struct kafka_backlog_of of[KAFKA_BACKLOG_MAX];
 	const struct kafka_topic *topics;
@@ -39,8 +38,8 @@ enum err_code status_kafka_open(const struct ctl_call *call, struct status_reade
 	for (size_t i = 0; i < topic_count && reader->count < KAFKA_BACKLOG_MAX; i++)
 		if (topics[i].append_time)
 			of[reader->count++] = (struct kafka_backlog_of){"delay", topics[i].name, NULL};
-	reader->call = call;
-	enum err_code code = kafka_backlogs_new(call->kafka, of, reader->count, &reader->backlogs, err);
+	reader->kafka = kafka;
+	enum err_code code = kafka_backlogs_new(kafka, of, reader->count, &reader->backlogs, err);
 	if (code == ERR_OK)
 		*ret_reader = reader;
 	else
@@ -76,8 +75,8 @@ static void read_dead(struct status_reader *reader, int64_t now_ms)
 	*dead = (struct status_kafka){.dead_known = false};
 	reader->hour_ms = now_ms - HOUR_MS;
 	reader->until_ms = clock_mono_ms() + STATUS_DEAD_MS;
-	enum err_code code = kafka_scan_recent(reader->call->kafka, "dead", now_ms - DAY_MS, STATUS_DEAD_READ,
-	                                       STATUS_DEAD_MS, on_letter, reader, &dead->dead_day, &err);
+	enum err_code code = kafka_scan_recent(reader->kafka, "dead", now_ms - DAY_MS, STATUS_DEAD_READ, STATUS_DEAD_MS,
+	                                       on_letter, reader, &dead->dead_day, &err);
 	dead->dead_known = code == ERR_OK;
 	if (code != ERR_OK)
 		(void)snprintf(dead->dead_why, sizeof dead->dead_why, "%.150s", err.msg[0] ? err.msg : err_text(code));
@@ -111,10 +110,9 @@ static void take_backlogs(const struct status_reader *reader, struct status_kafk
 	}
 }
 
-void status_kafka_look(struct status_reader *reader, struct status_picture *picture)
+void status_kafka_look(struct status_reader *reader, int64_t now_ms, struct status_kafka *kafka)
 {
 	struct err err = {ERR_OK, ""};
-	struct status_kafka *kafka = &picture->kafka;
 	*kafka = (struct status_kafka){.is_up = false};
 	enum err_code code = kafka_backlogs_read(reader->backlogs, STATUS_KAFKA_MS, &err);
 	kafka->is_up = code == ERR_OK;
@@ -124,6 +122,6 @@ void status_kafka_look(struct status_reader *reader, struct status_picture *pict
 	}
 	take_backlogs(reader, kafka);
 	if (reader->dead_ms == 0 || clock_mono_ms() - reader->dead_ms >= STATUS_DEAD_AGE_MS)
-		read_dead(reader, picture->redis.now_ms);
+		read_dead(reader, now_ms);
 	take_dead(&reader->dead, kafka);
 }

@@ -1,4 +1,5 @@
-/* What `verifyctl status` makes of what it reads: sums, rates, seconds to drain, findings, and how they are shown. */
+/* What `verifyctl status` and the console make of what they read: sums, rates, seconds to drain, findings, and how they
+ * are shown. */
 #include "common/base/json_in.h"
 #include "ctl/ctl_status.h"
 #include <setjmp.h>

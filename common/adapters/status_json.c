@@ -1,6 +1,6 @@
-/* ctl_status_json: the picture as one document for scripts. What is not known is left out. */
+/* status_json: the picture as one document for scripts. What is not known is left out. */
+#include "common/adapters/status.h"
 #include "common/base/json_out.h"
-#include "ctl/ctl_status.h"
 
 static void put_breaker(struct json_out *json, const struct status_breaker *breaker)
 {
