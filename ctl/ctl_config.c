@@ -61,6 +61,17 @@ static const struct {
         {CONFIG_INGRESS, "VERIFYD_ID_KEY", check_id_key},
 };
 
+/* Whether the ingress would know anybody. */
+static bool names_a_credential(const struct config *config)
+{
+	static const enum config_option options[] = {CONFIG_AUTH_API_KEYS, CONFIG_AUTH_BASIC_USERS,
+	                                             CONFIG_AUTH_BEARER_TOKENS};
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		if (config_str(config, options[i]))
+			return true;
+	return false;
+}
+
 /* What the table cannot see. Returns: how many mistakes. */
 static int check_values(const struct checked *checked, const struct config *config)
 {
@@ -72,9 +83,8 @@ static int check_values(const struct checked *checked, const struct config *conf
 		(void)printf("%s: %s: %s\n", checked->name, checks[i].setting, err.msg);
 		mistakes++;
 	}
-	if (checked->program == CONFIG_INGRESS && !config_str(config, CONFIG_AUTH_API_KEYS) &&
-	    !config_str(config, CONFIG_AUTH_BASIC_USERS))
-		(void)printf("%s: note: neither VERIFYD_AUTH_API_KEYS nor VERIFYD_AUTH_BASIC_USERS is set: it starts "
+	if (checked->program == CONFIG_INGRESS && !names_a_credential(config))
+		(void)printf("%s: note: no caller's credential is set (VERIFYD_AUTH_API_KEYS and its like): it starts "
 		             "only with "
 		             "--insecure-no-auth\n",
 		             checked->name);

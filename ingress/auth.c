@@ -9,12 +9,24 @@
 
 enum { DIGEST_BYTES = 32, BASIC_BYTES = 768 };
 
-enum scheme { SCHEME_KEY, SCHEME_BASIC };
+enum scheme { SCHEME_KEY, SCHEME_BASIC, SCHEME_BEARER, SCHEME_COUNT };
+
+/* How a setting writes its entries. */
+static const struct scheme_shape {
+	enum config_option option;
+	const char *setting;
+	char cut; /* between name and secret */
+	const char *complaint;
+} shapes[SCHEME_COUNT] = {
+        [SCHEME_KEY] = {CONFIG_AUTH_API_KEYS, "VERIFYD_AUTH_API_KEYS", '=', "an entry is not name=key"},
+        [SCHEME_BASIC] = {CONFIG_AUTH_BASIC_USERS, "VERIFYD_AUTH_BASIC_USERS", ':', "an entry is not user:password"},
+        [SCHEME_BEARER] = {CONFIG_AUTH_BEARER_TOKENS, "VERIFYD_AUTH_BEARER_TOKENS", '=', "an entry is not name=token"},
+};
 
 struct credential {
 	enum scheme scheme;
 	char name[CALLER_BYTES];
-	unsigned char digest[DIGEST_BYTES]; /* of the key; of "user:password" for Basic */
+	unsigned char digest[DIGEST_BYTES]; /* of the secret; of "user:password" for Basic */
 };
 
 struct auth {
@@ -51,9 +63,9 @@ static bool name_is_taken(const struct auth *auth, const char *name, size_t len)
 /* One entry, "name=secret" or "user:password". Returns: what is wrong with it, or NULL. */
 static const char *add(struct auth *auth, enum scheme scheme, const char *entry, size_t len)
 {
-	const char *cut = memchr(entry, scheme == SCHEME_KEY ? '=' : ':', len);
+	const char *cut = memchr(entry, shapes[scheme].cut, len);
 	if (!cut)
-		return scheme == SCHEME_KEY ? "an entry is not name=key" : "an entry is not user:password";
+		return shapes[scheme].complaint;
 	size_t name_len = (size_t)(cut - entry), secret_len = len - name_len - 1;
 	if (!name_is_good(entry, name_len))
 		return "a name is empty, longer than 64 characters, or not of letters, digits and -_.@";
@@ -64,8 +76,8 @@ static const char *add(struct auth *auth, enum scheme scheme, const char *entry,
 	if (auth->count == AUTH_MAX_CREDENTIALS)
 		return "more than 256 credentials";
 	struct credential *credential = &auth->list[auth->count];
-	bool key = scheme == SCHEME_KEY;
-	if (!digest(auth, key ? cut + 1 : entry, key ? secret_len : len, credential->digest))
+	bool whole = scheme == SCHEME_BASIC;
+	if (!digest(auth, whole ? entry : cut + 1, whole ? len : secret_len, credential->digest))
 		return "SHA-256 failed";
 	credential->scheme = scheme;
 	memcpy(credential->name, entry, name_len);
@@ -73,14 +85,15 @@ static const char *add(struct auth *auth, enum scheme scheme, const char *entry,
 	return NULL;
 }
 
-static int add_all(struct auth *auth, enum scheme scheme, const char *setting, const char *text, FILE *complaints)
+static int add_all(struct auth *auth, enum scheme scheme, const struct config *config, FILE *complaints)
 {
+	const char *text = config_str(config, shapes[scheme].option);
 	int mistakes = 0;
 	while (text && *text) {
 		size_t len = strcspn(text, ",\n");
 		const char *wrong = len ? add(auth, scheme, text, len) : NULL;
 		if (wrong) {
-			fprintf(complaints, "%s: %s\n", setting, wrong);
+			fprintf(complaints, "%s: %s\n", shapes[scheme].setting, wrong);
 			mistakes++;
 		}
 		text += len + (text[len] != '\0');
@@ -99,13 +112,11 @@ int auth_new(const struct config *config, bool open, FILE *complaints, struct au
 	}
 	auth->open = open;
 	auth->key_header = config_str(config, CONFIG_AUTH_API_KEY_HEADER);
-	mistakes += add_all(auth, SCHEME_KEY, "VERIFYD_AUTH_API_KEYS", config_str(config, CONFIG_AUTH_API_KEYS),
-	                    complaints);
-	mistakes += add_all(auth, SCHEME_BASIC, "VERIFYD_AUTH_BASIC_USERS", config_str(config, CONFIG_AUTH_BASIC_USERS),
-	                    complaints);
+	for (enum scheme scheme = 0; scheme < SCHEME_COUNT; scheme++)
+		mistakes += add_all(auth, scheme, config, complaints);
 	if (mistakes == 0 && auth->count == 0 && !open) {
-		fputs("VERIFYD_AUTH_API_KEYS: no credential is set; give one here or in VERIFYD_AUTH_BASIC_USERS "
-		      "(--insecure-no-auth is for loopback only)\n",
+		fputs("VERIFYD_AUTH_API_KEYS: no credential is set; give one here, or in VERIFYD_AUTH_BASIC_USERS or "
+		      "VERIFYD_AUTH_BEARER_TOKENS (--insecure-no-auth is for loopback only)\n",
 		      complaints);
 		mistakes++;
 	}
@@ -156,14 +167,18 @@ static const struct credential *match(const struct auth *auth, enum scheme schem
 	return found;
 }
 
-/* "Basic <base64 of user:password>" (RFC 7617). */
-static const struct credential *match_basic(const struct auth *auth, const char *authorization)
+/* What follows "<scheme> " in an Authorization header, in any case; NULL: it is of another scheme. */
+static const char *after_scheme(const char *authorization, const char *scheme)
+{
+	size_t len = strlen(scheme);
+	bool same = strncasecmp(authorization, scheme, len) == 0 && authorization[len] == ' ';
+	return same ? authorization + len + 1 : NULL;
+}
+
+/* The base64 of user:password (RFC 7617). */
+static const struct credential *match_basic(const struct auth *auth, const char *text)
 {
 	unsigned char plain[BASIC_BYTES];
-	static const char scheme[] = "Basic ";
-	if (strncasecmp(authorization, scheme, sizeof scheme - 1) != 0)
-		return NULL;
-	const char *text = authorization + sizeof scheme - 1;
 	size_t len = strlen(text);
 	if (len == 0 || len % 4 != 0 || len / 4 * 3 > sizeof plain)
 		return NULL;
@@ -176,16 +191,24 @@ static const struct credential *match_basic(const struct auth *auth, const char 
 	return found;
 }
 
-bool auth_check(const struct auth *auth, const char *key, const char *authorization, char ret_caller[CALLER_BYTES])
+static const struct credential *match_authorization(const struct auth *auth, const char *authorization)
+{
+	const char *basic = after_scheme(authorization, "Basic"), *bearer = after_scheme(authorization, "Bearer");
+	if (basic)
+		return match_basic(auth, basic);
+	return bearer ? match(auth, SCHEME_BEARER, bearer, strlen(bearer)) : NULL;
+}
+
+enum auth_answer auth_check(const struct auth *auth, const struct auth_offer *offer, char ret_caller[CALLER_BYTES])
 {
 	const struct credential *found = NULL;
-	if (key)
-		found = match(auth, SCHEME_KEY, key, strlen(key));
-	else if (authorization)
-		found = match_basic(auth, authorization);
+	if (offer->key)
+		found = match(auth, SCHEME_KEY, offer->key, strlen(offer->key));
+	else if (offer->authorization)
+		found = match_authorization(auth, offer->authorization);
 	if (!found && !auth->open)
-		return false;
+		return AUTH_REFUSED;
 	const char *name = found ? found->name : AUTH_ANONYMOUS;
 	memcpy(ret_caller, name, strlen(name) + 1);
-	return true;
+	return AUTH_TAKEN;
 }

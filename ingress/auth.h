@@ -1,4 +1,4 @@
-/* auth: who calls. API keys and HTTP Basic users from the settings, compared by SHA-256 in constant time over all of
+/* auth: who calls. API keys, HTTP Basic users and bearer tokens from the settings, compared by SHA-256 in constant time over all of
  * them, so that neither a prefix nor the position of a match shows in the time. Read-only after it was made. */
 #ifndef VERIFYD_AUTH_H
 #define VERIFYD_AUTH_H
@@ -27,9 +27,15 @@ size_t auth_count(const struct auth *auth); /* credentials */
 /* The header that carries an API key. */
 const char *auth_key_header(const struct auth *auth);
 
-/* key: the API key header's value; authorization: the Authorization header's; NULL when absent. A key that is sent
- * counts alone: a wrong key is not helped by a right password. Returns: true and the credential's name; false. Thread:
- * any. */
-bool auth_check(const struct auth *auth, const char *key, const char *authorization, char ret_caller[CALLER_BYTES]);
+/* What a request brings along; NULL: absent. Only the first that is there counts: a wrong key is not helped by a right password. */
+struct auth_offer {
+	const char *key;           /* the API key header's value */
+	const char *authorization; /* the Authorization header's */
+};
+
+enum auth_answer { AUTH_REFUSED, AUTH_TAKEN };
+
+/* Returns: AUTH_TAKEN and the credential's name; AUTH_REFUSED. Thread: any. */
+enum auth_answer auth_check(const struct auth *auth, const struct auth_offer *offer, char ret_caller[CALLER_BYTES]);
 
 #endif

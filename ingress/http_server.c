@@ -228,9 +228,9 @@ static void answer_preflight(struct exchange *exchange)
 static bool is_known_caller(struct exchange *exchange)
 {
 	const struct auth *auth = exchange->ingress->auth;
-	return (exchange->route->flags & ROUTE_OPEN) ||
-	       auth_check(auth, exchange_header(exchange, auth_key_header(auth)),
-	                  exchange_header(exchange, "Authorization"), exchange->caller);
+	const struct auth_offer offer = {.key = exchange_header(exchange, auth_key_header(auth)),
+	                                 .authorization = exchange_header(exchange, "Authorization")};
+	return (exchange->route->flags & ROUTE_OPEN) || auth_check(auth, &offer, exchange->caller) == AUTH_TAKEN;
 }
 
 static bool is_taken(const struct exchange *exchange, enum method method)

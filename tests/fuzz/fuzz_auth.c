@@ -30,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!auth)
 		auth = make_auth();
 	char *authorization = text, *key = strsep(&authorization, "\n");
-	bool in = auth_check(auth, *key ? key : NULL, authorization, caller);
+	const struct auth_offer offer = {.key = *key ? key : NULL, .authorization = authorization};
+	bool in = auth_check(auth, &offer, caller) == AUTH_TAKEN;
 	FUZZ_RULE(!in || strcmp(caller, strcmp(key, KEY) == 0 ? "one" : "b2c") == 0);
 	FUZZ_RULE(!in || strcmp(key, KEY) == 0 || (!*key && strstr(authorization, "YjJjOnBhc3M")));
 	free(text);

@@ -16,6 +16,8 @@
 #define PASSWORD "pass:word-CCCCCCCCCCCCCCCCCC"
 #define KEYS     "VERIFYD_AUTH_API_KEYS=one=" KEY_1 ",two=" KEY_2
 #define USERS    "VERIFYD_AUTH_BASIC_USERS=b2c:" PASSWORD
+#define TOKEN    "demotoken.DDDD-DDDD_DDDD~DDDD+/="
+#define TOKENS   "VERIFYD_AUTH_BEARER_TOKENS=bear=" TOKEN
 
 enum { LINE_BYTES = 1024, MANY_BYTES = 65536 };
 
@@ -73,7 +75,8 @@ static const char *who(const struct auth *auth, const char *key, const char *aut
 {
 	static char caller[CALLER_BYTES];
 	memset(caller, '?', sizeof caller);
-	return auth_check(auth, key, authorization, caller) ? caller : "(out)";
+	const struct auth_offer offer = {.key = key, .authorization = authorization};
+	return auth_check(auth, &offer, caller) == AUTH_TAKEN ? caller : "(out)";
 }
 
 static void a_key_lets_its_own_name_in(void **state)
@@ -93,6 +96,34 @@ static void a_password_lets_its_own_user_in(void **state)
 	assert_string_equal(who(auth, NULL, basic("b2c:" PASSWORD)), "b2c");
 	(void)snprintf(lower, sizeof lower, "bASIC%s", basic("b2c:" PASSWORD) + 5);
 	assert_string_equal(who(auth, NULL, lower), "b2c");
+	auth_free(auth);
+}
+
+static void a_fixed_token_lets_its_own_name_in_and_nothing_else_does(void **state)
+{
+	static const char *const wrong[] = {"Bearer",
+	                                    "Bearer ",
+	                                    "Bearer " KEY_1,
+	                                    "Bearer  " TOKEN,
+	                                    "Bearer " TOKEN " ",
+	                                    "Bearer " TOKEN "x",
+	                                    "Bearer bear=" TOKEN,
+	                                    "Basic " TOKEN,
+	                                    "Bearer\t" TOKEN,
+	                                    "Bearers " TOKEN,
+	                                    TOKEN};
+	char complaints[LINE_BYTES];
+	int mistakes;
+	struct auth *auth = auth_of(KEYS, TOKENS, false, complaints, &mistakes);
+	(void)state;
+	assert_int_equal(mistakes, 0);
+	assert_string_equal(who(auth, NULL, "Bearer " TOKEN), "bear");
+	assert_string_equal(who(auth, NULL, "bEARER " TOKEN), "bear");
+	assert_string_equal(who(auth, "wrong", "Bearer " TOKEN), "(out)");
+	assert_string_equal(who(auth, TOKEN, NULL), "(out)");
+	assert_string_equal(who(auth, NULL, basic("bear:" TOKEN)), "(out)");
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		assert_string_equal(who(auth, NULL, wrong[i]), "(out)");
 	auth_free(auth);
 }
 
@@ -202,6 +233,9 @@ static void every_mistake_is_a_line_that_names_the_setting_and_no_secret(void **
 	        {KEYS, "VERIFYD_AUTH_BASIC_USERS=one:" PASSWORD, "stands twice", 1},
 	        {NULL, "VERIFYD_AUTH_BASIC_USERS=b2c=" KEY_1, "not user:password", 1},
 	        {NULL, "VERIFYD_AUTH_BASIC_USERS=b2c:short", "shorter than 24", 1},
+	        {KEYS, "VERIFYD_AUTH_BEARER_TOKENS=two=" TOKEN, "stands twice", 1},
+	        {NULL, "VERIFYD_AUTH_BEARER_TOKENS=bear:" KEY_1, "not name=token", 1},
+	        {NULL, "VERIFYD_AUTH_BEARER_TOKENS=bear=short", "shorter than 24", 1},
 	        {"VERIFYD_AUTH_API_KEYS=a=short,b=" KEY_1 ",c", "VERIFYD_AUTH_BASIC_USERS=d:short", "shorter than 24",
 	         3},
 	};
@@ -246,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_key_lets_its_own_name_in),
 	        cmocka_unit_test(a_password_lets_its_own_user_in),
+	        cmocka_unit_test(a_fixed_token_lets_its_own_name_in_and_nothing_else_does),
 	        cmocka_unit_test(what_is_wrong_short_long_or_of_the_other_kind_stays_out),
 	        cmocka_unit_test(an_authorization_that_is_not_basic_or_not_base64_stays_out),
 	        cmocka_unit_test(a_wrong_key_is_not_helped_by_a_right_password),
