@@ -142,6 +142,7 @@ static enum err_code open_all(struct running *running, struct err *err)
 		code = desk_new(&desk, &ingress->desk, err);
 	const struct ops_server_options ops = {
 	        .listen = config_str(ingress->config, CONFIG_OPS_LISTEN),
+	        .token = config_str(ingress->config, CONFIG_OPS_TOKEN),
 	        .metrics = ingress->metrics,
 	        .is_ready = is_ready,
 	        .health = health,

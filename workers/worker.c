@@ -389,6 +389,7 @@ static enum err_code open_ops(struct worker *worker, struct err *err)
 {
 	const struct ops_server_options options = {
 	        .listen = config_str(worker->config, CONFIG_OPS_LISTEN),
+	        .token = config_str(worker->config, CONFIG_OPS_TOKEN),
 	        .metrics = worker->metrics,
 	        .is_ready = is_ready,
 	        .health = health,

@@ -5,6 +5,7 @@
 
 #include "common/adapters/listen_address.h"
 #include "common/base/log.h"
+#include "common/base/ops_token.h"
 #include <assert.h>
 #include <microhttpd.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ enum {
 
 struct ops_server {
 	struct MHD_Daemon *daemon;
+	struct ops_token *token; /* NULL: none is asked for */
 	struct ops_server_options options;
 	char address[LISTEN_ADDRESS_TEXT_BYTES];
 };
@@ -51,6 +53,19 @@ static unsigned answer_healthz(const struct ops_server_options *options, struct 
 	return options->health(options->ctx, out) ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
 }
 
+/* What a load balancer may know. */
+static unsigned answer_healthz_briefly(const struct ops_server_options *options, struct buf *out)
+{
+	struct buf details;
+
+	buf_init(&details, MAX_ANSWER_BYTES);
+	bool healthy = options->health(options->ctx, &details);
+	buf_fini(&details);
+	if (buf_append_str(out, healthy ? "{\"status\":\"ok\"}" : "{\"status\":\"degraded\"}") != ERR_OK)
+		return MHD_HTTP_INTERNAL_SERVER_ERROR;
+	return healthy ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
+}
+
 static unsigned answer_metrics(const struct ops_server_options *options, struct buf *out)
 {
 	return metrics_render(options->metrics, out) == ERR_OK ? MHD_HTTP_OK : MHD_HTTP_INTERNAL_SERVER_ERROR;
@@ -60,11 +75,12 @@ static const struct route {
 	const char *path;
 	const char *content_type;
 	answer_fn *answer;
+	answer_fn *to_strangers; /* who do not know the token; NULL: 401 */
 } routes[] = {
-        {"/livez", TYPE_TEXT, answer_livez},
-        {"/readyz", TYPE_TEXT, answer_readyz},
-        {"/healthz", TYPE_JSON, answer_healthz},
-        {"/metrics", TYPE_METRICS, answer_metrics},
+        {"/livez", TYPE_TEXT, answer_livez, answer_livez},
+        {"/readyz", TYPE_TEXT, answer_readyz, answer_readyz},
+        {"/healthz", TYPE_JSON, answer_healthz, answer_healthz_briefly},
+        {"/metrics", TYPE_METRICS, answer_metrics, NULL},
 };
 
 static const struct route *route_find(const char *path)
@@ -129,15 +145,27 @@ static enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned st
 	return result;
 }
 
+static bool is_known(struct MHD_Connection *connection, const struct ops_server *server)
+{
+	return !server->token ||
+	       ops_token_fits(server->token,
+	                      MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION));
+}
+
 static enum MHD_Result reply_route(struct MHD_Connection *connection, const struct ops_server *server,
                                    const struct route *route)
 {
+	/* Basic, because a browser then asks for a password; Bearer is taken all the same. */
+	static const struct header challenge = {MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Basic realm=\"verifyd\""};
+	answer_fn *answer = is_known(connection, server) ? route->answer : route->to_strangers;
 	enum MHD_Result result;
 	struct buf body;
 	unsigned status;
 
+	if (!answer)
+		return reply_text(connection, MHD_HTTP_UNAUTHORIZED, "the token is missing or wrong\n", &challenge);
 	buf_init(&body, MAX_ANSWER_BYTES);
-	status = route->answer(&server->options, &body);
+	status = answer(&server->options, &body);
 	if (status == MHD_HTTP_INTERNAL_SERVER_ERROR)
 		result = reply_text(connection, status, "internal fault\n", NULL);
 	else
@@ -219,7 +247,11 @@ enum err_code ops_server_start(const struct ops_server_options *options, struct 
 	if (!server)
 		return err_set(err, ERR_NO_MEMORY, "ops listener");
 	server->options = *options;
-	server->options.listen = NULL; /* the caller's text need not outlive this call */
+	server->options.listen = server->options.token = NULL; /* the caller's texts need not outlive this call */
+	if (options->token && (code = ops_token_new(options->token, &server->token)) != ERR_OK) {
+		ops_server_stop(server);
+		return err_set(err, code, "ops listener: the token");
+	}
 	server->daemon = start_daemon(server, &address);
 	if (!server->daemon) {
 		obstacle = listen_address_obstacle(&address);
@@ -235,6 +267,9 @@ enum err_code ops_server_start(const struct ops_server_options *options, struct 
 	}
 	listen_address_format(&address, server->address);
 	log_info("listening", LOG_STR("listener", "ops"), LOG_STR("address", server->address));
+	if (!server->token && !listen_address_is_loopback(&address))
+		log_warn("ops_listener_open", LOG_STR("address", server->address),
+		         LOG_STR("advice", "set VERIFYD_OPS_TOKEN, or see that only who may read it reaches it"));
 	*ret_server = server;
 	return ERR_OK;
 }
@@ -250,5 +285,6 @@ void ops_server_stop(struct ops_server *server)
 		return;
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
+	ops_token_free(server->token);
 	free(server);
 }

@@ -1,6 +1,7 @@
 /* ops_server: the private listener of every service: /livez, /readyz, /healthz, /metrics. One libmicrohttpd thread.
  *
- * Not for callers: no authentication, so it belongs on a loopback or cluster-internal address. */
+ * Not for callers: it belongs on a loopback or cluster-internal address. With a token (VERIFYD_OPS_TOKEN) all but /livez,
+ * /readyz and the status of /healthz is for who knows it. */
 #ifndef VERIFYD_OPS_SERVER_H
 #define VERIFYD_OPS_SERVER_H
 
@@ -11,6 +12,7 @@ struct ops_server;
 
 struct ops_server_options {
 	const char *listen; /* as listen_address_parse takes it: HOST:PORT, port 0 = any */
+	const char *token; /* NULL: none is asked for. Copied */
 	struct metrics *metrics;
 	/* true while started and not draining: /readyz 200, else 503. Called from the listener's thread. */
 	bool (*is_ready)(void *ctx);

@@ -271,6 +271,40 @@ static struct ops_server *start_logged(struct service *service, const char *list
 	return server;
 }
 
+static const char *ask_as(struct service *service, const char *path, const char *authorization)
+{
+	char request[256];
+
+	snprintf(request, sizeof(request),
+	         "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: %s\r\n\r\n", path, authorization);
+	return exchange(service, request);
+}
+
+static void with_a_token_strangers_see_whether_it_lives_and_nothing_else(void **state)
+{
+	struct service *service = *state;
+	struct ops_server_options options = options_of(service, "127.0.0.1:0");
+	const char *answer;
+
+	ops_server_stop(service->server);
+	options.token = "0123456789abcdef01234567";
+	assert_int_equal(ops_server_start(&options, &service->server, NULL), ERR_OK);
+	assert_answer(ask(service, "GET", "/livez"), 200, "text/plain; charset=utf-8", "alive\n");
+	assert_answer(ask(service, "GET", "/readyz"), 503, "text/plain; charset=utf-8", "not ready\n");
+	assert_answer(ask(service, "GET", "/healthz"), 503, "application/json", "{\"status\":\"degraded\"}");
+	atomic_store(&service->healthy, true);
+	assert_answer(ask(service, "GET", "/healthz"), 200, "application/json", "{\"status\":\"ok\"}");
+	answer = ask(service, "GET", "/metrics");
+	assert_answer(answer, 401, "text/plain; charset=utf-8", "the token is missing or wrong\n");
+	assert_non_null(strstr(answer, "\r\nWWW-Authenticate: Basic realm=\"verifyd\"\r\n"));
+	assert_answer(ask_as(service, "/metrics", "Bearer 0123456789abcdef01234568"), 401, "text/plain; charset=utf-8",
+	              "the token is missing or wrong\n");
+	assert_answer(ask_as(service, "/healthz", "Bearer 0123456789abcdef01234567"), 200, "application/json",
+	              "{\"kafka\":\"up\"}");
+	answer = ask_as(service, "/metrics", "Basic b25jYWxsOjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nw==");
+	assert_non_null(strstr(answer, "verifyd_things_total 7\n"));
+}
+
 static void the_listening_line_has_the_real_port(void **state)
 {
 	char line[1024];
@@ -284,6 +318,20 @@ static void the_listening_line_has_the_real_port(void **state)
 	assert_non_null(strstr(line, "\"listener\":\"ops\""));
 	assert_non_null(strstr(line, address));
 	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+	ops_server_stop(server);
+}
+
+static void a_listener_that_others_can_reach_warns_when_it_has_no_token(void **state)
+{
+	char line[2048];
+	struct ops_server *server = start_logged(*state, "0.0.0.0:0", line, sizeof(line));
+
+	assert_non_null(server);
+	assert_non_null(strstr(line, "\"event\":\"ops_listener_open\""));
+	ops_server_stop(server);
+	server = start_logged(*state, "127.0.0.1:0", line, sizeof(line));
+	assert_non_null(server);
+	assert_null(strstr(line, "ops_listener_open"));
 	ops_server_stop(server);
 }
 
@@ -344,7 +392,9 @@ int main(void)
 	        OPS_TEST(a_taken_address_is_an_error_that_names_it),
 	        OPS_TEST(an_address_of_another_machine_is_an_error),
 	        OPS_TEST(a_malformed_address_is_invalid),
+	        OPS_TEST(with_a_token_strangers_see_whether_it_lives_and_nothing_else),
 	        OPS_TEST(the_listening_line_has_the_real_port),
+	        OPS_TEST(a_listener_that_others_can_reach_warns_when_it_has_no_token),
 	        OPS_TEST(an_ipv6_listener_answers),
 	        OPS_TEST(stopping_ends_idle_connections_and_frees_the_address),
 	};
