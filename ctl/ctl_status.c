@@ -104,6 +104,7 @@ int ctl_status(const struct ctl_call *call)
 	status_kafka_close(run->reader);
 	status_redis_close(run->link);
 	status_workers_fini(&run->picture.workers);
+	status_ingresses_fini(&run->picture.ingresses);
 	free(run);
 	return status;
 }

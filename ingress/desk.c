@@ -389,6 +389,8 @@ enum err_code desk_new(const struct desk_options *options, struct desk **ret_des
 	if (code == ERR_OK)
 		code = open_clients(desk, err);
 	if (code == ERR_OK)
+		code = desk_report_start(desk);
+	if (code == ERR_OK)
 		*ret_desk = desk;
 	return code; /* on failure the process ends: the operating system takes back what was opened */
 }
@@ -408,6 +410,7 @@ void desk_drain(struct desk *desk, int64_t drain_ms)
 	pthread_mutex_unlock(&desk->inbox_lock);
 	serve_inbox(desk);
 	desk_serve_parked(desk);
+	desk_report_drain(desk);
 	desk->drain_until_ms = clock_mono_ms() + drain_ms;
 	for (struct ask *ask; (ask = waiters_take_any(desk->waiters));)
 		give_up(ask);
@@ -430,6 +433,7 @@ void desk_close(struct desk *desk)
 	desk_drain(desk, 0);
 	kafka_producer_close(desk->producer, FLUSH_MS);
 	desk->producer = NULL; /* what still comes from Redis is refused, and what comes from Kafka is not saved */
+	desk_report_close(desk);
 	redis_wake_close(desk->wake);
 	redis_store_close(desk->store);
 	desk->store = NULL;

@@ -1,13 +1,14 @@
 /* desk_internal: what the parts of the desk share: desk.c (life, inbox, waiting), desk_intake.c (a new score),
  * desk_journey.c (a new journey), desk_visit.c (reading, the person's and the vendor's visits), desk_key.c (a question with
  * an Idempotency-Key), desk_queue.c (how long it takes), desk_record.c (records on their way),
- * desk_wake.c. */
+ * desk_report.c, desk_wake.c. */
 #ifndef VERIFYD_DESK_INTERNAL_H
 #define VERIFYD_DESK_INTERNAL_H
 
 #include "common/adapters/kafka_producer.h"
 #include "common/adapters/redis_store.h"
 #include "common/adapters/redis_wake.h"
+#include "common/base/instance_name.h"
 #include "common/base/list.h"
 #include "ingress/desk.h"
 #include "ingress/fleet.h"
@@ -70,6 +71,11 @@ struct desk {
 
 	int64_t reread_ms, queues_ms, watched_ms, waiting_logged_ms, drain_until_ms;
 	bool draining, warmed, wake_seen;
+	struct { /* desk_report.c */
+		uv_timer_t timer;
+		int64_t started_ms, due_ms, written_ms, worst_ms; /* started: unix ms; the others: monotonic */
+		char name[INSTANCE_NAME_BYTES];
+	} report;
 	atomic_bool started, kafka_up, redis_up;
 	atomic_llong asks;
 	struct {
@@ -124,6 +130,12 @@ struct queue_place desk_place_of(const struct ask *ask);
 bool desk_waiting_is_pointless(const struct ask *ask);
 /* As desk_wait_or_finish, after it was looked up where the ask's record stands, for whom it wants to know. */
 void desk_find_place(struct ask *ask);
+
+/* desk_report.c: says in Redis, once a second, what this ingress does */
+enum err_code desk_report_start(struct desk *desk);
+void desk_report_drain(struct desk *desk); /* says so at once */
+/* Takes its name out of Redis, before the store is closed. A name that stays is ignored after WORKER_FRESH_MS. */
+void desk_report_close(struct desk *desk);
 
 /* desk.c */
 void desk_finish(struct ask *ask, enum outcome outcome); /* hands the ask back */

@@ -396,6 +396,7 @@ void engine_status(const struct engine *engine, struct worker_class *ret_class)
 	        .retried = metric_value(engine->metric.retried) + metric_value(engine->metric.hopped),
 	        .dead = metric_value(engine->metric.dead) + metric_value(engine->metric.poison),
 	};
+	memcpy(ret_class->took, engine->took, sizeof ret_class->took);
 	tell_positions(engine, ret_class);
 	tell_gate(engine, ret_class);
 }

@@ -22,6 +22,7 @@ struct engine {
 	bool leaving; /* stopping, or its partitions are being taken away: what merely waits is handed back */
 	bool stopping;
 	struct log_limit failure_limit;
+	int64_t took[WORKER_TOOK_BUCKETS]; /* as worker_status.h */
 	struct {
 		struct metric *in_flight, *taken, *bought, *completed, *expired, *dead, *poison, *duplicate, *adopted,
 		        *retried, *hopped, *without_lease, *latency, *orphaned, *unknown, *stale;

@@ -232,7 +232,9 @@ static void on_answer(void *ctx, const struct http_result *result)
 	job->call = NULL;
 	job->answered_ms = clock_unix_ms();
 	job->detail = result->detail;
-	metric_observe_us(engine->metric.latency, clock_mono_us() - job->started_us);
+	int64_t took_us = clock_mono_us() - job->started_us;
+	metric_observe_us(engine->metric.latency, took_us);
+	engine->took[worker_took_bucket(took_us)]++;
 	if (result->ok) {
 		const struct vendor_job vendor_job = describe(job);
 		job->detail = NULL;

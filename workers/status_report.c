@@ -2,10 +2,6 @@
 #include "workers/status_report.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include <stdio.h>
-#include <unistd.h>
-
-enum { HOST_BYTES = 65, CHANCE_DIGITS = 6 };
 
 static void write_now(struct status_report *report)
 {
@@ -36,22 +32,6 @@ static void on_timer(uv_timer_t *timer)
 	write_now(timer->data);
 }
 
-static enum err_code make_name(struct status_report *report, const char *instance)
-{
-	char host[HOST_BYTES] = "", chance[TOKEN_BYTES];
-	if (instance) {
-		(void)snprintf(report->name, sizeof report->name, "%s", instance);
-		return ERR_OK;
-	}
-	enum err_code code = id_token(chance);
-	if (code != ERR_OK)
-		return code;
-	if (gethostname(host, sizeof host - 1) != 0)
-		(void)snprintf(host, sizeof host, "host");
-	(void)snprintf(report->name, sizeof report->name, "%s-%d-%.*s", host, (int)getpid(), CHANCE_DIGITS, chance);
-	return ERR_OK;
-}
-
 enum err_code status_report_start(struct status_report *report, const struct ports *ports, const char *instance,
                                   struct engine *const *engines, size_t engine_count, struct loop_lag *loop_lag)
 {
@@ -62,7 +42,7 @@ enum err_code status_report_start(struct status_report *report, const struct por
 	        .loop_lag = loop_lag,
 	        .started_ms = clock_unix_ms(),
 	};
-	enum err_code code = make_name(report, instance);
+	enum err_code code = instance_name(instance, report->name);
 	if (code != ERR_OK)
 		return code;
 	(void)uv_timer_init(ports->loop, &report->timer); /* cannot fail */

@@ -4,6 +4,7 @@
 #ifndef VERIFYD_STATUS_REPORT_H
 #define VERIFYD_STATUS_REPORT_H
 
+#include "common/base/instance_name.h"
 #include "workers/engine.h"
 #include "workers/loop_lag.h"
 
@@ -17,7 +18,7 @@ struct status_report {
 	struct loop_lag *loop_lag;
 	int64_t started_ms; /* unix ms */
 	bool draining;
-	char name[WORKER_NAME_BYTES];
+	char name[INSTANCE_NAME_BYTES];
 };
 
 /* Begins in place. instance: INSTANCE_ID, or NULL: the name is made of host, pid and chance. engines, loop_lag and

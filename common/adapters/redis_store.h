@@ -212,6 +212,12 @@ typedef void (*store_worker_fn)(void *ctx, const char *name, const char *status,
 enum err_code redis_store_read_workers(struct redis_store *store, store_worker_fn fn, store_done_fn done,
 				       void *ctx) WARN_UNUSED;
 
+/* The same of the ingresses: `verifyd:ingresses` (common/domain/ingress_status.h). */
+void redis_store_put_ingress(struct redis_store *store, const char *name, const char *status, size_t len);
+void redis_store_remove_ingress(struct redis_store *store, const char *name);
+enum err_code redis_store_read_ingresses(struct redis_store *store, store_worker_fn fn, store_done_fn done,
+					 void *ctx) WARN_UNUSED;
+
 /* Redis's own clock, unix ms: for who runs where clocks are not kept. */
 typedef void (*store_time_fn)(void *ctx, enum err_code code, int64_t unix_ms);
 enum err_code redis_store_read_time(struct redis_store *store, store_time_fn fn, void *ctx) WARN_UNUSED;

@@ -1,5 +1,5 @@
-/* redis_store_fleet: what each worker says of itself, in one hash: small, rewritten every second, worth nothing once it
- * is old. */
+/* redis_store_fleet: what each worker and each ingress says of itself, in a hash of its kind: small, rewritten every
+ * second, worth nothing once it is old. */
 #include "common/adapters/redis_store_internal.h"
 #include "common/base/log.h"
 #include "common/domain/worker_status.h"
@@ -8,19 +8,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_WORKERS "verifyd:workers"
+#define KEY_WORKERS   "verifyd:workers"
+#define KEY_INGRESSES "verifyd:ingresses"
 
-void redis_store_put_worker(struct redis_store *store, const char *name, const char *status, size_t len)
+static void put(struct redis_store *store, const char *key, const char *name, const char *status, size_t len)
 {
-	const char *argv[] = {"HSET", KEY_WORKERS, name, status};
-	const size_t argv_len[] = {4, strlen(KEY_WORKERS), strlen(name), len};
+	const char *argv[] = {"HSET", key, name, status};
+	const size_t argv_len[] = {4, strlen(key), strlen(name), len};
 	char ttl[NUMBER_BYTES];
 	if (!store->up)
 		return;
 	if (redis_link_send(store->link, NULL, NULL, 4, argv, argv_len) != ERR_OK)
-		log_debug("redis_command_skipped", LOG_STR("what", "worker"));
-	snprintf(ttl, sizeof ttl, "%d", WORKER_FORGET_MS); /* of the hash: the last worker of all leaves nothing */
-	store_send_idly(store, "workers_ttl", 3, (const char *[]){"PEXPIRE", KEY_WORKERS, ttl});
+		log_debug("redis_command_skipped", LOG_STR("what", key));
+	snprintf(ttl, sizeof ttl, "%d", WORKER_FORGET_MS); /* of the hash: the last one of all leaves nothing */
+	store_send_idly(store, "fleet_ttl", 3, (const char *[]){"PEXPIRE", key, ttl});
+}
+
+void redis_store_put_worker(struct redis_store *store, const char *name, const char *status, size_t len)
+{
+	put(store, KEY_WORKERS, name, status, len);
+}
+
+void redis_store_put_ingress(struct redis_store *store, const char *name, const char *status, size_t len)
+{
+	put(store, KEY_INGRESSES, name, status, len);
 }
 
 void redis_store_remove_worker(struct redis_store *store, const char *name)
@@ -28,7 +39,12 @@ void redis_store_remove_worker(struct redis_store *store, const char *name)
 	store_send_idly(store, "worker_gone", 3, (const char *[]){"HDEL", KEY_WORKERS, name});
 }
 
-static void on_workers(void *ctx, const struct redisReply *reply)
+void redis_store_remove_ingress(struct redis_store *store, const char *name)
+{
+	store_send_idly(store, "ingress_gone", 3, (const char *[]){"HDEL", KEY_INGRESSES, name});
+}
+
+static void on_fleet(void *ctx, const struct redisReply *reply)
 {
 	struct store_call *call = ctx;
 	bool good = !store_reply_failed(call->store, reply) && reply->type == REDIS_REPLY_ARRAY;
@@ -44,14 +60,25 @@ static void on_workers(void *ctx, const struct redisReply *reply)
 	free(call);
 }
 
-enum err_code redis_store_read_workers(struct redis_store *store, store_worker_fn fn, store_done_fn done, void *ctx)
+static enum err_code read_fleet(struct redis_store *store, const char *key, store_worker_fn fn, store_done_fn done,
+                                void *ctx)
 {
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call) {
 		call->fn.worker = fn;
 		call->done = done;
 	}
-	return store_send(call, on_workers, 2, (const char *[]){"HGETALL", KEY_WORKERS}, NULL);
+	return store_send(call, on_fleet, 2, (const char *[]){"HGETALL", key}, NULL);
+}
+
+enum err_code redis_store_read_workers(struct redis_store *store, store_worker_fn fn, store_done_fn done, void *ctx)
+{
+	return read_fleet(store, KEY_WORKERS, fn, done, ctx);
+}
+
+enum err_code redis_store_read_ingresses(struct redis_store *store, store_worker_fn fn, store_done_fn done, void *ctx)
+{
+	return read_fleet(store, KEY_INGRESSES, fn, done, ctx);
 }
 
 /* {"<seconds>", "<microseconds>"} */

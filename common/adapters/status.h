@@ -7,6 +7,7 @@
 #include "common/adapters/kafka_client.h"
 #include "common/base/buf.h"
 #include "common/base/config.h"
+#include "common/domain/ingress_status.h"
 #include "common/domain/worker_status.h"
 
 enum {
@@ -29,6 +30,18 @@ struct status_worker {
 
 struct status_workers {
 	struct status_worker *list;
+	size_t count, cap;
+};
+
+/* The same of an ingress. */
+struct status_ingress {
+	char name[WORKER_NAME_BYTES];
+	struct ingress_status now, before; /* before.at_ms 0: there is none of the same start */
+	bool is_fresh;
+};
+
+struct status_ingresses {
+	struct status_ingress *list;
 	size_t count, cap;
 };
 
@@ -82,6 +95,7 @@ struct status_class {
 	int64_t lag;    /* Kafka's; where it is away, what the workers say */
 	bool rates_known;
 	double taken_s, calls_s, completed_s, retried_s, dead_s; /* a second, over the time between two looks */
+	int64_t took[WORKER_TOOK_BUCKETS]; /* rates_known: vendor calls that ended between two looks: worker_took_ms */
 	enum status_drain drain;
 	int64_t drain_s;
 	const struct status_breaker *breaker; /* NULL: not known */
@@ -92,7 +106,16 @@ struct status_finding {
 	char text[STATUS_WHY_BYTES];
 };
 
+/* All fresh ingresses together. */
+struct status_callers {
+	size_t ingresses;
+	int64_t held; /* calls that wait for their answer */
+	bool rates_known;
+	double answered_s, failed_s, accepted_s, joined_s, refused_s, limited_s; /* a second, between two looks */
+};
+
 struct status_sum {
+	struct status_callers callers;
 	struct status_class classes[OPERATION_COUNT];
 	struct status_finding findings[STATUS_FINDINGS_MAX];
 	size_t finding_count; /* none: healthy */
@@ -101,6 +124,7 @@ struct status_sum {
 struct status_picture {
 	struct status_redis redis;
 	struct status_workers workers;
+	struct status_ingresses ingresses;
 	struct status_kafka kafka;
 	struct status_sum sum;
 };
@@ -115,6 +139,13 @@ void status_begin_look(struct status_workers *workers);
 /* After it: forgets who was not seen in it, and says who is fresh at now_ms. */
 void status_end_look(struct status_workers *workers, int64_t now_ms);
 void status_workers_fini(struct status_workers *workers);
+
+/* The same of ingresses (status_ingress.c). */
+enum err_code status_note_ingress(struct status_ingresses *ingresses, const char *name, const char *text, size_t len);
+void status_begin_ingresses(struct status_ingresses *ingresses);
+void status_end_ingresses(struct status_ingresses *ingresses, int64_t now_ms);
+void status_ingresses_fini(struct status_ingresses *ingresses);
+void status_sum_ingresses(const struct status_ingresses *ingresses, struct status_callers *ret_callers);
 
 /* Reads a breaker's text, "open <since> <next probe> <reason>". Anything else that stands there is an open one of which no
  * more is known: closed ones have no text. */
@@ -132,7 +163,7 @@ enum { STATUS_REDIS_MS = 2000 }; /* without any answer; then Redis counts as awa
 struct status_link;
 enum err_code status_redis_open(const struct config *config, bool hears_signals, struct status_link **ret_link,
 				struct err *err) WARN_UNUSED;
-/* Fills redis and workers. Blocks: STATUS_REDIS_MS and a second more, at most. */
+/* Fills redis, workers and ingresses. Blocks: STATUS_REDIS_MS and a second more, at most. */
 void status_redis_look(struct status_link *link, struct status_picture *picture);
 /* Waits; false: it is to end, by a signal or by status_redis_stop, now or before. */
 bool status_redis_wait(struct status_link *link, int wait_ms);

@@ -98,6 +98,52 @@ static void put_worker(struct json_out *json, const struct status_worker *worker
 	json_out_object_end(json);
 }
 
+static void put_callers(struct json_out *json, const struct status_callers *callers)
+{
+	json_out_object(json, "callers");
+	json_out_int(json, "ingresses", (int64_t)callers->ingresses);
+	json_out_int(json, "held", callers->held);
+	if (callers->rates_known) {
+		json_out_object(json, "per_second");
+		json_out_double(json, "answered", callers->answered_s);
+		json_out_double(json, "failed", callers->failed_s);
+		json_out_double(json, "accepted", callers->accepted_s);
+		json_out_double(json, "joined", callers->joined_s);
+		json_out_double(json, "refused", callers->refused_s);
+		json_out_double(json, "limited", callers->limited_s);
+		json_out_object_end(json);
+	}
+	json_out_object_end(json);
+}
+
+static void put_ingress(struct json_out *json, const struct status_ingress *ingress)
+{
+	json_out_object(json, NULL);
+	json_out_str(json, "name", ingress->name);
+	json_out_str(json, "version", ingress->now.version);
+	json_out_bool(json, "fresh", ingress->is_fresh);
+	json_out_bool(json, "draining", ingress->now.draining);
+	json_out_int(json, "at_ms", ingress->now.at_ms);
+	json_out_int(json, "started_ms", ingress->now.started_ms);
+	json_out_int(json, "loop_lag_ms", ingress->now.loop_lag_ms);
+	json_out_int(json, "held", ingress->now.held);
+	json_out_object_end(json);
+}
+
+/* Those who said something, in Redis. */
+static void put_fleet(struct json_out *json, const struct status_picture *picture)
+{
+	put_callers(json, &picture->sum.callers);
+	json_out_array(json, "ingresses");
+	for (size_t i = 0; i < picture->ingresses.count; i++)
+		put_ingress(json, &picture->ingresses.list[i]);
+	json_out_array_end(json);
+	json_out_array(json, "workers");
+	for (size_t i = 0; i < picture->workers.count; i++)
+		put_worker(json, &picture->workers.list[i]);
+	json_out_array_end(json);
+}
+
 static void put_stores(struct json_out *json, const struct status_redis *redis, const struct status_kafka *kafka)
 {
 	json_out_object(json, "redis");
@@ -147,12 +193,8 @@ enum err_code status_json(const struct status_picture *picture, struct buf *out)
 	for (unsigned i = 0; i < OPERATION_COUNT; i++)
 		put_class(&json, picture, &sum->classes[i]);
 	json_out_array_end(&json);
-	if (picture->redis.is_up) {
-		json_out_array(&json, "workers");
-		for (size_t i = 0; i < picture->workers.count; i++)
-			put_worker(&json, &picture->workers.list[i]);
-		json_out_array_end(&json);
-	}
+	if (picture->redis.is_up)
+		put_fleet(&json, picture);
 	json_out_object_end(&json);
 	return json_out_end(&json);
 }

@@ -107,6 +107,13 @@ static void on_worker(void *ctx, const char *name, const char *status, size_t le
 		link->failed = true;
 }
 
+static void on_ingress(void *ctx, const char *name, const char *status, size_t len)
+{
+	struct status_link *link = ctx;
+	if (status_note_ingress(&link->picture->ingresses, name, status, len) != ERR_OK)
+		link->failed = true;
+}
+
 static void on_all(void *ctx, enum err_code code)
 {
 	answered(ctx, code);
@@ -150,6 +157,7 @@ static void ask(struct status_link *link)
 	sent(link, redis_store_check_epoch(store, on_whole, link));
 	sent(link, redis_store_look_rebuild(store, on_rebuild, link));
 	sent(link, redis_store_read_workers(store, on_worker, on_all, link));
+	sent(link, redis_store_read_ingresses(store, on_ingress, on_all, link));
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
 		struct vendor_asked *asked = &link->asked[kind];
 		*asked = (struct vendor_asked){link, kind_info((enum kind)kind)->vendor};
@@ -165,6 +173,9 @@ static void forget_the_gone(struct status_link *link)
 	for (size_t i = 0; i < picture->workers.count; i++)
 		if (picture->redis.now_ms - picture->workers.list[i].now.at_ms > WORKER_FORGET_MS)
 			redis_store_remove_worker(link->store, picture->workers.list[i].name);
+	for (size_t i = 0; i < picture->ingresses.count; i++)
+		if (picture->redis.now_ms - picture->ingresses.list[i].now.at_ms > WORKER_FORGET_MS)
+			redis_store_remove_ingress(link->store, picture->ingresses.list[i].name);
 }
 
 void status_redis_look(struct status_link *link, struct status_picture *picture)
@@ -174,6 +185,7 @@ void status_redis_look(struct status_link *link, struct status_picture *picture)
 	link->failed = false;
 	*redis = (struct status_redis){.now_ms = clock_unix_ms()};
 	status_begin_look(&picture->workers);
+	status_begin_ingresses(&picture->ingresses);
 	start_timer(link, STATUS_REDIS_MS);
 	while (!redis_store_is_up(link->store) && !link->time_is_up && !link->stopped)
 		(void)uv_run(&link->loop, UV_RUN_ONCE);
@@ -184,6 +196,7 @@ void status_redis_look(struct status_link *link, struct status_picture *picture)
 		(void)uv_run(&link->loop, UV_RUN_ONCE); /* each comes within REDIS_OP_TIMEOUT_MS */
 	redis->is_up = up && !link->failed;
 	status_end_look(&picture->workers, redis->now_ms);
+	status_end_ingresses(&picture->ingresses, redis->now_ms);
 	if (redis->is_up)
 		forget_the_gone(link);
 	else

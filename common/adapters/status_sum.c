@@ -77,6 +77,8 @@ static void add_rates(struct status_class *class, const struct worker_class *now
 	class->completed_s += rate(now->completed, before->completed, span_ms);
 	class->retried_s += rate(now->retried, before->retried, span_ms);
 	class->dead_s += rate(now->dead, before->dead, span_ms);
+	for (size_t i = 0; i < WORKER_TOOK_BUCKETS; i++)
+		class->took[i] += now->took[i] > before->took[i] ? now->took[i] - before->took[i] : 0;
 }
 
 static void sum_workers(const struct status_workers *workers, struct status_class *class)
@@ -202,6 +204,7 @@ void status_sum_up(struct status_picture *picture)
 {
 	struct status_sum *sum = &picture->sum;
 	*sum = (struct status_sum){.finding_count = 0};
+	status_sum_ingresses(&picture->ingresses, &sum->callers);
 	look_at_redis(&picture->redis, sum);
 	for (unsigned i = 0; i < OPERATION_COUNT; i++) {
 		sum->classes[i] = sum_class(picture, (enum operation)i);

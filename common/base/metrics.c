@@ -256,6 +256,19 @@ int64_t metric_value(const struct metric *metric)
 	return count;
 }
 
+int64_t metrics_sum(struct metrics *metrics, const char *name, const char *part)
+{
+	int64_t sum = 0;
+
+	pthread_mutex_lock(&metrics->lock);
+	const struct family *family = family_find(metrics, name);
+	for (const struct metric *series = family ? family->first : NULL; series; series = series->next)
+		if (strstr(series->labels, part))
+			sum += metric_value(series);
+	pthread_mutex_unlock(&metrics->lock);
+	return sum;
+}
+
 /* Writes "name_suffix{labels} " without the number. */
 static enum err_code render_name(const struct family *family, const char *suffix, const struct metric *series,
                                  struct buf *out)

@@ -29,6 +29,10 @@ void metric_set(struct metric *metric, int64_t n); /* gauge */
 void metric_observe_us(struct metric *metric, int64_t us); /* histogram */
 int64_t metric_value(const struct metric *metric); /* counter or gauge; histogram: number of observations */
 
+/* The sum over a family's series whose labels contain `part` ("": all), each as metric_value tells it; 0 without a family.
+ * Takes the lock. Thread: any. */
+int64_t metrics_sum(struct metrics *metrics, const char *name, const char *part);
+
 /* Appends the whole exposition (application/openmetrics-text; version=1.0.0), ending in "# EOF\n".
  * Families in the order of their first series. Thread: any. */
 enum err_code metrics_render(struct metrics *metrics, struct buf *out) WARN_UNUSED;

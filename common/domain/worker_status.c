@@ -24,6 +24,22 @@ static const struct {
 
 enum { NUMBER_COUNT = sizeof numbers / sizeof *numbers, PARTITION_BYTES = 12, PARTITION_MAX = 1000000 };
 
+static const int64_t took_ms[WORKER_TOOK_BUCKETS] = {5,    10,   25,   50,    100,   250,      500,
+                                                     1000, 2500, 5000, 10000, 25000, INT64_MAX};
+
+int64_t worker_took_ms(size_t bucket)
+{
+	return took_ms[bucket];
+}
+
+size_t worker_took_bucket(int64_t us)
+{
+	size_t i = 0;
+	while (i + 1 < WORKER_TOOK_BUCKETS && us > took_ms[i] * 1000)
+		i++;
+	return i;
+}
+
 /* ---- writing ---- */
 
 static void put_quota(struct json_out *json, const struct worker_class *class)
@@ -69,6 +85,10 @@ static void put_class(struct json_out *json, const struct worker_class *class, b
 	json_out_array(json, "waiting");
 	for (size_t i = 0; i < WORKER_STATUS_PRIORITIES; i++)
 		json_out_int(json, NULL, class->waiting[i]);
+	json_out_array_end(json);
+	json_out_array(json, "took");
+	for (size_t i = 0; i < WORKER_TOOK_BUCKETS; i++)
+		json_out_int(json, NULL, class->took[i]);
 	json_out_array_end(json);
 	put_quota(json, class);
 	json_out_str(json, "breaker", class->breaker_open ? "open" : "closed");
@@ -156,6 +176,7 @@ static void read_class(const struct json_in *value, struct worker_status *status
 	const char *vendor = json_in_text(json_in_get(value, "vendor")), *name = json_in_text(json_in_get(value, "op"));
 	const char *breaker = json_in_text(json_in_get(value, "breaker"));
 	const struct json_in *waiting = json_in_first(json_in_get(value, "waiting"));
+	const struct json_in *took = json_in_first(json_in_get(value, "took"));
 	enum operation operation = vendor && name ? operation_named(vendor, name) : OPERATION_COUNT;
 	if (operation == OPERATION_COUNT || worker_status_class(status, operation))
 		return;
@@ -165,6 +186,8 @@ static void read_class(const struct json_in *value, struct worker_status *status
 		*(int64_t *)((char *)class + numbers[i].at) = count_of(json_in_get(value, numbers[i].name));
 	for (size_t i = 0; i < WORKER_STATUS_PRIORITIES && waiting; i++, waiting = json_in_next(waiting))
 		class->waiting[i] = count_of(waiting);
+	for (size_t i = 0; i < WORKER_TOOK_BUCKETS && took; i++, took = json_in_next(took))
+		class->took[i] = count_of(took);
 	class->breaker_open = breaker && strcmp(breaker, "open") == 0;
 	read_quota(json_in_get(value, "quota"), class);
 	read_partitions(json_in_get(value, "watermarks"), class);

@@ -11,9 +11,10 @@ enum {
 	WORKER_STATUS_PARTITIONS = 64, /* with more than that a class tells none */
 	WORKER_STATUS_PRIORITIES = 4,  /* 0 a person waits in a browser, 1 other retrievals, 2 the rest, 3 replays */
 	WORKER_VERSION_BYTES = 32,
-	WORKER_NAME_BYTES = 192,   /* with its '\0' */
+	WORKER_NAME_BYTES = 192,   /* with its '\0'; as INSTANCE_NAME_BYTES */
 	WORKER_FRESH_MS = 5000,    /* older than that it is ignored: the worker hangs, is cut off or gone */
 	WORKER_FORGET_MS = 60000,  /* older than that readers remove it */
+	WORKER_TOOK_BUCKETS = 13,
 };
 
 /* One (vendor, operation) of a worker. Totals count since its start. */
@@ -26,6 +27,7 @@ struct worker_class {
 	int64_t quota_limit, quota_period_ms, quota_used; /* of the whole fleet; used: in the last period */
 	bool breaker_open;
 	int64_t taken, calls, completed, retried, dead;
+	int64_t took[WORKER_TOOK_BUCKETS]; /* vendor calls that ended, by how long they took: worker_took_ms */
 	size_t partition_count; /* of those that are told */
 	struct {
 		int32_t partition; /* 0 or more */
@@ -53,6 +55,11 @@ enum err_code worker_status_decode(const char *text, size_t len, struct worker_s
 
 /* Whether what it says holds at now_ms (unix ms). A clock that is ahead counts as fresh. */
 bool worker_status_is_fresh(const struct worker_status *status, int64_t now_ms);
+
+/* The longest that a call of this bucket took; the last bucket holds all that took longer: INT64_MAX. */
+int64_t worker_took_ms(size_t bucket);
+/* Returns: the bucket of a call that took so long. */
+size_t worker_took_bucket(int64_t us);
 
 /* Returns: the class of that operation; NULL when the worker does not serve it. */
 const struct worker_class *worker_status_class(const struct worker_status *status, enum operation operation);

@@ -215,6 +215,22 @@ static void *update(void *arg)
 	return NULL;
 }
 
+static void a_sum_is_over_the_series_whose_labels_contain_a_part(void **state)
+{
+	struct metrics *metrics = metrics_made();
+
+	(void)state;
+	metric_add(metrics_counter(metrics, "c", "a=\"1\",b=\"x\"", ""), 1);
+	metric_add(metrics_counter(metrics, "c", "a=\"2\",b=\"x\"", ""), 20);
+	metric_add(metrics_counter(metrics, "c", "a=\"1\",b=\"y\"", ""), 300);
+	metric_add(metrics_counter(metrics, "cc", "b=\"x\"", ""), 4000);
+	assert_int_equal(metrics_sum(metrics, "c", ""), 321);
+	assert_int_equal(metrics_sum(metrics, "c", "b=\"x\""), 21);
+	assert_int_equal(metrics_sum(metrics, "c", "b=\"z\""), 0);
+	assert_int_equal(metrics_sum(metrics, "d", ""), 0);
+	metrics_free(metrics);
+}
+
 static void no_update_is_lost_between_threads_while_one_renders(void **state)
 {
 	struct metrics *metrics = metrics_made();
@@ -248,6 +264,7 @@ int main(void)
 	        cmocka_unit_test(a_name_used_for_two_types_is_shown_as_the_first),
 	        cmocka_unit_test(past_the_limit_series_work_but_are_not_shown),
 	        cmocka_unit_test(a_full_buffer_is_an_error_not_a_torn_exposition),
+	        cmocka_unit_test(a_sum_is_over_the_series_whose_labels_contain_a_part),
 	        cmocka_unit_test(no_update_is_lost_between_threads_while_one_renders),
 	};
 

@@ -57,6 +57,24 @@ static void what_a_worker_says_last_is_read_until_it_is_removed(void **state)
 	assert_string_equal(heard.names[0], "pod-2");
 }
 
+static void ingresses_have_a_hash_of_their_own(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	struct heard heard = {.done = 0};
+	redis_store_put_worker(bench->store, "pod-1", "w", 1);
+	redis_store_put_ingress(bench->store, "pod-1", "i", 1);
+	redis_store_put_ingress(bench->store, "pod-2", "j", 1);
+	redis_store_remove_ingress(bench->store, "pod-2");
+	assert_int_equal(redis_store_read_ingresses(bench->store, on_worker, on_all, &heard), ERR_OK);
+	await_count(bench, &heard.done, 1);
+	assert_int_equal(heard.workers, 1);
+	assert_string_equal(heard.texts[0], "i");
+	assert_in_range(redis_do(bench, "PTTL verifyd:ingresses"), 1, 60000);
+	heard = read_all(bench);
+	assert_int_equal(heard.workers, 1);
+	assert_string_equal(heard.texts[0], "w");
+}
+
 static void a_name_that_no_worker_can_have_is_passed_over(void **state)
 {
 	struct redis_bench *bench = bench_of(state);
@@ -125,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        WITH_REDIS(a_fleet_without_workers_is_empty_and_no_failure),
 	        WITH_REDIS(what_a_worker_says_last_is_read_until_it_is_removed),
+	        WITH_REDIS(ingresses_have_a_hash_of_their_own),
 	        WITH_REDIS(a_name_that_no_worker_can_have_is_passed_over),
 	        WITH_REDIS(the_time_is_rediss),
 	        WITH_REDIS(a_key_of_another_type_is_said_to_be_unreadable),

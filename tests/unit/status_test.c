@@ -413,6 +413,56 @@ static void the_json_is_one_document_that_says_the_same(void **state)
 	end(picture);
 }
 
+static void say_ingress(struct status_ingresses *ingresses, const char *name, struct ingress_status status)
+{
+	struct buf text;
+	buf_init(&text, INGRESS_STATUS_MAX_BYTES);
+	assert_int_equal(ingress_status_encode(&status, &text), ERR_OK);
+	assert_int_equal(status_note_ingress(ingresses, name, text.data, text.len), ERR_OK);
+	buf_fini(&text);
+}
+
+static void ingresses_are_summed_and_who_restarted_or_is_silent_adds_no_rate(void **state)
+{
+	struct status_ingresses ingresses = {NULL, 0, 0};
+	struct status_callers callers;
+	const int64_t begin = now_ms - 60000;
+	(void)state;
+	for (int look = 0; look < 2; look++) {
+		int64_t at_ms = now_ms - 2000 + 2000 * look;
+		status_begin_ingresses(&ingresses);
+		say_ingress(&ingresses, "steady",
+		            (struct ingress_status){.at_ms = at_ms,
+		                                    .started_ms = begin,
+		                                    .held = 3,
+		                                    .answered = 1000 + 200 * look,
+		                                    .failed = 2 * look,
+		                                    .accepted = 900 + 20 * look});
+		say_ingress(&ingresses, "restarted",
+		            (struct ingress_status){.at_ms = at_ms,
+		                                    .started_ms = look ? at_ms - 100 : begin,
+		                                    .held = 4,
+		                                    .answered = look ? 50 : 5});
+		say_ingress(
+		        &ingresses, "silent",
+		        (struct ingress_status){
+		                .at_ms = now_ms - 8000 + look, .started_ms = begin, .held = 50, .answered = 70 * look});
+		if (look == 0)
+			say_ingress(&ingresses, "gone", (struct ingress_status){.at_ms = at_ms, .started_ms = begin});
+		assert_int_equal(status_note_ingress(&ingresses, "garbage", "{", 1), ERR_OK);
+		status_end_ingresses(&ingresses, now_ms);
+	}
+	assert_int_equal(ingresses.count, 3);
+	status_sum_ingresses(&ingresses, &callers);
+	assert_int_equal(callers.ingresses, 2);
+	assert_int_equal(callers.held, 7);
+	assert_true(callers.rates_known);
+	assert_true(callers.answered_s > 99.9 && callers.answered_s < 100.1);
+	assert_true(callers.failed_s > 0.99 && callers.failed_s < 1.01);
+	assert_true(callers.accepted_s > 9.9 && callers.accepted_s < 10.1);
+	status_ingresses_fini(&ingresses);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -431,6 +481,7 @@ int main(void)
 	        cmocka_unit_test(columns_stand_under_their_heads),
 	        cmocka_unit_test(what_was_not_read_of_the_dead_is_said),
 	        cmocka_unit_test(the_json_is_one_document_that_says_the_same),
+	        cmocka_unit_test(ingresses_are_summed_and_who_restarted_or_is_silent_adds_no_rate),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,7 @@ static struct worker_class a_class(enum operation operation)
 	                             .completed = 80,
 	                             .retried = 10,
 	                             .dead = 1,
+	                             .took = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13},
 	                             .partition_count = 2,
 	                             .partitions = {{3, 44}, {11, 0}}};
 }
@@ -61,11 +62,26 @@ static void assert_same_class(const struct worker_class *a, const struct worker_
 	assert_int_equal(a->completed, b->completed);
 	assert_int_equal(a->retried, b->retried);
 	assert_int_equal(a->dead, b->dead);
+	assert_memory_equal(a->took, b->took, sizeof a->took);
 	assert_int_equal(a->partition_count, b->partition_count);
 	for (size_t i = 0; i < a->partition_count; i++) {
 		assert_int_equal(a->partitions[i].partition, b->partitions[i].partition);
 		assert_int_equal(a->partitions[i].next, b->partitions[i].next);
 	}
+}
+
+static void a_call_counts_in_the_first_bucket_that_is_not_shorter(void **state)
+{
+	static const struct {
+		int64_t us;
+		size_t bucket;
+	} rows[] = {{-1, 0},     {0, 0},         {5000, 0},      {5001, 1},      {100000, 4},
+	            {100001, 5}, {25000000, 11}, {25000001, 12}, {INT64_MAX, 12}};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_int_equal(worker_took_bucket(rows[i].us), rows[i].bucket);
+	for (size_t i = 1; i < WORKER_TOOK_BUCKETS; i++)
+		assert_true(worker_took_ms(i) > worker_took_ms(i - 1));
 }
 
 static void what_is_written_is_read(void **state)
@@ -207,6 +223,7 @@ static void a_status_is_fresh_for_five_seconds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_call_counts_in_the_first_bucket_that_is_not_shorter),
 	        cmocka_unit_test(what_is_written_is_read),
 	        cmocka_unit_test(a_class_without_quota_says_null),
 	        cmocka_unit_test(the_largest_status_is_below_its_limit),
