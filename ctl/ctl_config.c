@@ -65,7 +65,7 @@ static const struct {
 static bool names_a_credential(const struct config *config)
 {
 	static const enum config_option options[] = {CONFIG_AUTH_API_KEYS, CONFIG_AUTH_BASIC_USERS,
-	                                             CONFIG_AUTH_BEARER_TOKENS};
+	                                             CONFIG_AUTH_BEARER_TOKENS, CONFIG_OAUTH_CLIENTS};
 	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
 		if (config_str(config, options[i]))
 			return true;

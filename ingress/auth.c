@@ -1,4 +1,5 @@
-/* auth: a table of digests. Secrets themselves are not kept. */
+/* auth: a table of digests. Secrets themselves are not kept. A client id is none, but stands in the same table: every
+ * credential has a name that no other one has. */
 #include "ingress/auth.h"
 #include <ctype.h>
 #include <openssl/crypto.h>
@@ -9,7 +10,7 @@
 
 enum { DIGEST_BYTES = 32, BASIC_BYTES = 768 };
 
-enum scheme { SCHEME_KEY, SCHEME_BASIC, SCHEME_BEARER, SCHEME_COUNT };
+enum scheme { SCHEME_KEY, SCHEME_BASIC, SCHEME_BEARER, SCHEME_CLIENT, SCHEME_COUNT };
 
 /* How a setting writes its entries. */
 static const struct scheme_shape {
@@ -17,10 +18,15 @@ static const struct scheme_shape {
 	const char *setting;
 	char cut; /* between name and secret */
 	const char *complaint;
+	size_t min_bytes; /* of the secret */
 } shapes[SCHEME_COUNT] = {
-        [SCHEME_KEY] = {CONFIG_AUTH_API_KEYS, "VERIFYD_AUTH_API_KEYS", '=', "an entry is not name=key"},
-        [SCHEME_BASIC] = {CONFIG_AUTH_BASIC_USERS, "VERIFYD_AUTH_BASIC_USERS", ':', "an entry is not user:password"},
-        [SCHEME_BEARER] = {CONFIG_AUTH_BEARER_TOKENS, "VERIFYD_AUTH_BEARER_TOKENS", '=', "an entry is not name=token"},
+        [SCHEME_KEY] = {CONFIG_AUTH_API_KEYS, "VERIFYD_AUTH_API_KEYS", '=', "an entry is not name=key",
+                        AUTH_MIN_SECRET_BYTES},
+        [SCHEME_BASIC] = {CONFIG_AUTH_BASIC_USERS, "VERIFYD_AUTH_BASIC_USERS", ':', "an entry is not user:password",
+                          AUTH_MIN_SECRET_BYTES},
+        [SCHEME_BEARER] = {CONFIG_AUTH_BEARER_TOKENS, "VERIFYD_AUTH_BEARER_TOKENS", '=', "an entry is not name=token",
+                           AUTH_MIN_SECRET_BYTES},
+        [SCHEME_CLIENT] = {CONFIG_OAUTH_CLIENTS, "VERIFYD_OAUTH_CLIENTS", '=', "an entry is not name=client-id", 1},
 };
 
 struct credential {
@@ -33,6 +39,7 @@ struct auth {
 	bool open;
 	const char *key_header;
 	EVP_MD *sha256;
+	struct oauth *oauth; /* NULL: access tokens are not taken */
 	size_t count;
 	struct credential list[AUTH_MAX_CREDENTIALS];
 };
@@ -71,8 +78,8 @@ static const char *add(struct auth *auth, enum scheme scheme, const char *entry,
 		return "a name is empty, longer than 64 characters, or not of letters, digits and -_.@";
 	if (name_is_taken(auth, entry, name_len))
 		return "a name stands twice: two credentials would share their answers";
-	if (secret_len < AUTH_MIN_SECRET_BYTES)
-		return "a secret is shorter than 24 characters";
+	if (secret_len < shapes[scheme].min_bytes)
+		return scheme == SCHEME_CLIENT ? "a client id is empty" : "a secret is shorter than 24 characters";
 	if (auth->count == AUTH_MAX_CREDENTIALS)
 		return "more than 256 credentials";
 	struct credential *credential = &auth->list[auth->count];
@@ -114,9 +121,10 @@ int auth_new(const struct config *config, bool open, FILE *complaints, struct au
 	auth->key_header = config_str(config, CONFIG_AUTH_API_KEY_HEADER);
 	for (enum scheme scheme = 0; scheme < SCHEME_COUNT; scheme++)
 		mistakes += add_all(auth, scheme, config, complaints);
+	mistakes += oauth_new(config, complaints, &auth->oauth);
 	if (mistakes == 0 && auth->count == 0 && !open) {
-		fputs("VERIFYD_AUTH_API_KEYS: no credential is set; give one here, or in VERIFYD_AUTH_BASIC_USERS or "
-		      "VERIFYD_AUTH_BEARER_TOKENS (--insecure-no-auth is for loopback only)\n",
+		fputs("VERIFYD_AUTH_API_KEYS: no credential is set; give one here, or in VERIFYD_AUTH_BASIC_USERS, "
+		      "VERIFYD_AUTH_BEARER_TOKENS or VERIFYD_OAUTH_CLIENTS (--insecure-no-auth is for loopback only)\n",
 		      complaints);
 		mistakes++;
 	}
@@ -131,9 +139,25 @@ void auth_free(struct auth *auth)
 {
 	if (!auth)
 		return;
+	oauth_free(auth->oauth);
 	EVP_MD_free(auth->sha256);
 	OPENSSL_cleanse(auth, sizeof *auth);
 	free(auth);
+}
+
+enum err_code auth_start(struct auth *auth, struct metrics *metrics)
+{
+	return auth->oauth ? oauth_start(auth->oauth, metrics) : ERR_OK;
+}
+
+bool auth_has_issuer(const struct auth *auth)
+{
+	return auth->oauth != NULL;
+}
+
+enum key_watch_state auth_keys(const struct auth *auth)
+{
+	return auth->oauth ? oauth_state(auth->oauth) : KEY_WATCH_GOOD;
 }
 
 size_t auth_slot(const struct auth *auth, const char *caller)
@@ -191,23 +215,39 @@ static const struct credential *match_basic(const struct auth *auth, const char 
 	return found;
 }
 
-static const struct credential *match_authorization(const struct auth *auth, const char *authorization)
+static const struct credential *match_token(const struct auth *auth, const char *token, bool *ret_later)
+{
+	char client[ACCESS_CLIENT_BYTES];
+	enum access_verdict verdict = oauth_read(auth->oauth, token, client);
+	const struct credential *found = NULL;
+	if (verdict == ACCESS_GOOD) {
+		found = match(auth, SCHEME_CLIENT, client, strlen(client));
+		verdict = found ? ACCESS_GOOD : ACCESS_CLIENT;
+	}
+	oauth_count(auth->oauth, verdict);
+	*ret_later = verdict == ACCESS_NO_KEYS;
+	return found;
+}
+
+static const struct credential *match_authorization(const struct auth *auth, const char *authorization, bool *ret_later)
 {
 	const char *basic = after_scheme(authorization, "Basic"), *bearer = after_scheme(authorization, "Bearer");
 	if (basic)
 		return match_basic(auth, basic);
-	return bearer ? match(auth, SCHEME_BEARER, bearer, strlen(bearer)) : NULL;
+	const struct credential *found = bearer ? match(auth, SCHEME_BEARER, bearer, strlen(bearer)) : NULL;
+	return bearer && !found && auth->oauth ? match_token(auth, bearer, ret_later) : found;
 }
 
 enum auth_answer auth_check(const struct auth *auth, const struct auth_offer *offer, char ret_caller[CALLER_BYTES])
 {
 	const struct credential *found = NULL;
+	bool later = false;
 	if (offer->key)
 		found = match(auth, SCHEME_KEY, offer->key, strlen(offer->key));
 	else if (offer->authorization)
-		found = match_authorization(auth, offer->authorization);
+		found = match_authorization(auth, offer->authorization, &later);
 	if (!found && !auth->open)
-		return AUTH_REFUSED;
+		return later ? AUTH_LATER : AUTH_REFUSED;
 	const char *name = found ? found->name : AUTH_ANONYMOUS;
 	memcpy(ret_caller, name, strlen(name) + 1);
 	return AUTH_TAKEN;

@@ -1,10 +1,12 @@
 /* auth: who calls. API keys, HTTP Basic users and bearer tokens from the settings, compared by SHA-256 in constant time over all of
- * them, so that neither a prefix nor the position of a match shows in the time. Read-only after it was made. */
+ * them, so that neither a prefix nor the position of a match shows in the time; and access tokens of an OAuth issuer, whose
+ * clients the settings name. */
 #ifndef VERIFYD_AUTH_H
 #define VERIFYD_AUTH_H
 
 #include "common/base/config.h"
 #include "common/domain/request.h"
+#include "ingress/oauth.h"
 #include <stdbool.h>
 
 enum { AUTH_MAX_CREDENTIALS = 256, AUTH_MIN_SECRET_BYTES = 24 };
@@ -13,11 +15,18 @@ enum { AUTH_MAX_CREDENTIALS = 256, AUTH_MIN_SECRET_BYTES = 24 };
 
 struct auth;
 
-/* Reads AUTH_*; config must outlive it. Every mistake is one line in complaints, without the secret: a name twice, a short secret, a bad shape,
- * no credential at all while open is false. *ret_auth (ended by auth_free) is set only when there was none.
+/* Reads AUTH_* and OAUTH_*; config must outlive it. Every mistake is one line in complaints, without the secret: a name twice, a short secret, a bad shape,
+ * no credential at all while open is false, OAUTH settings that are half there. *ret_auth (ended by auth_free) is set only when there was none.
  * open: everybody is AUTH_ANONYMOUS. Returns: how many mistakes. */
 int auth_new(const struct config *config, bool open, FILE *complaints, struct auth **ret_auth);
 void auth_free(struct auth *auth); /* accepts NULL */
+
+/* Begins what runs beside: the keys of the OAuth issuer, if there is one. Returns: ERR_OK; ERR_IO; ERR_NO_MEMORY. */
+enum err_code auth_start(struct auth *auth, struct metrics *metrics) WARN_UNUSED;
+
+/* The state of the OAuth issuer's keys; KEY_WATCH_GOOD where there is no issuer. */
+bool auth_has_issuer(const struct auth *auth);
+enum key_watch_state auth_keys(const struct auth *auth);
 
 /* A number for a credential's name, below AUTH_SLOTS: one of their own for each, and one for AUTH_ANONYMOUS. */
 enum { AUTH_SLOTS = AUTH_MAX_CREDENTIALS + 1 };
@@ -33,9 +42,13 @@ struct auth_offer {
 	const char *authorization; /* the Authorization header's */
 };
 
-enum auth_answer { AUTH_REFUSED, AUTH_TAKEN };
+enum auth_answer {
+	AUTH_REFUSED,
+	AUTH_TAKEN,
+	AUTH_LATER, /* an access token, and the issuer's keys were never to be had so far */
+};
 
-/* Returns: AUTH_TAKEN and the credential's name; AUTH_REFUSED. Thread: any. */
+/* Returns: AUTH_TAKEN and the credential's name, or another answer. Thread: any. Blocks: no. */
 enum auth_answer auth_check(const struct auth *auth, const struct auth_offer *offer, char ret_caller[CALLER_BYTES]);
 
 #endif

@@ -225,12 +225,12 @@ static void answer_preflight(struct exchange *exchange)
 	exchange_add_header(exchange, "Access-Control-Max-Age", "600");
 }
 
-static bool is_known_caller(struct exchange *exchange)
+static enum auth_answer who_calls(struct exchange *exchange)
 {
 	const struct auth *auth = exchange->ingress->auth;
 	const struct auth_offer offer = {.key = exchange_header(exchange, auth_key_header(auth)),
 	                                 .authorization = exchange_header(exchange, "Authorization")};
-	return (exchange->route->flags & ROUTE_OPEN) || auth_check(auth, &offer, exchange->caller) == AUTH_TAKEN;
+	return exchange->route->flags & ROUTE_OPEN ? AUTH_TAKEN : auth_check(auth, &offer, exchange->caller);
 }
 
 static bool is_taken(const struct exchange *exchange, enum method method)
@@ -242,14 +242,15 @@ static bool is_taken(const struct exchange *exchange, enum method method)
 /* Everything that can be answered before the body is there. Leaves exchange->status 0 when nothing is. */
 static void check_headers(struct exchange *exchange, enum method method, const struct body_announcement *body)
 {
+	enum auth_answer known = AUTH_TAKEN;
 	if (!exchange->route)
 		answer_problem(exchange, PROBLEM_NOT_FOUND, NULL);
 	else if (!(exchange->route->methods & (unsigned)method))
 		refuse_method(exchange);
 	else if (method == METHOD_OPTIONS)
 		answer_preflight(exchange);
-	else if (!is_known_caller(exchange))
-		answer_problem(exchange, PROBLEM_UNAUTHENTICATED, NULL);
+	else if ((known = who_calls(exchange)) != AUTH_TAKEN)
+		answer_problem(exchange, known == AUTH_LATER ? PROBLEM_AUTH_AWAY : PROBLEM_UNAUTHENTICATED, NULL);
 	else if (body->length > exchange->ingress->max_body_bytes)
 		answer_problem(exchange, PROBLEM_TOO_LARGE, NULL);
 	else if (!is_taken(exchange, method))

@@ -35,10 +35,13 @@ static bool is_ready(void *ctx)
 static bool health(void *ctx, struct buf *out)
 {
 	struct running *running = ctx;
+	static const char *const key_states[] = {
+	        [KEY_WATCH_NONE] = "down", [KEY_WATCH_STALE] = "stale", [KEY_WATCH_GOOD] = "up"};
 	struct desk_status status;
 	struct json_out json;
 	desk_status(running->ingress.desk, &status);
-	bool good = status.kafka_up && status.redis_up;
+	enum key_watch_state keys = auth_keys(running->ingress.auth);
+	bool good = status.kafka_up && status.redis_up && keys == KEY_WATCH_GOOD;
 	json_out_begin(&json, out);
 	json_out_object(&json, NULL);
 	json_out_str(&json, "status", good ? "ok" : "degraded");
@@ -46,6 +49,8 @@ static bool health(void *ctx, struct buf *out)
 	json_out_bool(&json, "draining", atomic_load(&running->draining));
 	json_out_str(&json, "kafka", status.kafka_up ? "up" : "down");
 	json_out_str(&json, "redis", status.redis_up ? "up" : "down");
+	if (auth_has_issuer(running->ingress.auth))
+		json_out_str(&json, "oauth_keys", key_states[keys]);
 	json_out_int(&json, "in_hand", status.asks);
 	json_out_object_end(&json);
 	return json_out_end(&json) == ERR_OK && good;
@@ -150,6 +155,8 @@ static enum err_code open_all(struct running *running, struct err *err)
 	};
 	if (code == ERR_OK)
 		code = ops_server_start(&ops, &running->ops, err);
+	if (code == ERR_OK)
+		code = auth_start(ingress->auth, ingress->metrics);
 	if (code == ERR_OK)
 		code = http_server_start(ingress, &running->http, err);
 	return code;

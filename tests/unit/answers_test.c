@@ -33,6 +33,7 @@ static const struct {
         {PROBLEM_RATE_LIMITED, "rate_limited", 429},
         {PROBLEM_KEY_REUSED, "idempotency_key_reused", 422},
         {PROBLEM_KEY_AWAY, "idempotency_key_away", 503},
+        {PROBLEM_AUTH_AWAY, "auth_away", 503},
         {PROBLEM_CALLBACK_REFUSED, "callback_refused", 422},
         {PROBLEM_INTERNAL, "internal", 500},
 };

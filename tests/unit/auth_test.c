@@ -236,6 +236,8 @@ static void every_mistake_is_a_line_that_names_the_setting_and_no_secret(void **
 	        {KEYS, "VERIFYD_AUTH_BEARER_TOKENS=two=" TOKEN, "stands twice", 1},
 	        {NULL, "VERIFYD_AUTH_BEARER_TOKENS=bear:" KEY_1, "not name=token", 1},
 	        {NULL, "VERIFYD_AUTH_BEARER_TOKENS=bear=short", "shorter than 24", 1},
+	        {KEYS, "VERIFYD_OAUTH_CLIENTS=two=11111111-2222-4333-8444-555555555555", "stands twice", 4},
+	        {NULL, "VERIFYD_OAUTH_CLIENTS=app=", "client id is empty", 4},
 	        {"VERIFYD_AUTH_API_KEYS=a=short,b=" KEY_1 ",c", "VERIFYD_AUTH_BASIC_USERS=d:short", "shorter than 24",
 	         3},
 	};
@@ -248,7 +250,8 @@ static void every_mistake_is_a_line_that_names_the_setting_and_no_secret(void **
 			lines += *at == '\n';
 		assert_int_equal(mistakes, rows[i].mistakes);
 		assert_int_equal(lines, rows[i].mistakes);
-		assert_int_equal(strncmp(complaints, "VERIFYD_AUTH_", 13), 0);
+		assert_true(strncmp(complaints, "VERIFYD_AUTH_", 13) == 0 ||
+		            strncmp(complaints, "VERIFYD_OAUTH_", 14) == 0);
 		assert_non_null(strstr(complaints, rows[i].says));
 		assert_null(strstr(complaints, "demokey"));
 		assert_null(strstr(complaints, "short,"));
