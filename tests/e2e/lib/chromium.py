@@ -1,5 +1,6 @@
 """A real Chromium without a screen, driven over the WebDriver protocol (W3C WebDriver) by chromedriver."""
 import base64
+import contextlib
 import importlib.resources
 import json
 import urllib.error
@@ -110,12 +111,37 @@ class Chromium:
 
     def device(self, width, height, phone=False, scheme="light", language="en", calm=True):
         """What the browser pretends to be from the next page on. calm: its person wants nothing to move."""
-        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if phone else 1, mobile=phone)
-        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme},
-                                                         {"name": "prefers-reduced-motion", "value": "reduce" if calm else "no-preference"}])
+        self.look(width, height, phone, scheme, calm)
         agent = self.ask("Browser.getVersion")["userAgent"]
         self.ask("Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage=language)
         return self
+
+    def look(self, width, height, phone=False, scheme="light", calm=True):
+        """Another window, also for the page that is shown."""
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if phone else 1, mobile=phone)
+        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme},
+                                                         {"name": "prefers-reduced-motion", "value": "reduce" if calm else "no-preference"}])
+
+    @contextlib.contextmanager
+    def another_tab(self):
+        """In front of this one, with the same cookies; closed in the end. Yields what brings this (True) or that (False) to the front."""
+        tabs = {True: self.call("GET", "/window"), False: self.call("POST", "/window/new", {"type": "tab"})["handle"]}
+
+        def show(this):
+            self.call("POST", "/window", {"handle": tabs[this]})
+
+        show(False)
+        try:
+            yield show
+        finally:
+            show(False)
+            self.call("DELETE", "/window")
+            show(True)
+
+    def press_key(self, key):
+        """One without a character, such as Tab."""
+        for kind in ("rawKeyDown", "keyUp"):
+            self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode={"Tab": 9, "Enter": 13}[key])
 
     def complaints(self):
         """What the browser itself complained of since the last call, such as a breach of the page's own policy."""

@@ -1,5 +1,7 @@
 """The playground (deploy/demo/playground) before a service of the tests: B2C's stand-in with the rendered policies."""
+import json
 import sys
+import urllib.request
 from pathlib import Path
 
 from lib import process
@@ -38,6 +40,12 @@ class Playground:
             "ExtensionsAppId = 11111111-1111-4111-8111-111111111111", "ExtensionsAppObjectId = 22222222-2222-4222-8222-222222222222", *more]) + "\n")
         done = process.run("verifyctl", "policy", "render", "--loopback-http", "--settings", settings, "--out", self.folder / "policies" / name)
         assert done.returncode == 0, done.stderr
+
+    def switch(self, name, value):
+        """One of the panel's."""
+        request = urllib.request.Request(f"{self.url}/panel/settings", json.dumps({"name": name, "value": value}).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10):
+            pass
 
     def person(self):
         """Somebody new, without a screen."""

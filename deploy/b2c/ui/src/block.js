@@ -17,13 +17,21 @@ page.begin(function () {
 		page.find('reason').textContent = page.say(text, german);
 	}
 
+	/* Looking again would change nothing: the way back is the one that is left. */
+	function end() {
+		page.whenThere('continue', function (button) { button.hidden = true; });
+		page.whenThere('cancel', function (button) { button.classList.add('first'); });
+	}
+
 	page.label('cancel', 'Back to the app', 'Zurück zur App');
 	page.label('continue', 'Look again', 'Noch einmal nachsehen');
 	page.whenThere('blockCode', function (code) {
 		var known = codes[page.value(code)];
 		page.hide(code);
-		if (known)
+		if (known) {
 			show(known[0], known[1], known[2], known[3]);
+			end();
+		}
 		page.whenThere('blockMessage', function (message) {
 			var text = page.value(message), reason = reasons[text];
 			page.hide(message);
@@ -32,6 +40,8 @@ page.begin(function () {
 			if (reason) {
 				show(reason[0], reason[1], text, reason[2]);
 				document.querySelector('.card').classList.toggle('bad', !reason[3]);
+				if (!reason[3])
+					end();
 			} else if (text) {
 				page.find('reason').textContent = text;
 			}

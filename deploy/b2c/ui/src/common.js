@@ -65,6 +65,24 @@ var page = (function () {
 		whenThere(id, function (button) { button.textContent = say(en, de); });
 	}
 
+	/* What the policies' own refusals say, in German: B2C has them in English. */
+	var refusals = {
+		'This is not possible right now. Please try again in a moment.': 'Das geht gerade nicht. Bitte versuchen Sie es in einem Moment noch einmal.',
+		'This takes longer than usual. Please try again in a moment.': 'Das dauert länger als sonst. Bitte versuchen Sie es in einem Moment noch einmal.',
+		'Your identity has not been confirmed.': 'Ihre Identität ist nicht bestätigt.',
+		'Your identity has not been confirmed yet.': 'Ihre Identität ist noch nicht bestätigt.',
+		'Please sign in again.': 'Bitte melden Sie sich noch einmal an.',
+		'You cannot sign in right now.': 'Sie können sich gerade nicht anmelden.'
+	};
+
+	function translateRefusals() {
+		Array.prototype.forEach.call(document.querySelectorAll('#api .error, #api .error p'), function (error) {
+			var text = !error.children.length && refusals[error.textContent.trim()];
+			if (text && lang === 'de')
+				error.textContent = text;
+		});
+	}
+
 	/* What B2C itself says on the page, if it refused to go on. */
 	function refusal() {
 		return Array.prototype.filter.call(document.querySelectorAll('#api .error'), function (error) {
@@ -80,6 +98,8 @@ var page = (function () {
 	/* B2C says its language late, in a claim, or at once, in its settings; else it is the browser's. */
 	document.documentElement.classList.add('js');
 	translate((settings.locale && settings.locale.lang) || navigator.language || 'en');
+
+	new MutationObserver(translateRefusals).observe(document.documentElement, {childList: true, characterData: true, subtree: true});
 
 	/* Calls start when the page's language is certain. */
 	function begin(start) {

@@ -9,7 +9,7 @@ page.begin(function () {
 	page.label('continue', 'Continue', 'Weiter');
 	page.whenThere('api', function (api) {
 		page.when(function () { return api.querySelector('[id^=identityCheckConsent]'); }, function () {
-			Array.prototype.forEach.call(api.querySelectorAll('label, .helpText, span'), function (element) {
+			Array.prototype.forEach.call(api.querySelectorAll('label, legend, .helpText, span'), function (element) {
 				var text = german[element.textContent.trim()];
 				if (text && !element.children.length)
 					element.textContent = page.say(element.textContent.trim(), text);

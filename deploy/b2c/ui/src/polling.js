@@ -23,6 +23,7 @@ page.begin(function () {
 	function reopen() {
 		go.textContent = page.say('Try again', 'Noch einmal versuchen');
 		go.hidden = false;
+		page.find('itself').hidden = true;
 		tell('refused');
 	}
 

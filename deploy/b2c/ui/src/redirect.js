@@ -9,6 +9,8 @@ page.begin(function () {
 		if (!page.safe(address)) {
 			page.find('going').hidden = true;
 			page.find('broken').hidden = false;
+			page.find('title').textContent = document.title = page.say('That did not work', 'Das hat nicht geklappt');
+			page.whenThere('cancel', function (button) { button.classList.add('first'); });
 			return;
 		}
 		link.href = address;
