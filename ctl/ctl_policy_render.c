@@ -127,21 +127,41 @@ static bool copy_name(const char *text, size_t len, char ret_name[NAME_BYTES])
 	return true;
 }
 
-static enum err_code open_when(struct rendering *rendering, const char *condition, size_t len)
+/* NAME (has a value) or NAME=VALUE. Returns: ERR_OK; ERR_INVALID when there is no such setting. */
+static enum err_code look_at(const struct rendering *rendering, const char *condition, size_t len, bool *ret_holds)
 {
 	char name[NAME_BYTES];
 	const char *equals = memchr(condition, '=', len);
 	size_t name_len = equals ? (size_t)(equals - condition) : len;
 	const char *value = copy_name(condition, name_len, name) ? setting_of(rendering, name) : NULL;
-	if (!value || rendering->open)
-		return err_set(rendering->err, ERR_INVALID, "<?when %.*s?>: %s", (int)len, condition,
-		               value ? "stands inside of another" : "no such setting");
-	rendering->open = true;
+	if (!value)
+		return ERR_INVALID;
 	if (equals)
-		rendering->drops =
-		        strlen(value) != len - name_len - 1 || memcmp(value, equals + 1, len - name_len - 1) != 0;
+		*ret_holds = strlen(value) == len - name_len - 1 && memcmp(value, equals + 1, len - name_len - 1) == 0;
 	else
-		rendering->drops = !*value;
+		*ret_holds = *value != '\0';
+	return ERR_OK;
+}
+
+/* condition: one or more, '|' between them; one that holds is enough. */
+static enum err_code open_when(struct rendering *rendering, const char *condition, size_t len)
+{
+	bool holds = false;
+	if (rendering->open)
+		return err_set(rendering->err, ERR_INVALID, "<?when %.*s?>: stands inside of another", (int)len,
+		               condition);
+	for (size_t at = 0; at <= len;) {
+		bool this_holds;
+		const char *bar = memchr(condition + at, '|', len - at);
+		size_t one = bar ? (size_t)(bar - condition) - at : len - at;
+		if (look_at(rendering, condition + at, one, &this_holds) != ERR_OK)
+			return err_set(rendering->err, ERR_INVALID, "<?when %.*s?>: no such setting", (int)len,
+			               condition);
+		holds = holds || this_holds;
+		at += one + 1;
+	}
+	rendering->open = true;
+	rendering->drops = !holds;
 	return ERR_OK;
 }
 

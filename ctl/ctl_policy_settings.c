@@ -37,6 +37,15 @@ static const struct {
         {POLICY_SIGN_UP_FACTOR, "by-risk"}, {POLICY_SIGN_UP_FACTOR, "always"},
 };
 
+/* What would change nothing there: somebody who set it believes that it does. */
+static const struct {
+	enum policy_setting setting;
+	const char *journeys;
+} idle[] = {
+        {POLICY_HIGH_RISK, "jumio"},         {POLICY_HIGH_RISK, "combined"},   {POLICY_SIGN_UP_FACTOR, "jumio"},
+        {POLICY_SIGN_UP_FACTOR, "combined"}, {POLICY_SOCIAL_PROFILE, "jumio"},
+};
+
 #define TENANT_END ".onmicrosoft.com"
 
 struct reading {
@@ -192,6 +201,17 @@ static bool is_needed(const struct reading *reading, enum policy_need needed)
 	return false;
 }
 
+static void refuse_idle(struct reading *reading)
+{
+	for (size_t i = 0; i < sizeof idle / sizeof *idle; i++) {
+		const struct row *row = &rows[idle[i].setting];
+		const char *value = reading->settings.value[idle[i].setting];
+		if (*value && strcmp(value, row->fallback ? row->fallback : "") != 0 &&
+		    strcmp(reading->settings.value[POLICY_JOURNEYS], idle[i].journeys) == 0)
+			complain(reading, 0, row->name, "changes nothing with these Journeys");
+	}
+}
+
 static void fill_up(struct reading *reading)
 {
 	char *ui = reading->settings.value[POLICY_UI_URL];
@@ -216,6 +236,7 @@ enum err_code policy_settings_read(const char *text, bool loopback_http, FILE *c
 		text += len + (text[len] == '\n');
 	}
 	fill_up(&reading);
+	refuse_idle(&reading);
 	*ret_settings = reading.settings;
 	return reading.mistakes == 0 ? ERR_OK : ERR_INVALID;
 }

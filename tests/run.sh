@@ -112,6 +112,7 @@ for suite in tests/chaos tests/integration tests/e2e; do
 	[ -n "$(find "$suite" -name 'test_*.py' 2>/dev/null)" ] && suites="$suites $suite"
 done
 export VERIFYD_BIN="$PWD/$build/bin"
+export VERIFYD_SCREENSHOTS="${VERIFYD_SCREENSHOTS-$PWD/$reports/screenshots}"
 # B2C's schema and an emulator of its policies are no part of this tree; where they lie beside it, they are used.
 b2c=$PWD/../shared/b2c
 if [ -z "${B2C_EMULATOR-}" ] && [ -e "$b2c/emulator/emulator.py" ]; then

@@ -4,11 +4,13 @@ import contextlib
 import itertools
 import json
 import secrets
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from lib import process
-from lib.b2c import PASSWORD, App, Person, Tenant, base_of, place_of, render, settings_text
+from lib import forge, process
+from lib.b2c import PAGES, PASSWORD, App, Person, Tenant, base_of, place_of, render, settings_text
 from lib.chromium import Driver
 from lib.process import until
 
@@ -21,15 +23,46 @@ SETS = {
 }
 
 
-@pytest.mark.parametrize("journeys,auth,more", [
-    *((journeys, auth, {}) for journeys in ("jumio", "biocatch", "combined") for auth in ("api-key", "basic", "certificate", "oauth")),
-    ("combined", "oauth", {"SocialProfile": "Facebook-OAUTH", "HighRisk": "block", "Name": "X_1", "UiUrl": "https://contoso.blob.core.windows.net/ui/"}),
-])
-def test_every_set_that_can_be_rendered_is_what_the_schema_says(folder, journeys, auth, more):
+AUTH = {"api-key": {}, "basic": {}, "certificate": {}, "oauth": {"OAuthTokenUrl": "https://login.contoso.com/token", "OAuthScope": "api://x/.default"}}
+CHOICES = {
+    "jumio": {"UiUrl": (None, "https://contoso.blob.core.windows.net/ui/")},
+    "biocatch": {"HighRisk": ("mfa", "block"), "SecondFactorAtSignUp": ("by-risk", "always"), "SocialProfile": (None, "Facebook-OAUTH")},
+    "combined": {"SocialProfile": (None, "Facebook-OAUTH"), "Name": (None, "X_1")},
+}
+DEFINES = ("ClaimType", "ClaimsTransformation", "ContentDefinition", "TechnicalProfile", "UserJourney")
+XML = "{http://schemas.microsoft.com/online/cpim/schemas/2013/06}"
+
+
+def defined(folder):
+    """What the policies of a folder define: (kind, id) -> elements; and all their elements."""
+    elements = [element for file in sorted(Path(folder).glob("*.xml")) for element in ElementTree.parse(file).iter() if isinstance(element.tag, str)]
+    found = {}
+    for element in elements:
+        kind = element.tag.removeprefix(XML)
+        if kind in DEFINES and element.get("Id"):
+            found.setdefault((kind, element.get("Id")), []).append(element)
+    return found, elements
+
+
+@pytest.mark.parametrize("journeys,auth", [(journeys, auth) for journeys in CHOICES for auth in AUTH])
+def test_every_set_that_can_be_rendered_is_what_the_schema_says_and_has_nothing_that_is_not_used(folder, journeys, auth):
     base, schema = base_of(journeys), place_of("B2C_XSD")
-    oauth = {"OAuthTokenUrl": "https://login.contoso.com/token", "OAuthScope": "api://x/.default"} if auth == "oauth" else {}
-    _, said = render(folder, journeys, "https://idv.contoso.com", "--check", base, "--schema", schema, ApiAuth=auth, **oauth, **more)
-    assert "no mistake" in said and "B2C_1A_" in said
+    known, _ = defined(base)
+    german = (PAGES / "src" / "common.js").read_text(encoding="utf-8")
+    for number, values in enumerate(itertools.product(*CHOICES[journeys].values())):
+        more = {name: value for name, value in zip(CHOICES[journeys], values) if value}
+        out, said = render(folder / str(number), journeys, "https://idv.contoso.com", "--check", base, "--schema", schema, ApiAuth=auth, **AUTH[auth], **more)
+        assert "no mistake" in said and "B2C_1A_" in said
+        ours, elements = defined(out)
+        used = {(element.get("Id"), value) for element in elements for name, value in element.attrib.items() if name != "Id"}
+        used |= {(None, element.text) for element in elements if element.text}
+        for (kind, name), made in ours.items():
+            users = {user for user, value in used if value == name}
+            assert (kind, name) in known or kind == "TechnicalProfile" and name == "PolicyProfile" or users - {name}, f"{kind} {name} is used by nobody ({more})"
+            assert len(made) == 1 or name == "PolicyProfile", f"{kind} {name} is made twice"
+        for item in elements:
+            if "UserMessage" in item.get("Key", ""):
+                assert f"'{item.text}':" in german, f"{item.text} has no German"
 
 
 def test_a_mistake_makes_the_check_fail(folder):
@@ -177,13 +210,51 @@ def test_a_slow_verdict_is_waited_for_and_is_there_at_the_next_sign_in_after_the
 def test_two_tabs_are_one_check_and_the_older_one_still_leads_to_the_end(jumio, browsers):
     first = person(jumio, browsers[0]).sign_up().to_capture()
     capture = first.browser.url
-    first.sign_in().to_capture()  # a second tab of the same browser, before anything was handed in
-    assert first.browser.url == capture
-    first.browser.open(capture)
-    assert first.hand_in().claims()["identityVerified"] is True
+    with first.browser.another_tab() as show:
+        first.sign_in().to_capture()  # before anything was handed in
+        assert first.browser.url == capture
+        show(True)
+        assert first.hand_in().claims()["identityVerified"] is True
+        show(False)
+        first.hand_in()  # the other one goes on, too
+        assert first.claims()["identityVerified"] is True
     user = jumio.user(first.email)
     assert len(jumio.stack.vendor.initiates(user["objectId"])) == 1
     assert len({json.loads(call["request_body"])["CorrelationId"] for call in jumio.calls(API + "InitializeTransaction", first.email)}) == 2
+
+
+def start_of(jumio, email):
+    """The address by which this person's browser was last sent to the check."""
+    return [j.bag.get("redirectUrl") for j in jumio.emulator.journeys.values() if j.bag.get("email") == email and j.bag.get("redirectUrl")][-1]
+
+
+@pytest.mark.slow
+def test_who_goes_on_in_another_browser_takes_the_check_over_and_the_first_one_is_told(jumio, browsers):
+    desk = person(jumio, browsers[0]).sign_up().to_capture()
+    capture, begun = desk.browser.url, start_of(jumio, desk.email)
+    telephone = desk.in_tab(fresh(browsers[1]))
+    telephone.browser.open(begun)  # a link that was sent from one to the other leads nowhere
+    assert "continue where you began" in telephone.browser.text
+    telephone.sign_in().to_capture()
+    assert telephone.browser.url == capture
+    telephone.hand_in()
+    assert telephone.claims()["identityVerified"] is True
+    desk.hand_in()  # the page that was left open
+    until(lambda: "Please sign in again" in desk.browser.text, 30, "the page for a browser that lost the check")
+    assert desk.sign_in().claims()["identityVerified"] is True
+    assert len(jumio.stack.vendor.initiates(jumio.user(desk.email)["objectId"])) == 1
+
+
+@pytest.mark.slow
+def test_a_link_whose_time_is_over_says_so_and_signing_in_again_leads_on(jumio, browsers):
+    ivy = person(jumio, browsers[0]).sign_up().to_capture()
+    reference = jumio.user(ivy.email)["extension_identityReference"]
+    ivy.browser.open(f"{jumio.api_url}/start/{forge.expired_ticket(jumio.stack, 'start', reference)}")
+    assert "This link has expired" in ivy.browser.text
+    ivy.browser.open(f"{jumio.api_url}/return/{forge.expired_ticket(jumio.stack, 'return', reference)}")
+    assert "expired" in ivy.browser.text or "sign in again" in ivy.browser.text
+    ivy.sign_in().hand_in()
+    assert ivy.claims()["identityVerified"] is True
 
 
 @contextlib.contextmanager
@@ -300,7 +371,9 @@ def session(marks=""):
 
 @pytest.mark.slow
 def test_only_a_low_risk_spares_the_second_factor(risk, browsers):
-    assert person(risk, browsers[1], "Bio").sign_up(**session("~score=87")).claims()["score"] == 87
+    sue = person(risk, browsers[1], "Bio").sign_up(**session("~score=87"))
+    assert sue.claims()["score"] == 87
+    sue.sign_in(**session("~delay=60000"))  # BioCatch hangs, which takes its time
     mia = known_person(risk, browsers[0], "Bio")
     claims = mia.sign_in(**session("~score=87")).claims()
     assert (claims["riskLevel"], claims["score"]) == ("LOW", 87)
@@ -315,6 +388,10 @@ def test_only_a_low_risk_spares_the_second_factor(risk, browsers):
     finally:
         risk.emulator.faults["down"] = []
     assert claims["riskLevel"] == "UNKNOWN" and "score" not in claims
+    claims = sue.give_code().claims()
+    assert claims["riskLevel"] == "UNKNOWN" and "score" not in claims
+    (call,) = risk.calls("GetScore", sue.email)[1:]
+    assert call["status"] == 200, "told in time: B2C did not have to ask twice"
 
 
 @pytest.mark.slow

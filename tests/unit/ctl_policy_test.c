@@ -71,6 +71,30 @@ static void every_mistake_of_a_settings_file_is_told_with_its_line(void **state)
 	assert_null(strstr(complaints, "Tenant: is missing"));
 }
 
+/* HighRisk = block in the combined set would block nobody. */
+static void a_setting_that_would_change_nothing_is_refused(void **state)
+{
+	static const struct {
+		const char *more;
+		const char *told;
+	} cases[] = {
+	        {"HighRisk = block\n", "HighRisk: changes nothing"},
+	        {"SecondFactorAtSignUp = always\n", "SecondFactorAtSignUp: changes nothing"},
+	        {"SocialProfile = Facebook-OAUTH\n", "SocialProfile: changes nothing"},
+	        {"HighRisk = mfa\n", NULL},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct policy_settings settings;
+		char complaints[COMPLAINTS_BYTES] = "", text[COMPLAINTS_BYTES];
+		(void)snprintf(text, sizeof text, GOOD "%s", cases[i].more);
+		assert_int_equal(read_settings(text, false, &settings, complaints),
+		                 cases[i].told ? ERR_INVALID : ERR_OK);
+		if (cases[i].told)
+			assert_non_null(strstr(complaints, cases[i].told));
+	}
+}
+
 static void http_is_taken_for_loopback_only_and_only_when_asked_for(void **state)
 {
 	(void)state;
@@ -102,15 +126,17 @@ static void placeholders_steps_and_conditions_are_filled_in(void **state)
 	char text[COMPLAINTS_BYTES];
 	(void)state;
 	assert_int_equal(
-	        render(GOOD "SocialProfile = A-B\n",
+	        render(GOOD "BasePolicy = A-B\n",
 	               "{Settings:PolicyId} {Settings:ParentPolicy} {Settings:ReturnPolicy}\n"
 	               "<?when ApiAuth=basic?>\nbasic {Settings:Order}\n<?end?>\n"
-	               "<?when SocialProfile?>\n{Settings:SocialProfile}\n<?end?>\n"
+	               "<?when BasePolicy?>\n{Settings:BasePolicy}\n<?end?>\n"
+	               "<?when ApiAuth=basic|SocialProfile?>\nneither\n<?end?>\n"
+	               "<?when ApiAuth=basic|Journeys=jumio?>\nor\n<?end?>\n"
 	               "<OrchestrationSteps>{Settings:Order}{Settings:Order}<OrchestrationSteps>{Settings:Order}"
 	               "<?when ApiAuth=api-key?>x<?end?>{Culture:RFC5646}<a/>",
 	               text),
 	        ERR_OK);
-	assert_string_equal(text, "B2C_1A_Verifyd_Jumio B2C_1A_Verifyd_Api B2C_1A_Verifyd_Return\nA-B\n"
+	assert_string_equal(text, "B2C_1A_Verifyd_Jumio B2C_1A_Verifyd_Api B2C_1A_Verifyd_Return\nA-B\nor\n"
 	                          "<OrchestrationSteps>12<OrchestrationSteps>1x{Culture:RFC5646}<a/>");
 }
 
@@ -124,6 +150,8 @@ static void a_template_that_cannot_be_filled_in_is_refused(void **state)
 	        "<?when Tenant?>",
 	        "<?end?>",
 	        "<?when Nonsense=1?>x<?end?>",
+	        "<?when Tenant|Nonsense?>x<?end?>",
+	        "<?when Tenant|?>x<?end?>",
 	        "<?when Tenant?><?when Tenant?><?end?><?end?>",
 	        "<?when Tenant",
 	};
@@ -275,6 +303,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(settings_are_read_and_defaults_filled_in),
 	        cmocka_unit_test(every_mistake_of_a_settings_file_is_told_with_its_line),
+	        cmocka_unit_test(a_setting_that_would_change_nothing_is_refused),
 	        cmocka_unit_test(http_is_taken_for_loopback_only_and_only_when_asked_for),
 	        cmocka_unit_test(placeholders_steps_and_conditions_are_filled_in),
 	        cmocka_unit_test(a_template_that_cannot_be_filled_in_is_refused),
