@@ -68,6 +68,7 @@ static void problem_json(struct exchange *exchange, enum problem problem, const 
 void answer_problem(struct exchange *exchange, enum problem problem, const char *detail)
 {
 	assert(problem < PROBLEM_COUNT);
+	exchange->problem = 1 + (int)problem;
 	if (exchange->dialect == DIALECT_PAGE)
 		problem_page(exchange, problem);
 	else

@@ -259,7 +259,7 @@ static void warm_up(struct desk *desk)
 static void watch(struct desk *desk, int64_t now)
 {
 	atomic_store(&desk->kafka_up, kafka_producer_is_up(desk->producer));
-	metric_set(desk->metric.waiting, (int64_t)waiters_count(desk->waiters));
+	desk_show(desk);
 	if (atomic_load(&desk->started))
 		return;
 	if (!desk->warmed)
@@ -312,33 +312,6 @@ static enum err_code open_clients(struct desk *desk, struct err *err)
 	return code == ERR_OK ? fleet_new(desk->store, &desk->fleet) : code;
 }
 
-static void make_metrics(struct desk *desk)
-{
-	struct metrics *metrics = desk->options.metrics;
-	desk->metric.waiting = metrics_gauge(metrics, "verifyd_waiters", "", "calls held until their answer comes");
-	desk->metric.joined =
-	        metrics_counter(metrics, "verifyd_questions", "how=\"joined\"", "questions, by what became of them");
-	desk->metric.produced = metrics_counter(metrics, "verifyd_questions", "how=\"accepted\"", "");
-	desk->metric.refused = metrics_counter(metrics, "verifyd_questions", "how=\"refused\"", "");
-	desk->metric.reread =
-	        metrics_counter(metrics, "verifyd_states_reread", "", "states read again because pub/sub may drop");
-	static const char *const ends[CALLBACK_END_COUNT] = {"taken", "unknown", "orphan", "finished", "failed"};
-	for (int i = 0; i < CALLBACK_END_COUNT; i++) {
-		char label[32];
-		snprintf(label, sizeof label, "what=\"%s\"", ends[i]);
-		desk->metric.callback[i] = metrics_counter(metrics, "verifyd_callbacks", label,
-		                                           "vendors' callbacks, by what became of them");
-	}
-	desk->metric.slow = metrics_counter(metrics, "verifyd_calls_limited", "why=\"queue\"",
-	                                    "calls that were not held, or refused, because there were too many");
-	desk->metric.full = metrics_counter(metrics, "verifyd_calls_limited", "why=\"waiters\"", "");
-	desk->metric.crowded = metrics_counter(metrics, "verifyd_calls_limited", "why=\"inbox\"", "");
-	desk->metric.spared = metrics_counter(metrics, "verifyd_waits_spared", "",
-	                                      "calls answered at once because waiting was of no use");
-	desk->metric.unsaved =
-	        metrics_gauge(metrics, "verifyd_states_unsaved", "", "accepted ids that Redis does not know yet");
-}
-
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct desk *desk = handle->data;
@@ -353,6 +326,7 @@ static void open_handles(struct desk *desk)
 	uv_signal_init(&desk->loop, &desk->on_int);
 	desk->tick.data = desk->on_term.data = desk->on_int.data = desk;
 	uv_timer_start(&desk->tick, on_tick, TICK_MS, TICK_MS);
+	loop_lag_start(&desk->lag, &desk->loop, desk->options.metrics);
 	/* before anybody can know that it is there; what comes is looked at when the loop runs */
 	uv_signal_start(&desk->on_term, on_signal, SIGTERM);
 	uv_signal_start(&desk->on_int, on_signal, SIGINT);
@@ -381,7 +355,7 @@ enum err_code desk_new(const struct desk_options *options, struct desk **ret_des
 	list_init(&desk->queue.unacked);
 	desk->waiting_logged_ms = now;
 	pthread_mutex_init(&desk->inbox_lock, NULL);
-	make_metrics(desk);
+	desk_make_metrics(desk);
 	open_handles(desk);
 	enum err_code code = waiters_new(now, &desk->waiters);
 	if (code == ERR_OK && !open_bell(desk))
@@ -439,6 +413,7 @@ void desk_close(struct desk *desk)
 	desk->store = NULL;
 	uv_close((uv_handle_t *)&desk->inbox_bell, NULL);
 	uv_close((uv_handle_t *)&desk->tick, NULL);
+	loop_lag_close(&desk->lag);
 	uv_close((uv_handle_t *)&desk->on_term, NULL);
 	uv_close((uv_handle_t *)&desk->on_int, NULL);
 	process_ignore_stops();

@@ -41,7 +41,7 @@ static void on_claimed(void *ctx, enum err_code code, const char *holder)
 		desk_produce(ask, THEN_SAVE);
 		return;
 	}
-	metric_add(ask->desk->metric.joined, 1);
+	desk_count_question(ask->desk, ask->request.kind, QUESTION_JOINED);
 	if (!id_is_valid(holder, strlen(holder))) {
 		produce_without_cache(ask);
 		return;

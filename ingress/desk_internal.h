@@ -1,11 +1,12 @@
 /* desk_internal: what the parts of the desk share: desk.c (life, inbox, waiting), desk_intake.c (a new score),
  * desk_journey.c (a new journey), desk_visit.c (reading, the person's and the vendor's visits), desk_key.c (a question with
- * an Idempotency-Key), desk_queue.c (how long it takes), desk_record.c (records on their way),
+ * an Idempotency-Key), desk_queue.c (how long it takes), desk_record.c (records on their way), desk_figures.c (metrics),
  * desk_report.c, desk_wake.c. */
 #ifndef VERIFYD_DESK_INTERNAL_H
 #define VERIFYD_DESK_INTERNAL_H
 
 #include "common/adapters/kafka_producer.h"
+#include "common/adapters/loop_lag.h"
 #include "common/adapters/redis_store.h"
 #include "common/adapters/redis_wake.h"
 #include "common/base/instance_name.h"
@@ -34,12 +35,21 @@ enum callback_end {
 	CALLBACK_END_COUNT,
 };
 
+/* What became of a question. */
+enum question_end {
+	QUESTION_ACCEPTED, /* Kafka has it */
+	QUESTION_JOINED,   /* an equal one was there */
+	QUESTION_REFUSED,  /* Kafka did not take it */
+	QUESTION_END_COUNT,
+};
+
 struct desk {
 	struct desk_options options;
 	uv_loop_t loop;
 	uv_poll_t inbox_bell;
 	int bell_fd; /* an eventfd: there is something in the inbox */
 	uv_timer_t tick;
+	struct loop_lag lag;
 	uv_signal_t on_term, on_int;
 	void (*on_signal)(void *ctx);
 	void *on_signal_ctx;
@@ -73,14 +83,16 @@ struct desk {
 	bool draining, warmed, wake_seen;
 	struct { /* desk_report.c */
 		uv_timer_t timer;
-		int64_t started_ms, due_ms, written_ms, worst_ms; /* started: unix ms; the others: monotonic */
+		int64_t started_ms; /* unix ms */
 		char name[INSTANCE_NAME_BYTES];
 	} report;
 	atomic_bool started, kafka_up, redis_up;
 	atomic_llong asks;
 	struct {
-		struct metric *waiting, *joined, *produced, *refused, *reread, *unsaved, *slow, *full, *crowded, *spared;
+		struct metric *waiting, *in_hand, *reread, *unsaved, *slow, *full, *crowded, *spared, *kafka_up, *redis_up;
+		struct metric *question[KIND_COUNT][QUESTION_END_COUNT];
 		struct metric *callback[CALLBACK_END_COUNT];
+		struct metric *workers[OPERATION_COUNT], *vendor_up[OPERATION_COUNT]; /* those of one vendor are one series */
 	} metric;
 };
 
@@ -136,6 +148,12 @@ enum err_code desk_report_start(struct desk *desk);
 void desk_report_drain(struct desk *desk); /* says so at once */
 /* Takes its name out of Redis, before the store is closed. A name that stays is ignored after WORKER_FRESH_MS. */
 void desk_report_close(struct desk *desk);
+
+/* desk_figures.c */
+void desk_make_metrics(struct desk *desk);
+void desk_show(struct desk *desk);         /* sets what moves by itself; call several times a second */
+void desk_show_workers(struct desk *desk); /* the fleet was looked at */
+void desk_count_question(struct desk *desk, enum kind kind, enum question_end end);
 
 /* desk.c */
 void desk_finish(struct ask *ask, enum outcome outcome); /* hands the ask back */

@@ -42,6 +42,7 @@ static void on_workers(void *ctx, enum err_code code)
 	if (code != ERR_OK)
 		return;
 	queue_view_end(&desk->queues, clock_mono_ms());
+	desk_show_workers(desk);
 	waiters_each(desk->waiters, note_in_vain, &in_vain);
 	for (size_t i = 0; i < in_vain.count; i++)
 		desk_finish(in_vain.asks[i], OUTCOME_STATE);

@@ -131,7 +131,7 @@ static void on_refused(struct sending *sending, enum outcome outcome)
 {
 	struct ask *ask = sending->ask;
 	if (sending->is_question)
-		metric_add(sending->desk->metric.refused, 1);
+		desk_count_question(sending->desk, sending->first.kind, QUESTION_REFUSED);
 	sending_free(sending);
 	if (ask)
 		desk_finish(ask, outcome);
@@ -151,7 +151,7 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 	}
 	CRASH_POINT(ingress.request_acked);
 	if (sending->is_question)
-		metric_add(desk->metric.produced, 1);
+		desk_count_question(desk, sending->first.kind, QUESTION_ACCEPTED);
 	if (ask) {
 		ask->acked = true;
 		ask->is_placed = sending->is_question;

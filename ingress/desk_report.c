@@ -6,7 +6,7 @@
 #include "ingress/desk_internal.h"
 #include <stdio.h>
 
-enum { REPORT_MS = 1000, LATE_EVERY_MS = 100 };
+enum { REPORT_MS = 1000 };
 
 static void write_now(struct desk *desk)
 {
@@ -18,17 +18,16 @@ static void write_now(struct desk *desk)
 	        .draining = desk->draining,
 	        .kafka_up = atomic_load(&desk->kafka_up),
 	        .redis_up = atomic_load(&desk->redis_up),
-	        .loop_lag_ms = desk->report.worst_ms,
+	        .loop_lag_ms = loop_lag_take_worst_us(&desk->lag) / 1000,
 	        .held = metric_value(desk->metric.waiting),
 	        .answered = metrics_sum(metrics, "verifyd_http_requests", ""),
 	        .failed = metrics_sum(metrics, "verifyd_http_requests", "status=\"5xx\""),
-	        .accepted = metric_value(desk->metric.produced),
-	        .joined = metric_value(desk->metric.joined),
-	        .refused = metric_value(desk->metric.refused),
+	        .accepted = metrics_sum(metrics, "verifyd_questions", "how=\"accepted\""),
+	        .joined = metrics_sum(metrics, "verifyd_questions", "how=\"joined\""),
+	        .refused = metrics_sum(metrics, "verifyd_questions", "how=\"refused\""),
 	        .limited = metrics_sum(metrics, "verifyd_calls_limited", ""),
 	};
 	struct buf text;
-	desk->report.worst_ms = 0;
 	if (!desk->store || !redis_store_is_up(desk->store))
 		return;
 	buf_init(&text, INGRESS_STATUS_MAX_BYTES);
@@ -40,18 +39,9 @@ static void write_now(struct desk *desk)
 	buf_fini(&text);
 }
 
-/* What the timer is late by, everything else is late by, too. */
 static void on_timer(uv_timer_t *timer)
 {
-	struct desk *desk = timer->data;
-	int64_t now = clock_mono_ms(), late = now - desk->report.due_ms;
-	desk->report.due_ms = now + LATE_EVERY_MS;
-	if (late > desk->report.worst_ms)
-		desk->report.worst_ms = late;
-	if (now - desk->report.written_ms < REPORT_MS)
-		return;
-	desk->report.written_ms = now;
-	write_now(desk);
+	write_now(timer->data);
 }
 
 enum err_code desk_report_start(struct desk *desk)
@@ -60,13 +50,10 @@ enum err_code desk_report_start(struct desk *desk)
 	enum err_code code = instance_name(instance, desk->report.name);
 	if (code != ERR_OK)
 		return code;
-	int64_t now = clock_mono_ms();
 	desk->report.started_ms = clock_unix_ms();
-	desk->report.due_ms = now + LATE_EVERY_MS;
-	desk->report.written_ms = now;
 	(void)uv_timer_init(&desk->loop, &desk->report.timer); /* these cannot fail */
 	desk->report.timer.data = desk;
-	(void)uv_timer_start(&desk->report.timer, on_timer, LATE_EVERY_MS, LATE_EVERY_MS);
+	(void)uv_timer_start(&desk->report.timer, on_timer, REPORT_MS, REPORT_MS);
 	return ERR_OK;
 }
 

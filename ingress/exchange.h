@@ -52,6 +52,20 @@ struct exchange {
 	} headers[EXCHANGE_MAX_HEADERS];
 	size_t header_count;
 
+	/* for the metrics: what the answer lacks */
+	int problem; /* 1 + enum problem; 0: it tells none */
+	enum undecided {
+		DECIDED,
+		UNDECIDED_PENDING,     /* the answer was not there in time */
+		UNDECIDED_QUEUE_AWAY,  /* not accepted: Kafka */
+		UNDECIDED_OVERLOADED,  /* not accepted: too many */
+		UNDECIDED_VENDOR_DOWN, /* not waited for: the vendor is left alone */
+		UNDECIDED_CACHE_AWAY,  /* Redis is away or being filled again */
+		UNDECIDED_NO_SESSION,  /* nothing to ask about */
+		UNDECIDED_UNKNOWN,     /* it ended without a verdict */
+		UNDECIDED_COUNT,
+	} undecided;
+
 	/* what a route asks of the desk; render is called when it comes back */
 	struct ask ask;
 	bool asking;

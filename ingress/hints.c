@@ -31,6 +31,7 @@ struct hints {
 	char *issuer, *audience;
 	struct buf header; /* base64url, with the dot behind it */
 	struct buf discovery, keys;
+	int64_t until_s; /* when the first one's certificate is over */
 };
 
 /* ---- documents ---- */
@@ -183,7 +184,7 @@ static enum err_code make_header(struct hints *hints)
 /* ---- life ---- */
 
 /* The pair that signs must be valid now; a next or last one need not be. */
-static enum err_code check_dates(const X509 *certificate, int64_t now_s, struct err *err)
+static enum err_code check_dates(const X509 *certificate, int64_t now_s, int64_t *ret_until_s, struct err *err)
 {
 	int64_t from_s = 0, to_s = 0;
 	if (!unix_s(X509_get0_notBefore(certificate), &from_s) || !unix_s(X509_get0_notAfter(certificate), &to_s))
@@ -192,6 +193,7 @@ static enum err_code check_dates(const X509 *certificate, int64_t now_s, struct 
 		return err_set(err, ERR_INVALID, "the first certificate is over");
 	if (now_s < from_s - CLOCK_LEEWAY_S)
 		return err_set(err, ERR_INVALID, "the first certificate is not valid yet");
+	*ret_until_s = to_s;
 	return ERR_OK;
 }
 
@@ -224,7 +226,7 @@ enum err_code hints_new(const struct hints_options *options, int64_t now_s, stru
 	buf_init(&hints->keys, HINT_DOCUMENT_MAX_BYTES);
 	enum err_code code = hint_pairs_read(options->file, options->password, &hints->pairs, err);
 	if (code == ERR_OK)
-		code = check_dates(hints->pairs.list[0].certificate, now_s, err);
+		code = check_dates(hints->pairs.list[0].certificate, now_s, &hints->until_s, err);
 	if (code == ERR_OK)
 		code = make_documents(hints, options, err);
 	if (code != ERR_OK) {
@@ -310,4 +312,9 @@ const char *hints_discovery(const struct hints *hints)
 const char *hints_keys(const struct hints *hints)
 {
 	return hints->keys.data;
+}
+
+int64_t hints_until_s(const struct hints *hints)
+{
+	return hints->until_s;
 }

@@ -33,4 +33,7 @@ enum err_code hint_make(const struct hints *hints, const char *object_id, int64_
 const char *hints_discovery(const struct hints *hints);
 const char *hints_keys(const struct hints *hints);
 
+/* When the certificate that signs is over, unix seconds. */
+int64_t hints_until_s(const struct hints *hints);
+
 #endif

@@ -103,18 +103,6 @@ void exchange_ask(struct exchange *exchange, void (*render)(struct exchange *exc
 
 /* ---- the answer ---- */
 
-static size_t route_index(const struct exchange *exchange)
-{
-	return exchange->route ? (size_t)(exchange->route - routes_all()) : ROUTE_COUNT;
-}
-
-static void count_answer(const struct http_server *server, const struct exchange *exchange)
-{
-	int class = exchange->status / 100;
-	metric_add(server->answered[route_index(exchange)][class < STATUS_CLASSES ? class : 0], 1);
-	metric_observe_us(server->seconds[route_index(exchange)], clock_mono_us() - exchange->accepted_us);
-}
-
 static bool add_headers(struct MHD_Response *response, const struct exchange *exchange)
 {
 	const char *cache = exchange->cache_control ? exchange->cache_control : "no-store";
@@ -148,7 +136,7 @@ static enum MHD_Result queue_answer(const struct http_server *server, struct exc
 	    (!close || MHD_add_response_header(response, "Connection", "close") == MHD_YES))
 		queued = MHD_queue_response(exchange->connection, (unsigned)exchange->status, response);
 	MHD_destroy_response(response);
-	count_answer(server, exchange);
+	http_server_count(server, exchange);
 	return queued;
 }
 

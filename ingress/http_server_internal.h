@@ -1,7 +1,9 @@
-/* http_server_internal: what http_server.c (libmicrohttpd's callbacks) and http_server_life.c (start and end) share. */
+/* http_server_internal: what http_server.c (libmicrohttpd's callbacks), http_server_life.c (start and end) and http_server_figures.c
+ * (metrics) share. */
 #ifndef VERIFYD_HTTP_SERVER_INTERNAL_H
 #define VERIFYD_HTTP_SERVER_INTERNAL_H
 
+#include "ingress/answers.h"
 #include "ingress/connections.h"
 #include "ingress/http_server.h"
 #include "ingress/routes/routes.h"
@@ -19,8 +21,14 @@ struct http_server {
 	MHD_socket listener;  /* after quiesce: ours to close */
 	struct metric *answered[ROUTE_COUNT + 1][STATUS_CLASSES];
 	struct metric *seconds[ROUTE_COUNT + 1];
+	struct metric *problems[PROBLEM_COUNT];
+	struct metric *undecided[ROUTE_COUNT][UNDECIDED_COUNT]; /* NULL: not counted */
 	struct metric *refused;
 };
+
+/* http_server_figures.c */
+void http_server_make_figures(struct http_server *server);
+void http_server_count(const struct http_server *server, const struct exchange *exchange); /* it is answered */
 
 /* libmicrohttpd's callbacks; cls is the server. */
 enum MHD_Result http_server_on_call(void *cls, struct MHD_Connection *connection, const char *url, const char *method,

@@ -15,26 +15,6 @@ enum {
 	SPARE_CONNECTIONS = 1024, /* beyond MAX_CONNECTIONS: those that are told so */
 };
 
-static void make_metrics(struct http_server *server)
-{
-	struct metrics *metrics = server->ingress->metrics;
-	char labels[96];
-	for (size_t i = 0; i <= ROUTE_COUNT; i++) {
-		const char *route = i < ROUTE_COUNT ? routes_all()[i].name : "none";
-		for (int class = 2; class < STATUS_CLASSES; class ++) {
-			snprintf(labels, sizeof labels, "route=\"%s\",status=\"%dxx\"", route, class);
-			server->answered[i][class] =
-			        metrics_counter(metrics, "verifyd_http_requests", labels, "answers given");
-		}
-		server->answered[i][0] = server->answered[i][1] = server->answered[i][5];
-		snprintf(labels, sizeof labels, "route=\"%s\"", route);
-		server->seconds[i] = metrics_histogram(metrics, "verifyd_http_request_seconds", labels,
-		                                       "time from a request's headers to its answer");
-	}
-	server->refused = metrics_counter(metrics, "verifyd_calls_limited", "why=\"connections\"",
-	                                  "calls that were not held, or refused, because there were too many");
-}
-
 /* Where there is one credential, it may have all places; of several none may. */
 static size_t per_caller(const struct ingress *ingress)
 {
@@ -118,7 +98,7 @@ enum err_code http_server_start(struct ingress *ingress, struct http_server **re
 		return err_set(err, ERR_NO_MEMORY, "http listener");
 	server->ingress = ingress;
 	server->listener = MHD_INVALID_SOCKET;
-	make_metrics(server);
+	http_server_make_figures(server);
 	code = open_limits(server, err);
 	if (code == ERR_OK)
 		server->daemon = start_daemon(server, &address);

@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
 #include "common/base/log.h"
+#include "common/base/process_metrics.h"
 #include "ingress/http_server.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct running {
 	struct ingress ingress;
 	struct http_server *http;
 	struct ops_server *ops;
+	struct process_metrics process;
 	atomic_bool draining;
 };
 
@@ -132,6 +134,14 @@ static void close_journeys(struct ingress *ingress)
 	journeys_free(ingress->journeys);
 }
 
+static void show_certificate(const struct ingress *ingress)
+{
+	if (ingress->journeys)
+		metric_set(metrics_gauge(ingress->metrics, "verifyd_certificate_expires_timestamp_seconds",
+		                         "certificate=\"signing\"", "when the certificate is over, unix time"),
+		           hints_until_s(ingress->journeys->hints));
+}
+
 static enum err_code open_all(struct running *running, struct err *err)
 {
 	struct ingress *ingress = &running->ingress;
@@ -139,6 +149,10 @@ static enum err_code open_all(struct running *running, struct err *err)
 	enum err_code code = open_keys(ingress, err);
 	if (code == ERR_OK && (code = open_journeys(ingress->config, stderr, ingress, &mistakes)) != ERR_OK)
 		code = err_set(err, code, "%d mistakes in the settings of journeys", mistakes);
+	if (code == ERR_OK) {
+		process_metrics_start(&running->process, ingress->metrics, "verifyd-ingress");
+		show_certificate(ingress);
+	}
 	const struct config_rate rate = config_rate(ingress->config, CONFIG_RATE_PER_CREDENTIAL);
 	if (code == ERR_OK && rate.count > 0)
 		code = rate_new(rate, AUTH_SLOTS, &ingress->rate);

@@ -41,6 +41,7 @@ void queue_view_add(struct queue_view *view, const struct worker_status *status)
 		const struct worker_class *from = &status->classes[i];
 		struct queue_class *class = &view->gathering[from->operation];
 		class->known = true;
+		class->workers++;
 		class->stopped = class->stopped || from->breaker_open;
 		class->lag += from->lag;
 		if (from->has_quota) {

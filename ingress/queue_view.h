@@ -19,7 +19,8 @@ enum {
 
 /* One class, as the whole fleet sees it. Zeroed: nothing is known. */
 struct queue_class {
-	bool known; /* a worker serves it */
+	bool known; /* a worker serves it, */
+	int64_t workers; /* so many */
 	bool stopped; /* the breaker is open */
 	bool complete; /* every worker told its partitions */
 	int64_t lag; /* requests that are not done */

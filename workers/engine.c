@@ -83,8 +83,10 @@ void job_finish(struct job *job)
 void job_hand_back(struct job *job)
 {
 	job_leave_gate(job);
-	if (job->call)
+	if (job->call) {
 		http_curl_cancel(job->ports->http, job->call);
+		metric_add(job->engine->metric.calls_open, -1);
+	}
 	job->call = NULL;
 	bool on_its_way = job->held && job->decided; /* a result may yet arrive: nobody may buy another one meanwhile */
 	if (!on_its_way)
@@ -229,44 +231,6 @@ static void on_assignment(void *ctx, size_t partitions)
 
 /* ---- life ---- */
 
-static struct metric *counter(const struct engine *engine, const char *name, const char *outcome, const char *help)
-{
-	char labels[160];
-	snprintf(labels, sizeof labels,
-	         outcome ? "vendor=\"%s\",op=\"%s\",outcome=\"%s\"" : "vendor=\"%s\",op=\"%s\"%s", engine->kind->vendor,
-	         engine->operation->name, outcome ? outcome : "");
-	return metrics_counter(engine->ports.metrics, name, labels, help);
-}
-
-static void make_metrics(struct engine *engine)
-{
-	static const char jobs[] = "verifyd_jobs", jobs_help[] = "jobs that ended, by outcome";
-	char labels[128];
-	snprintf(labels, sizeof labels, "vendor=\"%s\",op=\"%s\"", engine->kind->vendor, engine->operation->name);
-	engine->metric.in_flight =
-	        metrics_gauge(engine->ports.metrics, "verifyd_jobs_in_flight", labels, "jobs in hand");
-	engine->metric.latency = metrics_histogram(engine->ports.metrics, "verifyd_vendor_call_seconds", labels,
-	                                           "time from sending a vendor call to its end");
-	engine->metric.taken = counter(engine, "verifyd_jobs_taken", NULL, "records taken from Kafka");
-	engine->metric.bought = counter(engine, "verifyd_vendor_calls", NULL, "vendor calls sent");
-	engine->metric.retried =
-	        counter(engine, "verifyd_retries_in_memory", NULL, "failed calls tried again from memory");
-	engine->metric.hopped = counter(engine, "verifyd_retries_delayed", NULL, "jobs sent through a delay topic");
-	engine->metric.without_lease =
-	        counter(engine, "verifyd_jobs_without_lease", NULL, "jobs done while Redis was away");
-	engine->metric.completed = counter(engine, jobs, "completed", jobs_help);
-	engine->metric.expired = counter(engine, jobs, "expired", jobs_help);
-	engine->metric.dead = counter(engine, jobs, "dead", jobs_help);
-	engine->metric.poison = counter(engine, jobs, "poison", jobs_help);
-	engine->metric.duplicate = counter(engine, jobs, "duplicate", jobs_help);
-	engine->metric.adopted = counter(engine, jobs, "adopted", jobs_help);
-	engine->metric.stale = counter(engine, jobs, "stale", jobs_help);
-	engine->metric.orphaned = counter(engine, "verifyd_orphaned_references", NULL,
-	                                  "references that a vendor gave and that no state stands for");
-	engine->metric.unknown = counter(engine, "verifyd_unknown_vendor_statuses", NULL,
-	                                 "answers with a status that this version does not know");
-}
-
 static const struct flow *flow_of(enum flow_kind kind)
 {
 	static const struct flow *const flows[] = {
@@ -309,7 +273,7 @@ enum err_code engine_new(const struct ports *ports, const struct engine_options 
 	engine->flow = flow_of(engine->operation->flow);
 	engine->lease = operation_info(kind_first_operation(engine->operation->kind))->name;
 	list_init(&engine->all);
-	make_metrics(engine);
+	engine_make_metrics(engine);
 	char member[INSTANCE_BYTES];
 	name_member(engine, member);
 	const struct kafka_consumer_options consumer = {
@@ -358,47 +322,9 @@ int64_t engine_lag(const struct engine *engine)
 	return kafka_consumer_lag(engine->consumer);
 }
 
-static void tell_positions(const struct engine *engine, struct worker_class *class)
+const char *engine_vendor(const struct engine *engine)
 {
-	struct kafka_position positions[WORKER_STATUS_PARTITIONS];
-	size_t count = kafka_consumer_positions(engine->consumer, positions, WORKER_STATUS_PARTITIONS);
-	class->partition_count = count <= WORKER_STATUS_PARTITIONS ? count : 0;
-	for (size_t i = 0; i < class->partition_count; i++) {
-		class->partitions[i].partition = positions[i].partition;
-		class->partitions[i].next = positions[i].next;
-	}
-}
-
-_Static_assert((int)GATE_PRIORITIES == (int)WORKER_STATUS_PRIORITIES, "priorities");
-
-static void tell_gate(const struct engine *engine, struct worker_class *class)
-{
-	struct gate_figures figures;
-	gate_figures(engine->gate, &figures);
-	class->has_quota = figures.rate.count > 0;
-	class->quota_limit = figures.rate.count;
-	class->quota_period_ms = figures.rate.period_ms;
-	class->quota_used = figures.used;
-	class->breaker_open = figures.breaker_open;
-	memcpy(class->waiting, figures.waiting, sizeof class->waiting);
-}
-
-void engine_status(const struct engine *engine, struct worker_class *ret_class)
-{
-	*ret_class = (struct worker_class){
-	        .operation = engine->options.operation,
-	        .in_flight = (int64_t)engine->jobs,
-	        .max_in_flight = (int64_t)engine->options.max_in_flight,
-	        .lag = engine_lag(engine),
-	        .taken = metric_value(engine->metric.taken),
-	        .calls = metric_value(engine->metric.bought),
-	        .completed = metric_value(engine->metric.completed) + metric_value(engine->metric.expired),
-	        .retried = metric_value(engine->metric.retried) + metric_value(engine->metric.hopped),
-	        .dead = metric_value(engine->metric.dead) + metric_value(engine->metric.poison),
-	};
-	memcpy(ret_class->took, engine->took, sizeof ret_class->took);
-	tell_positions(engine, ret_class);
-	tell_gate(engine, ret_class);
+	return engine->kind->vendor;
 }
 
 struct kafka_backlog_of engine_backlog_of(const struct engine *engine)

@@ -37,6 +37,9 @@ bool engine_has_failed(const struct engine *engine); /* kafka_consumer_has_faile
 bool engine_is_up(const struct engine *engine);
 /* Its figures now: what a worker says of one of its classes. */
 void engine_status(const struct engine *engine, struct worker_class *ret_class);
+/* Sets the metrics of what moves by itself: lag, drain time, quota. Call several times a second. */
+void engine_show(struct engine *engine);
+const char *engine_vendor(const struct engine *engine); /* constant */
 /* Whose progress to ask the brokers for, over the engine's connections (until engine_abandon); and what they said. */
 struct kafka_backlog_of engine_backlog_of(const struct engine *engine);
 void engine_learn_backlog(struct engine *engine, const struct kafka_backlog *backlog);

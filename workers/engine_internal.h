@@ -1,10 +1,23 @@
-/* engine_internal: what engine.c (life, intake, waiting) and engine_steps.c (what happens to a job) share. */
+/* engine_internal: what the parts of the engine share: engine.c (life, intake, waiting), engine_steps.c and the flows (what
+ * happens to a job), engine_figures.c. */
 #ifndef VERIFYD_ENGINE_INTERNAL_H
 #define VERIFYD_ENGINE_INTERNAL_H
 
 #include "common/base/log.h"
 #include "workers/engine.h"
 #include "workers/job_table.h"
+
+/* What a vendor call was good for: the report of costs. */
+enum bought {
+	BOUGHT_FAILED,  /* no usable answer */
+	BOUGHT_MORE,    /* a further call is needed to know */
+	BOUGHT_PENDING, /* not decided yet */
+	BOUGHT_REFUSED, /* the vendor will not, or knows nothing of it */
+	BOUGHT_PAGE,    /* a page for the person */
+	BOUGHT_RISK,    /* a score: one of enum risk */
+	BOUGHT_VERDICT = BOUGHT_RISK + RISK_COUNT,
+	BOUGHT_COUNT = BOUGHT_VERDICT + VERDICT_COUNT,
+};
 
 struct engine {
 	struct ports ports;
@@ -24,8 +37,9 @@ struct engine {
 	struct log_limit failure_limit;
 	int64_t took[WORKER_TOOK_BUCKETS]; /* as worker_status.h */
 	struct {
-		struct metric *in_flight, *taken, *bought, *completed, *expired, *dead, *poison, *duplicate, *adopted,
-		        *retried, *hopped, *without_lease, *latency, *orphaned, *unknown, *stale;
+		struct metric *in_flight, *taken, *called, *calls_open, *completed, *expired, *dead, *poison, *duplicate,
+		        *adopted, *retried, *hopped, *without_lease, *latency, *orphaned, *unknown, *stale, *lag, *gap, *drain;
+		struct metric *failure[FAILURE_COUNT], *bought[BOUGHT_COUNT];
 	} metric;
 };
 
@@ -44,6 +58,12 @@ struct flow {
 	bool (*exhausted)(struct job *job, enum failure failure);
 };
 extern const struct flow flow_ask, flow_initiate, flow_retrieve;
+
+/* engine_figures.c */
+void engine_make_metrics(struct engine *engine);
+/* A call has ended with this answer. */
+void engine_count_answer(struct engine *engine, const struct vendor_answer *answer);
+void engine_count_failure(struct engine *engine, enum failure failure); /* a call that was not even sent */
 
 /* engine_steps.c */
 void job_begin(struct job *job);                                /* the first of its id: go */

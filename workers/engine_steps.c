@@ -30,13 +30,13 @@ static void send_hop(struct job *job)
 static void hop(struct job *job, int64_t wait_ms)
 {
 	job->hop_wait_ms = wait_ms;
-	metric_add(job->engine->metric.hopped, 1);
 	send_hop(job);
 }
 
 static void wait_and_retry(struct job *job)
 {
 	if (retry_tier(job->hop_wait_ms, clock_unix_ms(), job->request.deadline_ms)) {
+		metric_add(job->engine->metric.hopped, 1);
 		hop(job, job->hop_wait_ms);
 		return;
 	}
@@ -235,6 +235,7 @@ static void on_answer(void *ctx, const struct http_result *result)
 	int64_t took_us = clock_mono_us() - job->started_us;
 	metric_observe_us(engine->metric.latency, took_us);
 	engine->took[worker_took_bucket(took_us)]++;
+	metric_add(engine->metric.calls_open, -1);
 	if (result->ok) {
 		const struct vendor_job vendor_job = describe(job);
 		job->detail = NULL;
@@ -242,6 +243,7 @@ static void on_answer(void *ctx, const struct http_result *result)
 	}
 	CRASH_POINT(worker.answered);
 	job_wipe_call(job);
+	engine_count_answer(engine, &answer);
 	gate_note_end(engine->gate, &job->ticket, !answer.failed, answer.failure, answer.retry_after_ms);
 	if (answer.failed) {
 		retry_or_end(job, answer.failure, answer.retry_after_ms, result->ok || result->bytes_sent);
@@ -295,12 +297,14 @@ void job_call_vendor(struct job *job)
 	if (http_curl_start(job->ports->http, &job->http, on_answer, job, &job->call, &err) != ERR_OK) {
 		job->detail = err_text(err.code);
 		job_wipe_call(job);
+		engine_count_failure(job->engine, FAILURE_CONNECT);
 		gate_note_end(job->engine->gate, &job->ticket, false, FAILURE_CONNECT, 0);
 		retry_or_end(job, FAILURE_CONNECT, 0, false);
 		return;
 	}
 	CRASH_POINT(worker.called);
-	metric_add(job->engine->metric.bought, 1);
+	metric_add(job->engine->metric.called, 1);
+	metric_add(job->engine->metric.calls_open, 1);
 }
 
 /* A second completed result would say something else than the first one, and there is no hurry: nobody waits. So this

@@ -11,6 +11,7 @@ enum {
 	FAILED_MS = 20,  /* failures that come at once are told at once */
 	CALLED_MS = 200, /* and other calls so long after the first of them */
 	LABELS_BYTES = 160,
+	US_PER_MS = 1000,
 	LEAST_CLOSED_MS = 1000, /* a vendor that throttles without saying for how long */
 };
 
@@ -220,10 +221,17 @@ void gate_figures(const struct gate *gate, struct gate_figures *ret_figures)
 	memcpy(ret_figures->waiting, gate->count, sizeof gate->count);
 }
 
+void gate_show(struct gate *gate, struct gate_figures *ret_figures)
+{
+	gate_figures(gate, ret_figures);
+	metric_set(gate->metric.used, ret_figures->used);
+}
+
 /* ---- life ---- */
 
 static void make_metrics(struct gate *gate, struct metrics *metrics)
 {
+	static const char *const priorities[GATE_PRIORITIES] = {"person", "look", "rest", "replay"};
 	char labels[LABELS_BYTES], of[LABELS_BYTES];
 	snprintf(labels, sizeof labels, "vendor=\"%s\",op=\"%s\"", gate->options.vendor, gate->options.op);
 	gate->metric.open =
@@ -234,9 +242,11 @@ static void make_metrics(struct gate *gate, struct metrics *metrics)
 	gate->metric.probes =
 	        metrics_counter(metrics, "verifyd_gate_probes", labels, "calls made to see whether the vendor is back");
 	metric_set(gate->metric.limit, gate->options.rate.count);
+	metric_set(metrics_gauge_us(metrics, "verifyd_quota_period_seconds", labels, "within so long; 0: no quota"),
+	           gate->options.rate.period_ms * US_PER_MS);
 	for (int i = 0; i < GATE_PRIORITIES; i++) {
-		snprintf(of, sizeof of, "vendor=\"%s\",op=\"%s\",priority=\"%d\"", gate->options.vendor,
-		         gate->options.op, i);
+		snprintf(of, sizeof of, "vendor=\"%s\",op=\"%s\",priority=\"%s\"", gate->options.vendor,
+		         gate->options.op, priorities[i]);
 		gate->metric.waiting[i] =
 		        metrics_gauge(metrics, "verifyd_gate_waiting", of, "jobs that wait for quota or breaker");
 	}

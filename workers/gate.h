@@ -84,5 +84,7 @@ struct gate_figures {
 	bool breaker_open;
 };
 void gate_figures(const struct gate *gate, struct gate_figures *ret_figures);
+/* The same, and as metrics: what was used is forgotten with its period, also when nobody calls any more. */
+void gate_show(struct gate *gate, struct gate_figures *ret_figures);
 
 #endif

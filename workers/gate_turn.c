@@ -127,7 +127,6 @@ static void take_reply(struct gate *gate, const struct store_gate_reply *reply, 
 		gate->closed_until_ms = gate->close_told_ms = closed_until_ms;
 	if (reply->is_open || !gate->seen.barred) /* else: the fleet hears of it with the next question */
 		gate_set_open(gate, reply->is_open, reply->reason);
-	metric_set(gate->metric.used, reply->used);
 	metric_add(gate->metric.probes, reply->probe);
 	if (gate_has_quota(gate))
 		quota_add(&gate->mine, now, grants);

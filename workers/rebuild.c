@@ -26,7 +26,7 @@ struct rebuild {
 	size_t writing;                      /* batches on their way */
 	int64_t began_ms, restored, written; /* clock_mono_ms; states handed to Redis; those that it lacked */
 	int64_t rungs;                       /* of ladders that had lost theirs */
-	struct metric *gauge;
+	struct metric *gauge, *losses;
 };
 
 /* ---- for who watches ---- */
@@ -196,6 +196,7 @@ static void on_epoch(void *ctx, enum err_code code, bool whole)
 	rebuild->asking = false;
 	if (code != ERR_OK || rebuild->closing)
 		return;
+	metric_add(rebuild->losses, rebuild->whole && !whole);
 	rebuild->whole = whole;
 	metric_set(rebuild->gauge, whole);
 	if (!whole)
@@ -250,6 +251,8 @@ enum err_code rebuild_new(const struct ports *ports, struct rebuild **ret_rebuil
 	make_name(rebuild);
 	rebuild->gauge = metrics_gauge(ports->metrics, "verifyd_cache_whole", "",
 	                               "1 while Redis is the one that was filled from results");
+	rebuild->losses = metrics_counter(ports->metrics, "verifyd_cache_losses", "",
+	                                  "times that Redis was found not to be whole any more");
 	uv_timer_init(ports->loop, &rebuild->timer);
 	rebuild->timer.data = rebuild;
 	uv_timer_start(&rebuild->timer, on_tick, 1, REBUILD_LOOK_MS);

@@ -6,7 +6,7 @@
 
 #include "common/base/instance_name.h"
 #include "workers/engine.h"
-#include "workers/loop_lag.h"
+#include "common/adapters/loop_lag.h"
 
 enum { STATUS_REPORT_MS = 1000 };
 

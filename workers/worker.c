@@ -1,6 +1,7 @@
 /* worker: start, watch, drain. The order of the drain is what keeps records from getting lost: intake stops, jobs end
  * or are handed back, offsets are committed, deliveries are waited for, and only then are the ports closed. */
 #include "workers/worker.h"
+#include "common/adapters/loop_lag.h"
 #include "common/adapters/ops_server.h"
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
@@ -8,10 +9,10 @@
 #include "common/base/process.h"
 #include "workers/engine.h"
 #include "workers/lag_watch.h"
-#include "workers/loop_lag.h"
 #include "workers/rebuild.h"
 #include "workers/status_report.h"
 #include "workers/webhook.h"
+#include "workers/worker_figures.h"
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -65,7 +66,7 @@ struct worker {
 	bool failed; /* a consumer gave up for good: the process ends, so that a new one begins */
 	int64_t drain_until_ms, watched_ms, waiting_logged_ms;
 	struct shown shown;
-	struct metric *lag;
+	struct worker_figures figures;
 };
 
 /* ---- vendors ---- */
@@ -178,7 +179,15 @@ static void watch(struct worker *worker, int64_t now)
 	atomic_store(&worker->shown.redis_up, redis_up);
 	atomic_store(&worker->shown.in_flight, (long long)in_flight(worker));
 	atomic_store(&worker->shown.lag, lag);
-	metric_set(worker->lag, lag);
+	const struct worker_sight sight = {
+	        .kafka_up = kafka_up,
+	        .redis_up = redis_up,
+	        .delay_lag = delay_lag(worker->delay),
+	        .projector_lag = projector_lag(worker->projector),
+	        .engines = worker->engines,
+	        .engine_count = worker->engine_count,
+	};
+	worker_figures_show(&worker->figures, &sight);
 	if (atomic_load(&worker->shown.started))
 		return;
 	if (all_joined(worker) && redis_up && rebuild_is_whole(worker->rebuild)) {
@@ -312,7 +321,7 @@ static enum err_code open_ports(struct worker *worker, struct err *err)
 	                            NULL, NULL, &ports->store, err)) != ERR_OK ||
 	    (code = http_curl_new(&worker->loop, &http, &ports->http, err)) != ERR_OK)
 		return code;
-	worker->lag = metrics_gauge(worker->metrics, "verifyd_lag", "", "requests in Kafka that are not done yet");
+	worker_figures_start(&worker->figures, worker->metrics);
 	return ERR_OK;
 }
 

@@ -319,6 +319,11 @@ int64_t kafka_consumer_lag(const struct kafka_consumer *consumer)
 	return kafka_parts_lag(consumer->rk, &consumer->parts);
 }
 
+size_t kafka_consumer_gap(const struct kafka_consumer *consumer)
+{
+	return kafka_parts_gap(&consumer->parts);
+}
+
 void kafka_consumer_learn(struct kafka_consumer *consumer, const char *topic, int32_t partition, int64_t committed,
                           int64_t end)
 {

@@ -80,6 +80,9 @@ size_t kafka_consumer_partitions(const struct kafka_consumer *consumer); /* assi
 /* Records that are not done yet, of the assigned partitions, as last heard. Right from the first second on where
  * somebody tells it what the brokers say; else a partition counts from when its first record is done. */
 int64_t kafka_consumer_lag(const struct kafka_consumer *consumer);
+/* Records between the watermark and the newest that was handed out, done or not, of the partition where they are most:
+ * what would come again if this process died now. */
+size_t kafka_consumer_gap(const struct kafka_consumer *consumer);
 /* What the brokers say of a partition (kafka_backlog): committed, and the end. Ignored when it is not assigned. */
 void kafka_consumer_learn(struct kafka_consumer *consumer, const char *topic, int32_t partition, int64_t committed,
                           int64_t end);

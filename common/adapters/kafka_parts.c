@@ -86,3 +86,13 @@ int64_t kafka_parts_lag(rd_kafka_t *rk, const struct kafka_parts *parts)
 	}
 	return lag;
 }
+
+size_t kafka_parts_gap(const struct kafka_parts *parts)
+{
+	size_t gap = 0;
+	for (size_t i = 0; i < parts->count; i++) {
+		size_t span = kafka_watermark_span(&parts->all[i].watermark);
+		gap = span > gap ? span : gap;
+	}
+	return gap;
+}

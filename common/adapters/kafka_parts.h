@@ -50,4 +50,7 @@ int64_t kafka_part_next(const struct kafka_part *part);
  * or the brokers said last, whichever is later: a partition that is paused is not fetched. */
 int64_t kafka_parts_lag(rd_kafka_t *rk, const struct kafka_parts *parts);
 
+/* Returns: the largest span of watermarks (kafka_watermark_span). */
+size_t kafka_parts_gap(const struct kafka_parts *parts);
+
 #endif

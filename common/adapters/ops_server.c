@@ -18,10 +18,11 @@ enum {
 	MAX_ANSWER_BYTES = 4 * 1024 * 1024,  /* 512 series, all histograms with long labels, stay below */
 };
 
-#define TYPE_TEXT    "text/plain; charset=utf-8"
-#define TYPE_JSON    "application/json"
-#define TYPE_METRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
-#define ALLOW        "GET, HEAD"
+#define TYPE_TEXT        "text/plain; charset=utf-8"
+#define TYPE_JSON        "application/json"
+#define TYPE_OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
+#define TYPE_METRICS     "text/plain; version=0.0.4; charset=utf-8"
+#define ALLOW            "GET, HEAD"
 
 struct ops_server {
 	struct MHD_Daemon *daemon;
@@ -68,6 +69,11 @@ static unsigned answer_healthz_briefly(const struct ops_server_options *options,
 
 static unsigned answer_metrics(const struct ops_server_options *options, struct buf *out)
 {
+	return metrics_render_text(options->metrics, out) == ERR_OK ? MHD_HTTP_OK : MHD_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static unsigned answer_openmetrics(const struct ops_server_options *options, struct buf *out)
+{
 	return metrics_render(options->metrics, out) == ERR_OK ? MHD_HTTP_OK : MHD_HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -82,6 +88,16 @@ static const struct route {
         {"/healthz", TYPE_JSON, answer_healthz, answer_healthz_briefly},
         {"/metrics", TYPE_METRICS, answer_metrics, NULL},
 };
+
+/* The same numbers, for who asks for them in the newer dialect. */
+static const struct route openmetrics = {"/metrics", TYPE_OPENMETRICS, answer_openmetrics, NULL};
+
+static const struct route *negotiate(struct MHD_Connection *connection, const struct route *route)
+{
+	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	bool prefers = route->answer == answer_metrics && metrics_accept_prefers_openmetrics(accept);
+	return prefers ? &openmetrics : route;
+}
 
 static const struct route *route_find(const char *path)
 {
@@ -206,7 +222,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		return reply_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only " ALLOW "\n", &allow);
 	if (first_call)
 		return reply_text(connection, MHD_HTTP_CONTENT_TOO_LARGE, "no body is wanted\n", NULL);
-	return reply_route(connection, server, route);
+	return reply_route(connection, server, negotiate(connection, route));
 }
 
 /* Without MHD_USE_ERROR_LOG libmicrohttpd writes nothing: our stderr is JSON only. */

@@ -1,52 +1,14 @@
-/* metrics: families of series behind one lock; the numbers themselves are atomics that nobody locks.
- * Rendering reads them one by one, so a scrape is not one instant; a histogram's count is always the sum of its
- * buckets. */
-#include "common/base/metrics.h"
-
-#include <inttypes.h>
-#include <pthread.h>
-#include <stdatomic.h>
+/* metrics: families of series behind one lock; the numbers themselves are atomics that nobody locks. */
+#include "common/base/metrics_internal.h"
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
-
-static const struct bucket {
-	int64_t up_to_us;
-	const char *le; /* in seconds, as OpenMetrics writes numbers canonically */
-} buckets[] = {
-        {1000, "0.001"},  {2500, "0.0025"}, {5000, "0.005"},    {10000, "0.01"},    {25000, "0.025"},
-        {50000, "0.05"},  {100000, "0.1"},  {250000, "0.25"},   {500000, "0.5"},    {1000000, "1.0"},
-        {2500000, "2.5"}, {5000000, "5.0"}, {10000000, "10.0"}, {25000000, "25.0"}, {INT64_MAX, "+Inf"},
-};
-
-enum { BUCKET_COUNT = sizeof(buckets) / sizeof(buckets[0]), CACHE_LINE = 64 };
-
-/* Shared by all threads; aligned, so that two busy counters do not share a cache line. */
-struct metric {
-	_Alignas(CACHE_LINE) _Atomic int64_t value; /* histogram: the sum in microseconds */
-	_Atomic int64_t counts[BUCKET_COUNT];       /* histogram: per bucket, not cumulative */
-	enum metric_type type;
-	char *labels;
-	struct metric *next; /* in the family; guarded by the lock */
-};
-
-struct family {
-	char *name;
-	char *help;
-	enum metric_type type;
-	struct metric *first;
-	struct metric *last;
-	struct family *next;
-};
-
-struct metrics {
-	pthread_mutex_t lock;
-	struct family *first; /* guarded by the lock, as the rest */
-	struct family *last;
-	size_t series_count;
-	struct metric *spare; /* takes what finds no room; not shown */
+const struct metric_bucket metric_buckets[METRIC_BUCKETS] = {
+        {1000, "0.001"},  {2500, "0.0025"},   {5000, "0.005"},    {10000, "0.01"},
+        {20000, "0.02"},  {25000, "0.025"},   {50000, "0.05"},    {100000, "0.1"},
+        {250000, "0.25"}, {500000, "0.5"},    {1000000, "1.0"},   {2500000, "2.5"},
+        {5000000, "5.0"}, {10000000, "10.0"}, {25000000, "25.0"}, {INT64_MAX, "+Inf"},
 };
 
 static struct metric *series_new(enum metric_type type, const char *labels)
@@ -73,7 +35,7 @@ static void series_free(struct metric *series)
 	free(series);
 }
 
-static void family_free(struct family *family)
+static void family_free(struct metric_family *family)
 {
 	for (struct metric *series = family->first, *next; series; series = next) {
 		next = series->next;
@@ -84,9 +46,9 @@ static void family_free(struct family *family)
 	free(family);
 }
 
-static struct family *family_new(const char *name, enum metric_type type, const char *help)
+static struct metric_family *family_new(const char *name, enum metric_type type, const char *help)
 {
-	struct family *family = calloc(1, sizeof(*family));
+	struct metric_family *family = calloc(1, sizeof(*family));
 
 	if (!family)
 		return NULL;
@@ -120,7 +82,7 @@ void metrics_free(struct metrics *metrics)
 {
 	if (!metrics)
 		return;
-	for (struct family *family = metrics->first, *next; family; family = next) {
+	for (struct metric_family *family = metrics->first, *next; family; family = next) {
 		next = family->next;
 		family_free(family);
 	}
@@ -129,15 +91,15 @@ void metrics_free(struct metrics *metrics)
 	free(metrics);
 }
 
-static struct family *family_find(const struct metrics *metrics, const char *name)
+static struct metric_family *family_find(const struct metrics *metrics, const char *name)
 {
-	for (struct family *family = metrics->first; family; family = family->next)
+	for (struct metric_family *family = metrics->first; family; family = family->next)
 		if (strcmp(family->name, name) == 0)
 			return family;
 	return NULL;
 }
 
-static struct metric *series_find(const struct family *family, const char *labels)
+static struct metric *series_find(const struct metric_family *family, const char *labels)
 {
 	for (struct metric *series = family->first; series; series = series->next)
 		if (strcmp(series->labels, labels) == 0)
@@ -145,7 +107,7 @@ static struct metric *series_find(const struct family *family, const char *label
 	return NULL;
 }
 
-static void family_link(struct metrics *metrics, struct family *family)
+static void family_link(struct metrics *metrics, struct metric_family *family)
 {
 	if (metrics->last)
 		metrics->last->next = family;
@@ -154,7 +116,7 @@ static void family_link(struct metrics *metrics, struct family *family)
 	metrics->last = family;
 }
 
-static void series_link(struct family *family, struct metric *series)
+static void series_link(struct metric_family *family, struct metric *series)
 {
 	if (family->last)
 		family->last->next = series;
@@ -164,7 +126,7 @@ static void series_link(struct family *family, struct metric *series)
 }
 
 /* Called with the lock held. Returns: the new series, or NULL when there is no room for it. */
-static struct metric *series_add(struct metrics *metrics, struct family *family, enum metric_type type,
+static struct metric *series_add(struct metrics *metrics, struct metric_family *family, enum metric_type type,
                                  const char *name, const char *labels, const char *help)
 {
 	struct metric *series;
@@ -191,7 +153,7 @@ static struct metric *series_get(struct metrics *metrics, enum metric_type type,
                                  const char *help)
 {
 	struct metric *series = NULL;
-	struct family *family;
+	struct metric_family *family;
 
 	pthread_mutex_lock(&metrics->lock);
 	family = family_find(metrics, name);
@@ -211,6 +173,27 @@ struct metric *metrics_counter(struct metrics *metrics, const char *name, const 
 struct metric *metrics_gauge(struct metrics *metrics, const char *name, const char *labels, const char *help)
 {
 	return series_get(metrics, METRIC_GAUGE, name, labels, help);
+}
+
+struct metric *metrics_counter_us(struct metrics *metrics, const char *name, const char *labels, const char *help)
+{
+	return series_get(metrics, METRIC_COUNTER_US, name, labels, help);
+}
+
+struct metric *metrics_gauge_us(struct metrics *metrics, const char *name, const char *labels, const char *help)
+{
+	return series_get(metrics, METRIC_GAUGE_US, name, labels, help);
+}
+
+void metrics_info(struct metrics *metrics, const char *name, const char *labels, const char *help)
+{
+	metric_set(series_get(metrics, METRIC_INFO, name, labels, help), 1);
+}
+
+void metrics_refresh_with(struct metrics *metrics, void (*refresh)(void *ctx), void *ctx)
+{
+	metrics->refresh = refresh;
+	metrics->refresh_ctx = ctx;
 }
 
 struct metric *metrics_histogram(struct metrics *metrics, const char *name, const char *labels, const char *help)
@@ -234,7 +217,7 @@ void metric_observe_us(struct metric *metric, int64_t us)
 
 	if (us < 0)
 		us = 0; /* a sum that falls would not be a histogram's */
-	while (us > buckets[i].up_to_us)
+	while (us > metric_buckets[i].up_to_us)
 		i++;
 	atomic_fetch_add_explicit(&metric->counts[i], 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&metric->value, us, memory_order_relaxed);
@@ -251,7 +234,7 @@ int64_t metric_value(const struct metric *metric)
 
 	if (metric->type != METRIC_HISTOGRAM)
 		return atomic_load_explicit(&metric->value, memory_order_relaxed);
-	for (size_t i = 0; i < BUCKET_COUNT; i++)
+	for (size_t i = 0; i < METRIC_BUCKETS; i++)
 		count += bucket_count(metric, i);
 	return count;
 }
@@ -261,107 +244,10 @@ int64_t metrics_sum(struct metrics *metrics, const char *name, const char *part)
 	int64_t sum = 0;
 
 	pthread_mutex_lock(&metrics->lock);
-	const struct family *family = family_find(metrics, name);
+	const struct metric_family *family = family_find(metrics, name);
 	for (const struct metric *series = family ? family->first : NULL; series; series = series->next)
 		if (strstr(series->labels, part))
 			sum += metric_value(series);
 	pthread_mutex_unlock(&metrics->lock);
 	return sum;
-}
-
-/* Writes "name_suffix{labels} " without the number. */
-static enum err_code render_name(const struct family *family, const char *suffix, const struct metric *series,
-                                 struct buf *out)
-{
-	bool bare = series->labels[0] == '\0';
-
-	return buf_printf(out, "%s%s%s%s%s ", family->name, suffix, bare ? "" : "{", series->labels, bare ? "" : "}");
-}
-
-static enum err_code render_value(const struct family *family, const char *suffix, const struct metric *series,
-                                  struct buf *out)
-{
-	enum err_code code = render_name(family, suffix, series, out);
-
-	return code == ERR_OK ? buf_printf(out, "%" PRId64 "\n", metric_value(series)) : code;
-}
-
-static enum err_code render_counter(const struct family *family, const struct metric *series, struct buf *out)
-{
-	return render_value(family, "_total", series, out);
-}
-
-static enum err_code render_gauge(const struct family *family, const struct metric *series, struct buf *out)
-{
-	return render_value(family, "", series, out);
-}
-
-static enum err_code render_histogram(const struct family *family, const struct metric *series, struct buf *out)
-{
-	const char *comma = series->labels[0] ? "," : "";
-	enum err_code code = ERR_OK;
-	int64_t count = 0;
-	int64_t sum = atomic_load_explicit(&series->value, memory_order_relaxed);
-
-	for (size_t i = 0; code == ERR_OK && i < BUCKET_COUNT; i++) {
-		count += bucket_count(series, i);
-		code = buf_printf(out, "%s_bucket{%s%sle=\"%s\"} %" PRId64 "\n", family->name, series->labels, comma,
-		                  buckets[i].le, count);
-	}
-	if (code == ERR_OK)
-		code = render_name(family, "_sum", series, out);
-	if (code == ERR_OK)
-		code = buf_printf(out, "%" PRId64 ".%06" PRId64 "\n", sum / 1000000, sum % 1000000);
-	if (code == ERR_OK)
-		code = render_name(family, "_count", series, out);
-	return code == ERR_OK ? buf_printf(out, "%" PRId64 "\n", count) : code;
-}
-
-static const struct type_row {
-	const char *name;
-	enum err_code (*render)(const struct family *family, const struct metric *series, struct buf *out);
-} type_rows[] = {
-        [METRIC_COUNTER] = {"counter", render_counter},
-        [METRIC_GAUGE] = {"gauge", render_gauge},
-        [METRIC_HISTOGRAM] = {"histogram", render_histogram},
-};
-
-static enum err_code render_escaped(const char *text, struct buf *out)
-{
-	enum err_code code = ERR_OK;
-
-	for (; code == ERR_OK && *text; text++) {
-		if (*text == '\n')
-			code = buf_append(out, "\\n", 2);
-		else if (*text == '\\' || *text == '"')
-			code = buf_append(out, (const char[]){'\\', *text}, 2);
-		else
-			code = buf_append(out, text, 1);
-	}
-	return code;
-}
-
-static enum err_code render_family(const struct family *family, struct buf *out)
-{
-	const struct type_row *row = &type_rows[family->type];
-	enum err_code code = buf_printf(out, "# TYPE %s %s\n# HELP %s ", family->name, row->name, family->name);
-
-	if (code == ERR_OK)
-		code = render_escaped(family->help, out);
-	if (code == ERR_OK)
-		code = buf_append(out, "\n", 1);
-	for (const struct metric *series = family->first; code == ERR_OK && series; series = series->next)
-		code = row->render(family, series, out);
-	return code;
-}
-
-enum err_code metrics_render(struct metrics *metrics, struct buf *out)
-{
-	enum err_code code = ERR_OK;
-
-	pthread_mutex_lock(&metrics->lock);
-	for (const struct family *family = metrics->first; code == ERR_OK && family; family = family->next)
-		code = render_family(family, out);
-	pthread_mutex_unlock(&metrics->lock);
-	return code == ERR_OK ? buf_append_str(out, "# EOF\n") : code;
 }

@@ -119,6 +119,7 @@ static void ask_for_score(struct exchange *exchange, struct draft *draft)
 		return;
 	}
 	if (!(draft->given & (1u << REQUEST_FIELD_SESSION)) || is_placeholder(draft->text[REQUEST_FIELD_SESSION])) {
+		exchange->undecided = UNDECIDED_NO_SESSION;
 		write_answer(exchange, NULL, "no_session");
 		return;
 	}

@@ -1,5 +1,5 @@
 /* Tests of loop_lag: a loop that is kept busy shows it. */
-#include "workers/loop_lag.h"
+#include "common/adapters/loop_lag.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -31,6 +31,16 @@ static void assert_renders(struct metrics *metrics, const char *expected)
 	buf_fini(&out);
 }
 
+static void assert_renders_begin(struct metrics *metrics, const char *expected)
+{
+	struct buf out;
+
+	buf_init(&out, TEXT_MAX);
+	assert_int_equal(metrics_render(metrics, &out), ERR_OK);
+	assert_true(strncmp(out.data, expected, strlen(expected)) == 0);
+	buf_fini(&out);
+}
+
 static void no_series_is_only_the_end_mark(void **state)
 {
 	struct metrics *metrics = metrics_made();
@@ -81,6 +91,7 @@ static void a_histogram_is_cumulative_and_in_seconds(void **state)
 	                        "verifyd_wait_seconds_bucket{le=\"0.0025\"} 5\n"
 	                        "verifyd_wait_seconds_bucket{le=\"0.005\"} 5\n"
 	                        "verifyd_wait_seconds_bucket{le=\"0.01\"} 6\n"
+	                        "verifyd_wait_seconds_bucket{le=\"0.02\"} 6\n"
 	                        "verifyd_wait_seconds_bucket{le=\"0.025\"} 6\n"
 	                        "verifyd_wait_seconds_bucket{le=\"0.05\"} 6\n"
 	                        "verifyd_wait_seconds_bucket{le=\"0.1\"} 6\n"
@@ -122,6 +133,99 @@ static void a_help_text_cannot_break_its_line(void **state)
 	metrics_gauge(metrics, "g", "", "a\nb \"c\" \\d");
 	assert_renders(metrics, "# TYPE g gauge\n# HELP g a\\nb \\\"c\\\" \\\\d\ng 0\n# EOF\n");
 	metrics_free(metrics);
+}
+
+static void spans_of_time_are_shown_in_seconds(void **state)
+{
+	struct metrics *metrics = metrics_made();
+
+	(void)state;
+	metric_add(metrics_counter_us(metrics, "cpu_seconds", "", "C."), 1250000);
+	metric_set(metrics_gauge_us(metrics, "drain_seconds", "", "D."), 7);
+	metric_set(metrics_gauge_us(metrics, "behind_seconds", "", "B."), -500000);
+	assert_renders(metrics, "# TYPE cpu_seconds counter\n# HELP cpu_seconds C.\ncpu_seconds_total 1.250000\n"
+	                        "# TYPE drain_seconds gauge\n# HELP drain_seconds D.\ndrain_seconds 0.000007\n"
+	                        "# TYPE behind_seconds gauge\n# HELP behind_seconds B.\nbehind_seconds -0.500000\n"
+	                        "# EOF\n");
+	metrics_free(metrics);
+}
+
+/* https://prometheus.io/docs/instrumenting/exposition_formats/: there a family's name is that of its samples, a help
+ * text keeps its quotes, there is no type "info" and no mark at the end. */
+static void the_older_text_names_families_as_their_samples(void **state)
+{
+	struct metrics *metrics = metrics_made();
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, TEXT_MAX);
+	metric_add(metrics_counter(metrics, "c", "a=\"1\"", "so \"called\" \\"), 2);
+	metrics_info(metrics, "build", "version=\"1\"", "B.");
+	metric_observe_us(metrics_histogram(metrics, "h", "", "H."), 25000000);
+	assert_int_equal(metrics_render_text(metrics, &out), ERR_OK);
+	assert_true(strncmp(out.data,
+	                    "# TYPE c_total counter\n# HELP c_total so \"called\" \\\\\nc_total{a=\"1\"} 2\n"
+	                    "# TYPE build_info gauge\n# HELP build_info B.\nbuild_info{version=\"1\"} 1\n"
+	                    "# TYPE h histogram\n# HELP h H.\nh_bucket{le=\"0.001\"} 0\n",
+	                    strlen("# TYPE c_total counter\n# HELP c_total so \"called\" \\\\\nc_total{a=\"1\"} 2\n"
+	                           "# TYPE build_info gauge\n# HELP build_info B.\nbuild_info{version=\"1\"} 1\n"
+	                           "# TYPE h histogram\n# HELP h H.\nh_bucket{le=\"0.001\"} 0\n")) == 0);
+	assert_non_null(strstr(out.data, "\nh_bucket{le=\"25.0\"} 1\n"));
+	assert_null(strstr(out.data, "# EOF"));
+	buf_fini(&out);
+	assert_renders_begin(metrics, "# TYPE c counter\n# HELP c so \\\"called\\\" \\\\\nc_total{a=\"1\"} 2\n"
+	                              "# TYPE build info\n# HELP build B.\nbuild_info{version=\"1\"} 1\n");
+	metrics_free(metrics);
+}
+
+static void look(void *ctx)
+{
+	metric_add(ctx, 1);
+}
+
+static void what_is_looked_up_is_fresh_in_each_rendering(void **state)
+{
+	struct metrics *metrics = metrics_made();
+
+	(void)state;
+	metrics_refresh_with(metrics, look, metrics_gauge(metrics, "looks", "", "L."));
+	assert_renders(metrics, "# TYPE looks gauge\n# HELP looks L.\nlooks 1\n# EOF\n");
+	assert_renders(metrics, "# TYPE looks gauge\n# HELP looks L.\nlooks 2\n# EOF\n");
+	metrics_free(metrics);
+}
+
+static void openmetrics_is_for_who_asks_for_it(void **state)
+{
+	static const struct {
+		const char *accept;
+		bool prefers;
+	} cases[] = {
+	        {NULL, false},
+	        {"", false},
+	        {"*/*", false},
+	        {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", false},
+	        {"application/openmetrics-text", true},
+	        {"Application/OpenMetrics-Text; version=1.0.0", true},
+	        /* Prometheus 2.42 */
+	        {"application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+	         "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+	         true},
+	        {"text/plain;version=0.0.4;q=1,*/*;q=0.1", false},
+	        {"application/openmetrics-text;q=0", false},
+	        {"application/openmetrics-text;q=0.3, text/plain;q=0.5", false},
+	        {"text/plain;q=0.5 , application/openmetrics-text ; q=0.5", true},
+	        {"*/*, text/plain;q=0.1, application/openmetrics-text;q=0.2", true},
+	        {"text/*;q=0.9, */*;q=0.1, application/openmetrics-text;q=0.5", false},
+	        {"application/openmetrics-text;q=x", false},
+	        {"application/openmetrics-text;q=2", false},
+	        {"application/openmetrics-textual", false},
+	        {",;,;q=1, ,application/openmetrics-text", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (metrics_accept_prefers_openmetrics(cases[i].accept) != cases[i].prefers)
+			fail_msg("%s", cases[i].accept ? cases[i].accept : "(none)");
 }
 
 static void the_same_name_and_labels_are_the_same_series(void **state)
@@ -260,6 +364,10 @@ int main(void)
 	        cmocka_unit_test(a_histogram_is_cumulative_and_in_seconds),
 	        cmocka_unit_test(a_histogram_keeps_its_labels_on_every_line),
 	        cmocka_unit_test(a_help_text_cannot_break_its_line),
+	        cmocka_unit_test(spans_of_time_are_shown_in_seconds),
+	        cmocka_unit_test(the_older_text_names_families_as_their_samples),
+	        cmocka_unit_test(what_is_looked_up_is_fresh_in_each_rendering),
+	        cmocka_unit_test(openmetrics_is_for_who_asks_for_it),
 	        cmocka_unit_test(the_same_name_and_labels_are_the_same_series),
 	        cmocka_unit_test(a_name_used_for_two_types_is_shown_as_the_first),
 	        cmocka_unit_test(past_the_limit_series_work_but_are_not_shown),

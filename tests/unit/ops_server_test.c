@@ -145,9 +145,14 @@ static void healthz_shows_the_dependencies_in_both_states(void **state)
 	assert_answer(ask(service, "GET", "/healthz"), 200, "application/json", "{\"kafka\":\"up\"}");
 }
 
-static void metrics_are_openmetrics(void **state)
+static void metrics_are_openmetrics_for_who_asks_for_it_and_plain_text_for_others(void **state)
 {
-	assert_answer(ask(*state, "GET", "/metrics"), 200, "application/openmetrics-text; version=1.0.0; charset=utf-8",
+	assert_answer(ask(*state, "GET", "/metrics"), 200, "text/plain; version=0.0.4; charset=utf-8",
+	              "# TYPE verifyd_things_total counter\n# HELP verifyd_things_total Things.\n"
+	              "verifyd_things_total 7\n");
+	assert_answer(exchange(*state, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+	                               "Accept: application/openmetrics-text;version=1.0.0,*/*;q=0.1\r\n\r\n"),
+	              200, "application/openmetrics-text; version=1.0.0; charset=utf-8",
 	              "# TYPE verifyd_things counter\n# HELP verifyd_things Things.\nverifyd_things_total 7\n# EOF\n");
 }
 
@@ -382,7 +387,7 @@ int main(void)
 	        OPS_TEST(livez_answers_whatever_the_state),
 	        OPS_TEST(readyz_follows_the_service),
 	        OPS_TEST(healthz_shows_the_dependencies_in_both_states),
-	        OPS_TEST(metrics_are_openmetrics),
+	        OPS_TEST(metrics_are_openmetrics_for_who_asks_for_it_and_plain_text_for_others),
 	        OPS_TEST(head_has_the_headers_of_get_and_no_body),
 	        OPS_TEST(an_unknown_path_is_404_for_every_method),
 	        OPS_TEST(another_method_is_405_and_told_which_are_allowed),

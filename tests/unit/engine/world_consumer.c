@@ -374,6 +374,16 @@ int64_t kafka_consumer_lag(const struct kafka_consumer *consumer)
 	return lag;
 }
 
+size_t kafka_consumer_gap(const struct kafka_consumer *consumer)
+{
+	size_t gap = 0;
+	for (size_t i = 0; i < consumer->part_count; i++) {
+		size_t span = kafka_watermark_span(&consumer->parts[i].watermark);
+		gap = span > gap ? span : gap;
+	}
+	return gap;
+}
+
 void kafka_consumer_learn(struct kafka_consumer *consumer, const char *topic, int32_t partition, int64_t committed,
                           int64_t end)
 {

@@ -1,5 +1,5 @@
 /* loop_lag: a timer that measures its own lateness. */
-#include "workers/loop_lag.h"
+#include "common/adapters/loop_lag.h"
 
 enum { EVERY_MS = 10 };
 
