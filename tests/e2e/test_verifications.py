@@ -96,9 +96,10 @@ def test_the_ops_listener_tells_how_it_is(service, which):
     health = program.ops.get("/healthz")
     assert health.status == 200
     assert "kafka" in health.body.decode().lower() and "redis" in health.body.decode().lower()
-    metrics = program.ops.get("/metrics")
+    metrics = program.ops.get("/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"})
     assert metrics.headers["content-type"].startswith("application/openmetrics-text")
     assert metrics.body.endswith(b"# EOF\n")
+    assert program.ops.get("/metrics").headers["content-type"].startswith("text/plain; version=0.0.4")
     assert program.ops.ask("GET", "/nothing", judged=False).status == 404
     assert program.ops.ask("POST", "/livez", b"", judged=False).status in (404, 405)
 
