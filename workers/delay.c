@@ -19,7 +19,7 @@ enum {
 	TICK_MS = 100,
 	RESEND_MS = 1000,
 	REVOKE_WAIT_MS = 2000,
-	PREFETCH_KBYTES = 1024,
+	PREFETCH_KBYTES = 256,
 };
 
 struct item {

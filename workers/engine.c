@@ -12,7 +12,7 @@ enum {
 	RESEND_MS = 1000, /* before a record that was not acked is sent again */
 	REVOKE_WAIT_MS = 3000,
 	SPAN_PER_PARTITION = 16384, /* between watermark and newest; what is out keeps its fetch in memory */
-	PREFETCH_KBYTES = 4096,
+	PREFETCH_KBYTES = 512,
 	INSTANCE_BYTES = 192,
 };
 

@@ -23,6 +23,14 @@ static enum gate_priority priority_of(const struct job *job)
 	return is_attended ? GATE_PERSON : GATE_LOOK;
 }
 
+/* Who comes first. A question counts from when it was accepted, also by way of a delay topic; a look from when it is
+ * due, or one verification's looks would always go before those of another that was accepted later. */
+static int64_t since_ms_of(const struct job *job)
+{
+	bool is_look = job->engine->operation->flow == FLOW_RETRIEVE;
+	return is_look && job->record ? job->record->timestamp_ms : job->request.created_ms;
+}
+
 /* Its deadline has passed: it goes on without a permit, and is told so by its flow. */
 static void expire(struct job *job)
 {
@@ -39,7 +47,7 @@ static void wait_for_permit(struct job *job)
 	}
 	if (has_deadline)
 		job_wait(job, job->request.deadline_ms - clock_unix_ms(), expire);
-	bool is_near = gate_wait(job->engine->gate, &job->ticket, priority_of(job), false);
+	bool is_near = gate_wait(job->engine->gate, &job->ticket, priority_of(job), since_ms_of(job));
 	if (!is_near)
 		job_release_lease(job);
 }
@@ -62,7 +70,7 @@ bool job_may_call(struct job *job)
 	if (job->engine->leaving || gate_is_open(gate))
 		job_stop_waiting(job);
 	else
-		(void)gate_wait(gate, &job->ticket, GATE_PERSON, true);
+		(void)gate_wait(gate, &job->ticket, GATE_PERSON, GATE_FIRST);
 	return false;
 }
 

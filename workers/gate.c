@@ -60,14 +60,15 @@ void gate_set_open(struct gate *gate, bool open, const char *reason)
 static struct gate_ticket *first_waiting(struct gate *gate)
 {
 	for (int i = 0; i < GATE_PRIORITIES; i++)
-		if (!list_is_empty(&gate->waiting[i]))
-			return LIST_ENTRY(gate->waiting[i].next, struct gate_ticket, node);
+		if (gate->turn[i].first)
+			return HEAP_ENTRY(gate->turn[i].first, struct gate_ticket, place);
 	return NULL;
 }
 
 static void remove_waiting(struct gate *gate, struct gate_ticket *ticket)
 {
 	list_remove(&ticket->node);
+	heap_remove(&gate->turn[ticket->priority], &ticket->place);
 	ticket->waits = false;
 	metric_set(gate->metric.waiting[ticket->priority], --gate->count[ticket->priority]);
 }
@@ -131,15 +132,15 @@ bool gate_take(struct gate *gate, struct gate_ticket *ticket)
 	return ticket->has_permit;
 }
 
-bool gate_wait(struct gate *gate, struct gate_ticket *ticket, enum gate_priority priority, bool first)
+bool gate_wait(struct gate *gate, struct gate_ticket *ticket, enum gate_priority priority, int64_t since_ms)
 {
 	assert(!ticket->waits && !ticket->has_permit);
 	ticket->waits = true;
-	ticket->priority = first ? GATE_PERSON : priority;
+	ticket->priority = priority;
 	ticket->word = GATE_UNTOLD;
-	struct list *list = &gate->waiting[ticket->priority];
-	list_insert(first ? list->next : list, &ticket->node);
-	metric_set(gate->metric.waiting[ticket->priority], ++gate->count[ticket->priority]);
+	list_insert(&gate->waiting[priority], &ticket->node);
+	heap_add(&gate->turn[priority], &ticket->place, since_ms);
+	metric_set(gate->metric.waiting[priority], ++gate->count[priority]);
 	if (!gate->asking)
 		gate_arm_for_waiting(gate);
 	return !gate->is_open && gate->hold_until_ms <= clock_mono_ms();

@@ -1,6 +1,6 @@
 /* gate: decides when a job of one class (a vendor's operation) may call: the fleet's quota and the fleet's breaker, by
  * one script in Redis (common/adapters/redis_store_gate.h). Jobs that may not yet call wait here, a higher priority before
- * a lower one, then first come, first served; also between the workers of a fleet.
+ * a lower one, then who came first, whatever way the jobs took to here; also between the workers of a fleet.
  *
  * A class without a quota costs no command per job: permits are free while the breaker is closed and the vendor has not
  * asked for time (Retry-After). With Redis away a class that `needs_fleet` waits; another one goes on with half of
@@ -10,6 +10,7 @@
 #ifndef VERIFYD_GATE_H
 #define VERIFYD_GATE_H
 
+#include "common/base/heap.h"
 #include "common/base/list.h"
 #include "common/base/metrics.h"
 #include "workers/ports.h"
@@ -32,13 +33,16 @@ enum gate_word {
 
 /* A job's place at the gate. Zeroed: it neither waits nor has a permit. */
 struct gate_ticket {
-	struct list node;   /* while it waits */
+	struct list node;       /* while it waits: among all of its priority */
+	struct heap_node place; /* while it waits: when its turn is */
 	bool waits, has_permit, is_probe;
 	enum gate_priority priority;
 	enum gate_word word; /* while it waits: what it was told last */
 	int64_t until_ms; /* monotonic: the permit's end */
 	void (*told)(struct gate_ticket *ticket, enum gate_word word); /* may use the ticket, and may leave with it */
 };
+
+#define GATE_FIRST INT64_MIN /* came before all others */
 
 struct gate;
 
@@ -61,9 +65,9 @@ void gate_free(struct gate *gate);
 
 /* Takes a permit that is there without asking anybody. Returns: whether the ticket has one now (or had one). */
 bool gate_take(struct gate *gate, struct gate_ticket *ticket);
-/* Waits for a permit: behind the others of its priority, or (`first`) before all. ticket->told is set.
- * Returns: whether it may come within a round trip to Redis. */
-bool gate_wait(struct gate *gate, struct gate_ticket *ticket, enum gate_priority priority, bool first);
+/* Waits for a permit, behind those of its priority that came before it. since_ms: when it came, unix ms, by whatever clock
+ * its class goes by; or GATE_FIRST. ticket->told is set. Returns: whether it may come within a round trip to Redis. */
+bool gate_wait(struct gate *gate, struct gate_ticket *ticket, enum gate_priority priority, int64_t since_ms);
 /* Neither waits nor has a permit any more; what it had goes to the next one. Accepts one that had neither. */
 void gate_leave(struct gate *gate, struct gate_ticket *ticket);
 /* Just before the call. Returns: true; false when the permit has become too old to be used, and is gone. */

@@ -29,6 +29,7 @@ struct gate {
 	bool is_active;         /* calls have ended since it was asked last */
 
 	struct list waiting[GATE_PRIORITIES];
+	struct heap turn[GATE_PRIORITIES]; /* the same, by when they came */
 	int64_t count[GATE_PRIORITIES];
 
 	/* permits at hand that nobody has yet; all end together */

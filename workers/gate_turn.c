@@ -183,6 +183,8 @@ static bool ask(struct gate *gate)
 		int64_t left = MOST_ASKED - gate->wanted;
 		ask.wants[i] = gate->count[i] < left ? gate->count[i] : left;
 		gate->wanted += ask.wants[i];
+		if (ask.wants[i] > 0)
+			ask.since_ms[i] = gate->turn[i].first->key > 1 ? gate->turn[i].first->key : 1;
 	}
 	if (gate->closed_until_ms > now && gate->closed_until_ms != gate->close_told_ms)
 		ask.close_ms = gate->closed_until_ms - now;

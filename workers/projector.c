@@ -19,7 +19,7 @@ enum {
 	MAX_BATCHES = 4, /* on their way to Redis at once: one is executed, one is ready, and the way takes its time */
 	TICK_MS = 100,
 	REVOKE_WAIT_MS = 2000,
-	PREFETCH_KBYTES = 2048,
+	PREFETCH_KBYTES = 256,
 };
 
 /* A result that waits, or is on its way to Redis. */

@@ -11,7 +11,6 @@
 enum {
 	TURN_RECORDS = 32, /* read in one turn of the loop: what each begins, the next turns have to do */
 	TICK_MS = 1000,
-	PAUSE_AFTER_MS = 1000, /* pausing throws librdkafka's prefetch away, so a short jam must not */
 	AGAIN_AFTER_MS = 1000, /* a dropped record comes again with the next tick after that */
 	HANDLE_COUNT = 3,      /* poll and two timers */
 };
@@ -109,10 +108,7 @@ static void deliver(struct kafka_consumer *consumer, struct kafka_part *part, rd
 	consumer->current++;
 	if (kafka_watermark_span(&part->watermark) >= consumer->options.max_span)
 		kafka_parts_pause(consumer->rk, part, 1, PAUSE_SPAN, true);
-	if (consumer->outstanding >= consumer->options.max_outstanding && !consumer->is_full) {
-		consumer->is_full = true;
-		consumer->full_since_ms = uv_now(consumer->tick.loop);
-	}
+	consumer->is_full = consumer->is_full || consumer->outstanding >= consumer->options.max_outstanding;
 	consumer->options.on_record(consumer->options.ctx, &record->base.pub);
 }
 
@@ -132,7 +128,22 @@ static void deliver_dropped(struct kafka_consumer *consumer, uint64_t now_ms)
 	}
 }
 
-static void take(struct kafka_consumer *consumer, rd_kafka_message_t *message)
+/* Rebalances and errors; records have queues of their own (kafka_parts_split). Also when there is no room for a record:
+ * it keeps the member in its group (max.poll.interval.ms). */
+static void serve_group(struct kafka_consumer *consumer)
+{
+	rd_kafka_message_t *message;
+	for (int i = 0; i < TURN_RECORDS; i++) {
+		if (!(message = rd_kafka_consumer_poll(consumer->rk, 0)))
+			return;
+		if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+			note_error(consumer, message->err);
+		rd_kafka_message_destroy(message);
+	}
+	kafka_wake_set(consumer->fd);
+}
+
+static void take(struct kafka_consumer *consumer, struct kafka_part *part, rd_kafka_message_t *message)
 {
 	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		note_error(consumer, message->err);
@@ -140,34 +151,28 @@ static void take(struct kafka_consumer *consumer, rd_kafka_message_t *message)
 		return;
 	}
 	kafka_link_set(&consumer->link, true);
-	struct kafka_part *part =
-	        kafka_parts_find(&consumer->parts, rd_kafka_topic_name(message->rkt), message->partition);
-	if (!part || has_stopped(consumer))
-		rd_kafka_message_destroy(message); /* was never handed out, so the watermark stands before it */
-	else
-		deliver(consumer, part, message);
+	deliver(consumer, part, message);
 }
 
-/* While intake has only just stopped, records stay where they are: in librdkafka's queue. In every other state there is
- * nothing but events to be had, and polling for them keeps the member in its group (max.poll.interval.ms). */
-static bool may_poll(const struct kafka_consumer *consumer)
-{
-	return !consumer->is_full || consumer->is_pressed || has_stopped(consumer);
-}
-
-/* librdkafka signals only when its queue stops being empty, so whoever leaves something in it must wake us again. */
+/* The oldest first, whichever partition it is in: who came first is served first, also from a long backlog.
+ * librdkafka signals only when a queue stops being empty, so whoever leaves something in one must wake us again. */
 static void drain(struct kafka_consumer *consumer)
 {
 	if (consumer->is_revoking && consumer->current == 0)
 		consumer_finish_revoke(consumer);
 	consumer_leave_when_stopped(consumer);
+	serve_group(consumer);
+	if (consumer->is_full || has_stopped(consumer))
+		return;
+	kafka_parts_look(&consumer->parts);
 	for (int i = 0; i < TURN_RECORDS; i++) {
-		if (!may_poll(consumer))
-			return;
-		rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->rk, 0);
+		struct kafka_part *part;
+		rd_kafka_message_t *message = kafka_parts_take(&consumer->parts, &part);
 		if (!message)
 			return;
-		take(consumer, message);
+		take(consumer, part, message);
+		if (consumer->is_full || has_stopped(consumer))
+			return;
 	}
 	kafka_wake_set(consumer->fd);
 }
@@ -184,12 +189,7 @@ static void on_wake(uv_poll_t *poll, int status, int events)
 static void on_tick(uv_timer_t *timer)
 {
 	struct kafka_consumer *consumer = timer->data;
-	uint64_t now = uv_now(timer->loop);
-	if (consumer->is_full && !consumer->is_pressed && now - consumer->full_since_ms >= PAUSE_AFTER_MS) {
-		consumer->is_pressed = true;
-		consumer_pause(consumer, PAUSE_PRESSURE, true);
-	}
-	deliver_dropped(consumer, now);
+	deliver_dropped(consumer, uv_now(timer->loop));
 	drain(consumer);
 }
 
@@ -213,9 +213,6 @@ static void reopen(struct kafka_consumer *consumer)
 	if (!consumer->is_full || consumer->outstanding * 4 >= consumer->options.max_outstanding * 3)
 		return;
 	consumer->is_full = false;
-	if (consumer->is_pressed && !consumer->is_revoking)
-		consumer_pause(consumer, PAUSE_PRESSURE, false);
-	consumer->is_pressed = false;
 	kafka_wake_set(consumer->fd);
 }
 
@@ -372,6 +369,7 @@ static void end_rk(struct kafka_consumer *consumer)
 		rd_kafka_queue_io_event_enable(consumer->queue, -1, NULL, 0);
 		rd_kafka_queue_destroy(consumer->queue);
 	}
+	kafka_parts_join(&consumer->parts); /* while there is what the queues are of */
 	if (consumer->rk)
 		kafka_client_leave(consumer->rk);
 	consumer_forget_parts(consumer);

@@ -1,5 +1,6 @@
 /* kafka_consumer: a group member that hands out records, takes their completion in any order, and commits only the
- * contiguous watermark of each partition: an offset is stored when it and everything before it is done.
+ * contiguous watermark of each partition: an offset is stored when it and everything before it is done. Of what its
+ * partitions hold it hands out the oldest first, by the records' timestamps.
  *
  * Lives in one loop thread. Assignor `range` (eager): cooperative-sticky of librdkafka 2.0.2 has known faults. */
 #ifndef VERIFYD_KAFKA_CONSUMER_H
@@ -32,7 +33,7 @@ struct kafka_consumer_options {
 	                    pauses */
 	const char *instance_id; /* static membership (made unique per group by the module), or NULL */
 	int revoke_wait_ms;      /* how long a rebalance waits for records that are out */
-	int queued_kbytes;       /* bound of librdkafka's prefetch, of all partitions together; one fetch may exceed it */
+	int queued_kbytes;       /* bound of librdkafka's prefetch, of each partition; one fetch may exceed it */
 	/* Called in the loop thread, for every record. The receiver may call done or drop from inside. */
 	void (*on_record)(void *ctx, struct kafka_record *record);
 	/* Partitions are about to be taken away; may be NULL. The receiver drops what merely waits (for its time, for a

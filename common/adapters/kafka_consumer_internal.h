@@ -35,10 +35,8 @@ struct kafka_consumer {
 	size_t current;           /* records out, of this generation */
 	struct list dropped;      /* of struct record, of this generation: to be handed out again */
 	size_t dropped_count;
-	uint64_t full_since_ms;
 	struct log_limit error_limit;
 	bool is_full;         /* intake stopped at max_outstanding */
-	bool is_pressed;      /* full for so long that the partitions are paused */
 	bool is_revoking;     /* librdkafka waits for our rd_kafka_assign(NULL) */
 	bool is_static;       /* has an instance_id */
 	bool is_leaving;      /* stopped, and told librdkafka to leave the group */

@@ -9,8 +9,6 @@ void consumer_forget_parts(struct kafka_consumer *consumer)
 	kafka_parts_clear(&consumer->parts);
 	consumer->current = 0;
 	consumer->generation++;
-	consumer->is_pressed = false;
-	consumer->full_since_ms = uv_now(consumer->tick.loop);
 }
 
 static void tell_assignment(struct kafka_consumer *consumer, const char *event, size_t left)
@@ -31,7 +29,8 @@ static void assign(struct kafka_consumer *consumer, const rd_kafka_topic_partiti
 static void on_assigned(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
 {
 	consumer_forget_parts(consumer);
-	if (kafka_parts_make(&consumer->parts, list, consumer->options.max_span) != ERR_OK) {
+	if (kafka_parts_make(&consumer->parts, list, consumer->options.max_span) != ERR_OK ||
+	    kafka_parts_split(consumer->rk, &consumer->parts, consumer->fd) != ERR_OK) {
 		consumer_fail(consumer, "out of memory");
 		assign(consumer, NULL);
 		return;
@@ -39,6 +38,7 @@ static void on_assigned(struct kafka_consumer *consumer, const rd_kafka_topic_pa
 	assign(consumer, list);
 	if (consumer->is_stopped)
 		consumer_pause(consumer, PAUSE_STOP, true);
+	kafka_wake_set(consumer->fd); /* what an earlier assignment has left in a queue keeps it from signalling */
 	tell_assignment(consumer, "kafka_assigned", 0);
 }
 

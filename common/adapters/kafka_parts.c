@@ -1,5 +1,6 @@
 /* kafka_parts: the partitions of an assignment. Decides nothing about when a record may go out. */
 #include "common/adapters/kafka_parts.h"
+#include "common/base/clock.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,14 +26,88 @@ enum err_code kafka_parts_make(struct kafka_parts *parts, const rd_kafka_topic_p
 
 void kafka_parts_clear(struct kafka_parts *parts)
 {
+	kafka_parts_join(parts);
 	for (size_t i = 0; i < parts->count; i++) {
 		kafka_watermark_fini(&parts->all[i].watermark);
 		if (parts->all[i].store)
 			rd_kafka_topic_partition_list_destroy(parts->all[i].store);
 	}
 	free(parts->all);
-	parts->all = NULL;
-	parts->count = 0;
+	*parts = (struct kafka_parts){.all = NULL};
+}
+
+enum err_code kafka_parts_split(rd_kafka_t *rk, struct kafka_parts *parts, int fd)
+{
+	const uint64_t one = 1;
+	for (size_t i = 0; i < parts->count; i++) {
+		struct kafka_part *part = &parts->all[i];
+		part->queue = rd_kafka_queue_get_partition(rk, part->topic, part->partition);
+		if (!part->queue)
+			return ERR_NO_MEMORY;
+		rd_kafka_queue_forward(part->queue, NULL);
+		rd_kafka_queue_io_event_enable(part->queue, fd, &one, sizeof one);
+	}
+	return ERR_OK;
+}
+
+/* The queue outlives our handle on it, and what is in it would stay in memory until the partition comes again. */
+static void empty(rd_kafka_queue_t *queue)
+{
+	rd_kafka_message_t *message;
+	for (size_t left = rd_kafka_queue_length(queue); left > 0; left--)
+		if ((message = rd_kafka_consume_queue(queue, 0)))
+			rd_kafka_message_destroy(message);
+}
+
+void kafka_parts_join(struct kafka_parts *parts)
+{
+	for (size_t i = 0; i < parts->count; i++) {
+		struct kafka_part *part = &parts->all[i];
+		if (part->next)
+			rd_kafka_message_destroy(part->next);
+		part->next = NULL;
+		if (!part->queue)
+			continue;
+		rd_kafka_queue_io_event_enable(part->queue, -1, NULL, 0);
+		empty(part->queue);
+		rd_kafka_queue_destroy(part->queue);
+		part->queue = NULL;
+	}
+}
+
+/* A clock that is ahead must not hold a partition up for longer than what is older than now takes. */
+static void look(struct kafka_part *part)
+{
+	if (part->next || part->paused || !part->queue || !(part->next = rd_kafka_consume_queue(part->queue, 0)))
+		return;
+	int64_t written_ms = rd_kafka_message_timestamp(part->next, NULL), now_ms = clock_unix_ms();
+	part->next_ms = part->next->err != RD_KAFKA_RESP_ERR_NO_ERROR ? INT64_MIN
+	                : written_ms < now_ms                         ? written_ms
+	                                                              : now_ms;
+}
+
+void kafka_parts_look(struct kafka_parts *parts)
+{
+	for (size_t i = 0; i < parts->count; i++)
+		look(&parts->all[i]);
+}
+
+rd_kafka_message_t *kafka_parts_take(struct kafka_parts *parts, struct kafka_part **ret_part)
+{
+	struct kafka_part *oldest = NULL;
+	for (size_t i = 0; i < parts->count; i++) {
+		struct kafka_part *part = &parts->all[(parts->last + 1 + i) % parts->count];
+		if (part->next && !part->paused && (!oldest || part->next_ms < oldest->next_ms))
+			oldest = part;
+	}
+	if (!oldest)
+		return NULL;
+	rd_kafka_message_t *message = oldest->next;
+	parts->last = (size_t)(oldest - parts->all);
+	oldest->next = NULL;
+	look(oldest);
+	*ret_part = oldest;
+	return message;
 }
 
 struct kafka_part *kafka_parts_find(struct kafka_parts *parts, const char *topic, int32_t partition)

@@ -54,16 +54,18 @@ static void on_reply(void *ctx, const struct redisReply *reply)
 enum err_code redis_store_gate(struct redis_store *store, const struct store_gate_ask *ask, store_gate_fn fn, void *ctx)
 {
 	static const char *const probes[] = {[PROBE_NONE] = "", [PROBE_WORKED] = "worked", [PROBE_FAILED] = "failed"};
-	const int64_t numbers[] = {ask->limit,         ask->span_ms,     ask->wants[0],
-	                           ask->wants[1],      ask->wants[2],    ask->wants[3],
-	                           ask->used,          ask->untold,      ask->born_ms,
-	                           ask->given,         ask->ok,          ask->failed,
-	                           ask->close_ms,      ask->probe_ms,    ask->breaker_failures,
-	                           STORE_GATE_WANT_MS, STORE_GATE_NEW_MS};
+	const int64_t numbers[] = {ask->limit,         ask->span_ms,      ask->wants[0],
+	                           ask->wants[1],      ask->wants[2],     ask->wants[3],
+	                           ask->used,          ask->untold,       ask->born_ms,
+	                           ask->given,         ask->ok,           ask->failed,
+	                           ask->close_ms,      ask->probe_ms,     ask->breaker_failures,
+	                           STORE_GATE_WANT_MS, STORE_GATE_NEW_MS, STORE_GATE_TURN_MS};
 	char window[KEY_BYTES], gate[KEY_BYTES], breaker[KEY_BYTES];
-	char n[sizeof numbers / sizeof *numbers][NUMBER_BYTES];
+	char n[sizeof numbers / sizeof *numbers][NUMBER_BYTES], since[STORE_GATE_PRIORITIES * NUMBER_BYTES];
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		snprintf(n[i], NUMBER_BYTES, "%" PRId64, numbers[i]);
+	snprintf(since, sizeof since, "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, ask->since_ms[0],
+	         ask->since_ms[1], ask->since_ms[2], ask->since_ms[3]);
 	snprintf(window, sizeof window, "verifyd:quota:%s:%s", ask->vendor, ask->op);
 	snprintf(gate, sizeof gate, "verifyd:gate:%s:%s", ask->vendor, ask->op);
 	key_of_breaker(breaker, ask->vendor);
@@ -96,6 +98,8 @@ enum err_code redis_store_gate(struct redis_store *store, const struct store_gat
 	                                          ask->reason,
 	                                          n[15],
 	                                          n[16],
+	                                          n[17],
+	                                          since,
 	                                          NULL});
 }
 

@@ -16,6 +16,8 @@ enum {
 	 * said what it has used. */
 	STORE_GATE_NEW_MS = 450,
 	STORE_GATE_WANT_MS = 500, /* what a worker wanted counts for so long after it asked */
+	/* Of one priority the worker that has who came first has its turn; who came within so long of them shares it. */
+	STORE_GATE_TURN_MS = 50,
 };
 
 enum store_probe { PROBE_NONE, PROBE_WORKED, PROBE_FAILED };
@@ -25,6 +27,7 @@ struct store_gate_ask {
 	const char *vendor, *op, *member; /* member: of this worker, at most 64 bytes without a blank */
 	int64_t limit, span_ms;           /* at most `limit` permits in any span; limit 0: no quota */
 	int64_t wants[STORE_GATE_PRIORITIES];
+	int64_t since_ms[STORE_GATE_PRIORITIES]; /* when the first who waits with it came, unix ms; 0: not known */
 	int64_t used;     /* permits of this worker within the last span */
 	int64_t untold;   /* of these, what the window has not given */
 	int64_t born_ms, given; /* as the last reply said; 0 */

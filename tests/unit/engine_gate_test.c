@@ -109,6 +109,47 @@ static void who_is_waited_for_goes_before_the_rest_and_replays_come_last(void **
 	world_free(bench.world);
 }
 
+/* Few fit into the worker at a time; the rest waits in two partitions. */
+static void who_came_first_is_called_first_whatever_partition_it_is_in(void **state)
+{
+	enum { PEOPLE = 24, AT_ONCE = 4 };
+	struct bench bench;
+	(void)state;
+	bench_open_empty(&bench);
+	bench.world->rate[OPERATION_BIOCATCH_SCORE] = (struct config_rate){1, 300};
+	bench_pod(&bench, AT_ONCE);
+	world_run_for(bench.world, 1000);
+	for (int i = 1; i <= PEOPLE; i++) {
+		ask_score(&bench, i, 0);
+		world_run_for(bench.world, 5);
+	}
+	world_run_for(bench.world, 12000);
+	for (int i = 2; i <= PEOPLE; i++)
+		assert_true(called_ms(&bench, i) > called_ms(&bench, i - 1));
+	world_free(bench.world);
+}
+
+static void who_comes_back_from_a_retry_keeps_its_place_in_the_queue(void **state)
+{
+	enum { PEOPLE = 20 };
+	struct bench bench;
+	(void)state;
+	open_limited(&bench, OPERATION_BIOCATCH_SCORE, 1);
+	bench_call(&bench, server_error);
+	for (int i = 1; i <= PEOPLE; i++) {
+		ask_score(&bench, i, 0);
+		world_run_for(bench.world, 5);
+	}
+	world_run_for(bench.world, 10000);
+	assert_int_equal(times(&bench, NOTE_CALL, "score"), 2);
+	int64_t second_ms = when(&bench, NOTE_CALL, "score", 1);
+	int before = 0;
+	for (int i = 0, at; (at = world_find(bench.world, NOTE_CALL, "score", NULL, i)) >= 0; i++)
+		before += world_when(bench.world, at) < second_ms;
+	assert_in_range(before, 1, PEOPLE / 2); /* its own first call, and those of the time that it stood back */
+	world_free(bench.world);
+}
+
 static void who_waits_past_its_deadline_is_not_bought(void **state)
 {
 	struct bench bench;
@@ -325,6 +366,8 @@ int main(void)
 	        cmocka_unit_test(two_workers_keep_to_one_quota_and_use_it),
 	        cmocka_unit_test(who_waits_holds_no_lease),
 	        cmocka_unit_test(who_is_waited_for_goes_before_the_rest_and_replays_come_last),
+	        cmocka_unit_test(who_came_first_is_called_first_whatever_partition_it_is_in),
+	        cmocka_unit_test(who_comes_back_from_a_retry_keeps_its_place_in_the_queue),
 	        cmocka_unit_test(who_waits_past_its_deadline_is_not_bought),
 	        cmocka_unit_test(the_second_call_of_a_look_takes_a_second_permit),
 	        cmocka_unit_test(an_initiate_whose_permit_grew_old_waits_for_another_one_and_is_sent_once),

@@ -97,6 +97,54 @@ static void intake_stops_at_the_limit_and_goes_on_without_loss_or_double(void **
 	AWAIT(committed("full", 0) == 150 && committed("full", 1) == 150);
 }
 
+/* What fits goes out as it comes; of the backlog behind it the oldest, whichever partition it is in. A clock that is
+ * ahead puts its records behind what is older than the present, and not behind what comes after that. */
+static void of_a_backlog_the_oldest_goes_out_first_whichever_partition_it_is_in(void **state)
+{
+	enum { EACH = 200, FULL_AT = 8, ALL = 2 * EACH };
+	struct probe *probe = &probes[MERGE];
+	int64_t now = clock_unix_ms(), began = now - 100000, last = 0;
+	(void)state;
+	produce_at("merge", 0, EACH, began, 20);
+	AWAIT(probe->seen == FULL_AT);
+	produce_at("merge", 1, EACH, began + 7, 10);
+	run_for(1000); /* all of them are here */
+	assert_int_equal(probe->seen, FULL_AT);
+	for (size_t i = 0; i < ALL; i++) {
+		AWAIT(probe->seen > i);
+		if (i >= FULL_AT) {
+			assert_true(probe->out[i]->timestamp_ms >= last);
+			last = probe->out[i]->timestamp_ms;
+		}
+		finish(probe, i, true);
+	}
+	AWAIT(committed("merge", 0) == EACH && committed("merge", 1) == EACH);
+}
+
+static void a_clock_that_is_ahead_holds_its_partition_up_no_longer_than_to_the_present(void **state)
+{
+	enum { OLDER = 30, FULL_AT = 8 };
+	struct probe *probe = &probes[MERGE];
+	size_t seen = probe->seen;
+	int64_t now = clock_unix_ms();
+	(void)state;
+	produce_at("merge", 0, FULL_AT, now, 0);
+	AWAIT(probe->seen == seen + FULL_AT);
+	produce_at("merge", 0, 1, now + 3600000, 0);
+	produce_at("merge", 1, OLDER, now - 1000, 0);
+	finish_all(probe, true);
+	AWAIT(probe->seen == seen + 2 * FULL_AT);
+	produce_at("merge", 1, OLDER, clock_unix_ms() + 100, 1);
+	run_for(300);
+	size_t place = 0;
+	for (size_t i = seen + FULL_AT; i < seen + FULL_AT + 1 + 2 * OLDER; i++) {
+		AWAIT(probe->seen > i);
+		place = probe->out[i]->timestamp_ms > now + 1000000 ? i : place;
+		finish(probe, i, true);
+	}
+	assert_in_range(place, seen + FULL_AT, seen + FULL_AT + OLDER);
+}
+
 static void a_held_partition_waits_and_the_other_goes_on(void **state)
 {
 	(void)state;
@@ -278,6 +326,8 @@ int main(void)
 	        cmocka_unit_test(only_what_is_done_without_a_hole_is_committed),
 	        cmocka_unit_test(a_dropped_record_comes_again_until_it_is_done),
 	        cmocka_unit_test(intake_stops_at_the_limit_and_goes_on_without_loss_or_double),
+	        cmocka_unit_test(of_a_backlog_the_oldest_goes_out_first_whichever_partition_it_is_in),
+	        cmocka_unit_test(a_clock_that_is_ahead_holds_its_partition_up_no_longer_than_to_the_present),
 	        cmocka_unit_test(a_held_partition_waits_and_the_other_goes_on),
 	        cmocka_unit_test(one_stuck_record_stops_only_its_own_partition),
 	        cmocka_unit_test(a_rebalance_waits_for_what_is_on_its_way_and_not_for_what_waits),

@@ -60,11 +60,11 @@ static void a_partition_goes_on_when_its_last_reason_is_gone(void **state)
 	struct fixture fixture;
 	set_up(&fixture);
 	struct kafka_part *all = fixture.parts.all;
-	kafka_parts_pause(fixture.rk, all, 3, PAUSE_PRESSURE, true);
+	kafka_parts_pause(fixture.rk, all, 3, PAUSE_STOP, true);
 	kafka_parts_pause(fixture.rk, &all[1], 1, PAUSE_HOLD, true);
 	kafka_parts_pause(fixture.rk, &all[1], 1, PAUSE_HOLD, true);
-	assert_int_equal(all[1].paused, PAUSE_PRESSURE | PAUSE_HOLD);
-	kafka_parts_pause(fixture.rk, all, 3, PAUSE_PRESSURE, false);
+	assert_int_equal(all[1].paused, PAUSE_STOP | PAUSE_HOLD);
+	kafka_parts_pause(fixture.rk, all, 3, PAUSE_STOP, false);
 	assert_int_equal(all[0].paused, 0);
 	assert_int_equal(all[1].paused, PAUSE_HOLD);
 	assert_int_equal(all[2].paused, 0);

@@ -38,11 +38,12 @@ struct probe {
 	int revokes;
 };
 
-enum { ORDER, FULL, HOLD, SPAN, WAIT, LATE, STOP, PROBES, SECOND_WAIT = PROBES, SECOND_LATE, ALL_PROBES };
+enum { ORDER, FULL, MERGE, HOLD, SPAN, WAIT, LATE, STOP, PROBES, SECOND_WAIT = PROBES, SECOND_LATE, ALL_PROBES };
 
 static struct probe probes[ALL_PROBES] = {
         [ORDER] = {"order", 1, 100, 100, 1000, .done_at_once = false},
         [FULL] = {"full", 2, 8, 100, 1000, .done_at_once = false},
+        [MERGE] = {"merge", 2, 8, 1000, 1000, .done_at_once = false},
         [HOLD] = {"hold", 2, 100, 100, 1000, .done_at_once = true},
         [SPAN] = {"span", 2, 1000, 10, 1000, .done_at_once = false},
         [WAIT] = {"wait", 2, 100, 100, 20000, .waits_from = 4},
@@ -129,7 +130,8 @@ static void end(struct probe *probe)
 	probe->consumer = NULL;
 }
 
-static void produce(const char *name, int partition, int count)
+/* first_ms: when the first was written, unix ms, each following one step_ms later; 0: now. */
+static void produce_at(const char *name, int partition, int count, int64_t first_ms, int64_t step_ms)
 {
 	char topic[64], key[16];
 	(void)snprintf(topic, sizeof topic, "t.%s", name);
@@ -138,11 +140,17 @@ static void produce(const char *name, int partition, int count)
 		assert_int_equal(rd_kafka_producev(bench.host, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
 		                                   RD_KAFKA_V_KEY(key, strlen(key)), RD_KAFKA_V_VALUE("{}", 2),
 		                                   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+		                                   RD_KAFKA_V_TIMESTAMP(first_ms + i * step_ms),
 		                                   RD_KAFKA_V_HEADER("verifyd-op", "score", -1),
 		                                   RD_KAFKA_V_HEADER("verifyd-attempt", "2", -1), RD_KAFKA_V_END),
 		                 RD_KAFKA_RESP_ERR_NO_ERROR);
 	}
 	assert_int_equal(rd_kafka_flush(bench.host, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
+static void produce(const char *name, int partition, int count)
+{
+	produce_at(name, partition, count, 0, 0);
 }
 
 static void on_beat(uv_timer_t *timer)

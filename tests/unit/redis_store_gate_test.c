@@ -167,6 +167,61 @@ static void equal_priorities_share_in_proportion_to_what_they_want(void **state)
 	assert_int_equal(ask(bench, &full)->members, 3);
 }
 
+/* A full window, and what two workers want of the next one; the first of each came at 1 s, and so much later. */
+static void want_of_a_full_window(struct redis_bench *bench, struct member *first, int64_t wants, struct member *second,
+                                  int64_t later_ms)
+{
+	static struct member full;
+	make(&full, 0);
+	make(first, 1);
+	make(second, 2);
+	open_window(bench, &full);
+	assert_int_equal(want(bench, &full, 0, LIMIT), LIMIT);
+	nap(SPAN_MS - 100);
+	first->ask.since_ms[1] = 1000;
+	second->ask.since_ms[1] = 1000 + later_ms;
+	assert_int_equal(want(bench, first, 1, wants), 0);
+	assert_int_equal(want(bench, second, 1, LIMIT), 0);
+	nap(130);
+}
+
+static void the_worker_that_has_who_came_first_goes_first_and_the_other_gets_the_rest(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	static struct member first, second;
+	want_of_a_full_window(bench, &first, 15, &second, STORE_GATE_TURN_MS + 1);
+	assert_int_equal(want(bench, &second, 1, LIMIT), LIMIT - 15);
+	assert_int_equal(want(bench, &first, 1, 15), 15);
+}
+
+static void who_came_later_takes_nothing_from_who_came_first(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	static struct member first, second;
+	want_of_a_full_window(bench, &first, LIMIT, &second, 100000);
+	assert_int_equal(want(bench, &first, 1, LIMIT), LIMIT);
+	assert_int_equal(want(bench, &second, 1, LIMIT), 0);
+}
+
+static void who_came_nearly_at_once_share_in_proportion(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	static struct member first, second;
+	want_of_a_full_window(bench, &first, 3 * LIMIT, &second, STORE_GATE_TURN_MS);
+	assert_in_range(want(bench, &first, 1, 3 * LIMIT), 14, 16);
+	assert_in_range(want(bench, &second, 1, LIMIT), 4, 6);
+}
+
+static void who_came_first_and_asks_no_more_holds_nobody_up(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	static struct member first, second;
+	want_of_a_full_window(bench, &first, LIMIT, &second, 100000);
+	assert_int_equal(want(bench, &second, 1, LIMIT), 0);
+	nap(STORE_GATE_WANT_MS);
+	assert_int_equal(want(bench, &second, 1, LIMIT), LIMIT);
+}
+
 static void it_says_when_to_ask_again(void **state)
 {
 	struct redis_bench *bench = bench_of(state);
@@ -370,6 +425,10 @@ int main(void)
 	        WITH_REDIS(no_window_ever_holds_more_than_the_limit_and_nearly_all_of_it_is_used),
 	        WITH_REDIS(a_lower_priority_gets_nothing_that_a_higher_one_of_any_worker_wants),
 	        WITH_REDIS(equal_priorities_share_in_proportion_to_what_they_want),
+	        WITH_REDIS(the_worker_that_has_who_came_first_goes_first_and_the_other_gets_the_rest),
+	        WITH_REDIS(who_came_later_takes_nothing_from_who_came_first),
+	        WITH_REDIS(who_came_nearly_at_once_share_in_proportion),
+	        WITH_REDIS(who_came_first_and_asks_no_more_holds_nobody_up),
 	        WITH_REDIS(it_says_when_to_ask_again),
 	        WITH_REDIS(retry_after_closes_the_window_for_everybody_and_the_later_one_counts),
 	        WITH_REDIS(what_was_given_without_redis_counts_too),

@@ -77,14 +77,31 @@ static bool is_reading(const struct kafka_consumer *consumer)
 	return !consumer->is_full && !consumer_has_stopped(consumer) && kafka_is_up(consumer->pod->world);
 }
 
-/* Returns: false when the partition has nothing to give now. */
-static bool read_one(struct kafka_consumer *consumer, struct part *part)
+/* Returns: NULL when the partition has nothing to give now. */
+static const struct log_record *next_of(const struct kafka_consumer *consumer, const struct part *part)
 {
 	const struct topic *topic = &consumer->pod->world->kafka->topics[part->topic];
-	if (!is_reading(consumer) || part->is_held || part->position >= (int64_t)topic->count[part->partition] ||
+	if (part->is_held || part->position >= (int64_t)topic->count[part->partition] ||
 	    kafka_watermark_span(&part->watermark) >= consumer->options.max_span)
+		return NULL;
+	return topic->records[part->partition][part->position];
+}
+
+/* The oldest of all partitions. Returns: false when there is nothing to be had now. */
+static bool read_one(struct kafka_consumer *consumer)
+{
+	const struct log_record *oldest = NULL, *next;
+	struct part *from = NULL;
+	for (size_t i = 0; i < consumer->part_count && is_reading(consumer); i++)
+		if ((next = next_of(consumer, &consumer->parts[i])) &&
+		    (!oldest || next->timestamp_ms < oldest->timestamp_ms)) {
+			oldest = next;
+			from = &consumer->parts[i];
+		}
+	if (!oldest)
 		return false;
-	deliver(consumer, part, topic->records[part->partition][part->position++]);
+	from->position++;
+	deliver(consumer, from, oldest);
 	return true;
 }
 
@@ -93,14 +110,8 @@ static void on_pump(void *ctx)
 	struct kafka_consumer *consumer = ctx;
 	consumer->pump = NULL;
 	int left = TURN_RECORDS;
-	for (bool any = true; any && left > 0;) {
-		any = false;
-		for (size_t i = 0; i < consumer->part_count && left > 0; i++)
-			if (read_one(consumer, &consumer->parts[i])) {
-				any = true;
-				left--;
-			}
-	}
+	while (left > 0 && read_one(consumer))
+		left--;
 	if (left == 0)
 		consumer_wake(consumer);
 }
