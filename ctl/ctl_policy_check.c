@@ -1,10 +1,9 @@
-/* ctl_policy_check: loads policies, asks Microsoft's schema, and goes through the checks. XML by libxml2, without
+/* ctl_policy_check: loads policies and goes through the checks. XML by libxml2, without
  * network and without DTDs. */
 #include "ctl/ctl_policy_check.h"
 #include <dirent.h>
 #include <errno.h>
 #include <libxml/parser.h>
-#include <libxml/xmlschemas.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -264,54 +263,6 @@ size_t policy_chain(struct policy_check *check, struct policy_file *file,
 	return count;
 }
 
-/* ---- Microsoft's schema ---- */
-
-#if LIBXML_VERSION >= 21200
-typedef const xmlError schema_error;
-#else
-typedef xmlError schema_error;
-#endif
-
-struct schema_call {
-	struct policy_check *check;
-	const struct policy_file *file;
-};
-
-static void on_schema_error(void *ctx, schema_error *fault)
-{
-	struct schema_call *call = ctx;
-	const char *why = fault->message ? fault->message : "not as the schema says";
-	policy_complain(call->check, call->file, NULL, "line %d: %.*s", fault->line, (int)strcspn(why, "\n"), why);
-}
-
-static void validate(struct policy_check *check, xmlSchema *schema)
-{
-	for (size_t i = 0; i < check->count; i++) {
-		struct schema_call call = {check, &check->files[i]};
-		xmlSchemaValidCtxt *context = call.file->base ? NULL : xmlSchemaNewValidCtxt(schema);
-		if (!context)
-			continue;
-		xmlSchemaSetValidStructuredErrors(context, on_schema_error, &call);
-		(void)xmlSchemaValidateDoc(context, call.file->doc);
-		xmlSchemaFreeValidCtxt(context);
-	}
-}
-
-static void ask_schema(struct policy_check *check)
-{
-	const char *path = check->options.schema;
-	xmlSchemaParserCtxt *parser = path ? xmlSchemaNewParserCtxt(path) : NULL;
-	xmlSchema *schema = parser ? xmlSchemaParse(parser) : NULL;
-	if (schema) {
-		validate(check, schema);
-	} else if (path) {
-		check->mistakes++;
-		(void)fprintf(check->options.complaints, "%s: cannot be used as a schema\n", path);
-	}
-	xmlSchemaFree(schema);
-	xmlSchemaFreeParserCtxt(parser);
-}
-
 size_t policy_check_run(struct policy_check *check, size_t *ret_policies)
 {
 	size_t policies = 0;
@@ -323,7 +274,7 @@ size_t policy_check_run(struct policy_check *check, size_t *ret_policies)
 		policy_check_references(check, file);
 		policy_check_values(check, file);
 	}
-	ask_schema(check);
+	policy_check_schema(check);
 	if (policies == 0) {
 		check->mistakes++;
 		(void)fputs("there is no policy to check\n", check->options.complaints);

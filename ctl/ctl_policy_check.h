@@ -54,5 +54,7 @@ size_t policy_chain(struct policy_check *check, struct policy_file *file, struct
 void policy_check_references(struct policy_check *check, struct policy_file *file);
 /* No placeholder is left, URLs are https, REST profiles authenticate. */
 void policy_check_values(struct policy_check *check, const struct policy_file *file);
+/* Every policy that is not the base is what options.schema says; nothing without a schema. */
+void policy_check_schema(struct policy_check *check);
 
 #endif

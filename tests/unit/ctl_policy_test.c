@@ -192,7 +192,7 @@ static void every_set_is_made_without_a_placeholder_left(void **state)
 }
 
 /* Checks one policy, which builds on BASE. Returns: what was complained of; freed by the next call. */
-static const char *check(const char *content)
+static const char *check_by(const char *schema, const char *content)
 {
 	static char complaints[COMPLAINTS_BYTES];
 	char folder[] = "/tmp/verifyd-policy-XXXXXX", path[sizeof folder + 16];
@@ -207,7 +207,7 @@ static const char *check(const char *content)
 	assert_int_equal(fclose(file), 0);
 	memset(complaints, 0, sizeof complaints);
 	FILE *out = fmemopen(complaints, sizeof complaints, "w");
-	const struct policy_check_options options = {.complaints = out};
+	const struct policy_check_options options = {.complaints = out, .schema = schema};
 	assert_int_equal(policy_check_new(&options, &one), ERR_OK);
 	assert_int_equal(policy_check_add(one, folder, false, &err), ERR_OK);
 	size_t mistakes = policy_check_run(one, &policies);
@@ -217,6 +217,11 @@ static const char *check(const char *content)
 	assert_int_equal(rmdir(folder), 0);
 	assert_int_equal(mistakes > 0, *complaints != '\0'); /* none of these has but notes */
 	return complaints;
+}
+
+static const char *check(const char *content)
+{
+	return check_by(NULL, content);
 }
 
 #define PROFILES(inner)                                                                                                \
@@ -283,6 +288,30 @@ static void what_b2c_would_refuse_is_refused_here(void **state)
 	}
 }
 
+/* Microsoft's schema writes some patterns as .NET does. */
+static void a_schema_is_asked_and_may_have_patterns_of_another_kind(void **state)
+{
+	static const char schema_text[] =
+	        "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema' "
+	        "targetNamespace='http://schemas.microsoft.com/online/cpim/schemas/2013/06'>"
+	        "<xs:element name='TrustFrameworkPolicy'><xs:complexType><xs:attribute name='PolicySchemaVersion'/>"
+	        "<xs:attribute name='TenantId'/><xs:attribute name='PolicyId'/><xs:attribute name='PublicPolicyUri'>"
+	        "<xs:simpleType><xs:restriction base='xs:string'><xs:pattern value='^http:\\/\\/[\\^t\\\\$]+$'/>"
+	        "</xs:restriction></xs:simpleType></xs:attribute></xs:complexType></xs:element></xs:schema>";
+	char path[] = "/tmp/verifyd-schema-XXXXXX";
+	int fd = mkstemp(path);
+	(void)state;
+	assert_true(fd >= 0 && write(fd, schema_text, strlen(schema_text)) == (ssize_t)strlen(schema_text));
+	assert_int_equal(close(fd), 0);
+	assert_string_equal(check_by(path, POLICY_START "B2C_1A_A\">" POLICY_END), "");
+	assert_non_null(strstr(check_by(path, "<TrustFrameworkPolicy xmlns=\"http://schemas.microsoft.com/online/"
+	                                      "cpim/schemas/2013/06\" PolicyId=\"B2C_1A_A\" "
+	                                      "PublicPolicyUri=\"http:x\"/>"),
+	                       "PublicPolicyUri"));
+	assert_int_equal(unlink(path), 0);
+	assert_non_null(strstr(check_by(path, POLICY_START "B2C_1A_A\">" POLICY_END), "cannot be used as a schema"));
+}
+
 static void a_policy_without_mistakes_passes(void **state)
 {
 	(void)state;
@@ -309,6 +338,7 @@ int main(void)
 	        cmocka_unit_test(a_template_that_cannot_be_filled_in_is_refused),
 	        cmocka_unit_test(every_set_is_made_without_a_placeholder_left),
 	        cmocka_unit_test(what_b2c_would_refuse_is_refused_here),
+	        cmocka_unit_test(a_schema_is_asked_and_may_have_patterns_of_another_kind),
 	        cmocka_unit_test(a_policy_without_mistakes_passes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
