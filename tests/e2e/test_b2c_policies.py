@@ -3,7 +3,9 @@ through them, and those that nobody should. Needs B2C_EMULATOR and B2C_XSD (lib/
 import contextlib
 import itertools
 import json
+import re
 import secrets
+import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -81,6 +83,23 @@ def test_a_settings_file_with_mistakes_makes_nothing(folder):
     done = process.run("verifyctl", "policy", "render", "--settings", folder / "settings", "--out", folder / "out", settings={})
     assert done.returncode == 2 and "ApiUrl: not an https:// URL" in done.stderr
     assert not (folder / "out").exists()
+
+
+def test_the_walk_of_the_docs_runs_as_it_is_printed(folder):
+    """docs/azure-b2c.md, what comes before the portal: each command by copy and paste, in a shell of its own."""
+    pack = folder / "active-directory-b2c-custom-policy-starterpack"
+    pack.mkdir()
+    (pack / "LocalAccounts").symlink_to(base_of("jumio"))
+    (pack / "TrustFrameworkPolicy_0.3.0.0.xsd").symlink_to(place_of("B2C_XSD"))
+    text = (PAGES.parents[2] / "docs" / "azure-b2c.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\n(.*?)^```$", text[:text.index("### Pages")], re.S | re.M)
+    assert "demo.sh" in blocks[0] and len(blocks) == 4
+    done = subprocess.run(["sh", "-c", "\n".join(blocks[1:])], cwd=folder, env={"PATH": f"{process.BIN}:/usr/bin:/bin"}, capture_output=True, text=True, timeout=60)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0 and "checked: 5 policies, no mistake" in done.stdout, told
+    for missing in ("KAFKA_BROKERS", "REDIS_URL", "UI_DIR", "JUMIO_AUTH_USERNAME", "BIOCATCH_CUSTOMER_ID"):
+        assert f"VERIFYD_{missing}: " in told, f"what is still missing is told: {missing}"
+    assert (folder / "ingress.env").stat().st_mode & 0o077 == 0, "a key is in it"
 
 
 # ---- in the browser
