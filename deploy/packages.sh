@@ -3,7 +3,8 @@
 #
 #   verifyd_install build test kafka      any of: build, package, rootfs, redis, demo, test, kafka
 #
-# A row is `group|package|check`; what passes its check, from wherever it came, is left alone.
+# A row is `group|package|check`; what passes its check, from wherever it came, is left alone. What brings a service is not started
+# (SYSTEMD_OFFLINE): the tests start their own.
 verifyd_packages() {
 	cat <<'ROWS'
 build|gcc|command -v gcc
@@ -33,6 +34,7 @@ test|python3|command -v python3
 test|python3-venv|python3 -c "import ensurepip, venv"
 test|chromium|command -v chromium
 test|chromium-driver|command -v chromedriver
+test|prometheus|command -v promtool
 test|ca-certificates|test -s /etc/ssl/certs/ca-certificates.crt
 kafka|python3|command -v python3
 kafka|ca-certificates|test -s /etc/ssl/certs/ca-certificates.crt
@@ -76,7 +78,7 @@ verifyd_install() {
 	printf 'Installing %s\n' "$missing" >&2
 	log=$(mktemp) || return 1
 	# shellcheck disable=SC2086
-	if verifyd_as_root apt-get update -q >"$log" 2>&1 && verifyd_as_root env DEBIAN_FRONTEND=noninteractive \
+	if verifyd_as_root apt-get update -q >"$log" 2>&1 && verifyd_as_root env DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 \
 		apt-get install -y -q --no-install-recommends $missing >>"$log" 2>&1 </dev/null; then
 		rm -f "$log"
 		missing=$(verifyd_missing "$@")
