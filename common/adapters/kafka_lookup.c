@@ -1,6 +1,7 @@
 /* kafka_lookup: a handle for one call, and what topics the brokers have. Asks for the full list, because asking for one
  * topic by name would make a broker with auto-creation create it. Changes nothing. */
 #include "common/adapters/kafka_lookup.h"
+#include "common/base/clock.h"
 #include <string.h>
 
 enum err_code kafka_lookup_open(const struct kafka_client *client, rd_kafka_type_t type, const char *group,
@@ -44,6 +45,33 @@ kafka_lookup_topic_t *kafka_lookup_find(kafka_lookup_t *metadata, const char *fu
 		if (strcmp(metadata->topics[i].topic, full) == 0 && metadata->topics[i].partition_cnt > 0)
 			return &metadata->topics[i];
 	return NULL;
+}
+
+/* Without a controller just now one may come. */
+int kafka_lookup_patience_ms(rd_kafka_t *rk, kafka_lookup_t *metadata, int timeout_ms)
+{
+	int32_t controller = rd_kafka_controllerid(rk, 0); /* what came with the metadata */
+	for (int i = 0; i < metadata->broker_cnt; i++)
+		if (metadata->brokers[i].id == controller)
+			return timeout_ms;
+	return controller < 0 ? timeout_ms : 0;
+}
+
+rd_kafka_event_t *kafka_lookup_await(rd_kafka_queue_t *queue, rd_kafka_event_type_t type, int timeout_ms)
+{
+	int64_t until = clock_mono_ms() + timeout_ms;
+	for (int64_t now = clock_mono_ms(); now < until; now = clock_mono_ms()) {
+		rd_kafka_event_t *event = rd_kafka_queue_poll(queue, (int)(until - now));
+		if (event && rd_kafka_event_type(event) == type)
+			return event;
+		rd_kafka_event_destroy(event); /* accepts NULL */
+	}
+	return NULL;
+}
+
+const char *kafka_lookup_refusal(rd_kafka_event_t *event)
+{
+	return event ? rd_kafka_err2name(rd_kafka_event_error(event)) : "no controller answers";
 }
 
 int32_t kafka_partition_count(const struct kafka_client *client, const char *topic, int timeout_ms)

@@ -20,6 +20,16 @@ enum err_code kafka_lookup_fetch(rd_kafka_t *rk, int timeout_ms, kafka_lookup_t 
 /* full: with prefix. Returns: NULL when there is no such topic; lives as long as metadata. */
 kafka_lookup_topic_t *kafka_lookup_find(kafka_lookup_t *metadata, const char *full);
 
+/* How long an admin call is worth waiting for: it goes to the controller, and librdkafka waits for one that is not among the
+ * brokers, as the dev broker's never is, until the time is up. Returns: timeout_ms, or 0. */
+int kafka_lookup_patience_ms(rd_kafka_t *rk, kafka_lookup_t *metadata, int timeout_ms);
+
+/* Waits for the one answer of an admin call. Returns: the event, ended by rd_kafka_event_destroy; NULL: none came. */
+rd_kafka_event_t *kafka_lookup_await(rd_kafka_queue_t *queue, rd_kafka_event_type_t type, int timeout_ms);
+
+/* Why an admin call brought nothing: its event's error; event NULL: nobody answered. */
+const char *kafka_lookup_refusal(rd_kafka_event_t *event);
+
 /* Returns: the topic's number of partitions, or -1 when it is not there or no broker answers within timeout_ms. */
 int32_t kafka_partition_count(const struct kafka_client *client, const char *topic, int timeout_ms);
 

@@ -92,6 +92,9 @@ struct vendor {
 	 * NULL: so for all of them. */
 	struct config_rate (*rate)(const void *self, enum operation operation);
 
+	/* Scheme, host and port of its API, for checks whether it can be reached; lives as long as self. Required. */
+	const char *(*base_url)(const void *self);
+
 	/* The longest time one call may take, in ms: bounds the lease. Required. */
 	int (*timeout_ms)(const void *self, enum operation operation);
 };

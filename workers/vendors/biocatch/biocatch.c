@@ -78,6 +78,11 @@ static struct config_rate rate(const void *self, enum operation operation)
 	return ((const struct biocatch *)self)->rate;
 }
 
+static const char *base_url(const void *self)
+{
+	return ((const struct biocatch *)self)->base_url;
+}
+
 static int timeout_ms(const void *self, enum operation operation)
 {
 	(void)operation;
@@ -282,5 +287,6 @@ const struct vendor vendor_biocatch = {
         .build = build,
         .read = read_reply,
         .rate = rate,
+        .base_url = base_url,
         .timeout_ms = timeout_ms,
 };

@@ -215,6 +215,11 @@ static struct config_rate rate(const void *ctx, enum operation operation)
 	return operation == OPERATION_JUMIO_INITIATE ? self->initiate_rate : self->retrieve_rate;
 }
 
+static const char *base_url(const void *ctx)
+{
+	return ((const struct jumio *)ctx)->base_url;
+}
+
 static int timeout_ms(const void *ctx, enum operation operation)
 {
 	(void)operation;
@@ -245,5 +250,6 @@ const struct vendor vendor_jumio = {
         .watchdog_ms = watchdog_ms,
         .max_a_day = max_a_day,
         .rate = rate,
+        .base_url = base_url,
         .timeout_ms = timeout_ms,
 };

@@ -1,0 +1,97 @@
+/* http_probe: libcurl with CONNECT_ONLY, with the same rules as the worker's calls have (http_exchange.c). */
+#include "workers/http_probe.h"
+#include "common/base/clock.h"
+#include "common/base/http_url.h"
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SET(option, value)                                                                                             \
+	do {                                                                                                           \
+		if (curl_easy_setopt(easy, option, value) != CURLE_OK)                                                 \
+			return false;                                                                                  \
+	} while (0)
+
+static bool set_up(CURL *easy, const struct http_probe *probe, bool loopback, char *why)
+{
+	bool proxied = probe->proxy && !loopback;
+	SET(CURLOPT_URL, probe->url);
+	SET(CURLOPT_CONNECT_ONLY, 1L);
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_ERRORBUFFER, why);
+	SET(CURLOPT_CERTINFO, 1L);
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(CURLOPT_PROXY, proxied ? probe->proxy : "");
+	SET(CURLOPT_NOPROXY, "");
+	SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
+	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_TIMEOUT_MS, (long)probe->timeout_ms);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)probe->timeout_ms);
+	if (!probe->ca_file)
+		return true;
+	SET(CURLOPT_CAPATH, NULL);
+	SET(CURLOPT_CAINFO, probe->ca_file);
+	SET(CURLOPT_PROXY_CAPATH, NULL);
+	SET(CURLOPT_PROXY_CAINFO, probe->ca_file);
+	return true;
+}
+
+/* The first one is the host's own. */
+static enum err_code take_certificate(CURL *easy, struct buf *pem)
+{
+	static const char name[] = "Cert:";
+	struct curl_certinfo *chain = NULL;
+	if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || !chain || chain->num_of_certs == 0)
+		return ERR_OK;
+	for (const struct curl_slist *line = chain->certinfo[0]; line; line = line->next)
+		if (strncmp(line->data, name, sizeof name - 1) == 0)
+			return buf_append_str(pem, line->data + sizeof name - 1);
+	return ERR_OK;
+}
+
+static const CURLcode refusals[] = {
+        CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
+        CURLE_SSL_CACERT_BADFILE,       CURLE_SSL_ISSUER_ERROR,  CURLE_URL_MALFORMAT,   CURLE_UNSUPPORTED_PROTOCOL};
+
+static enum err_code code_of(CURLcode result)
+{
+	if (result == CURLE_OK)
+		return ERR_OK;
+	if (result == CURLE_OUT_OF_MEMORY)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+		if (refusals[i] == result)
+			return ERR_INVALID;
+	return ERR_UNAVAILABLE;
+}
+
+enum err_code http_probe_connect(const struct http_probe *probe, struct buf *pem, int64_t *ret_ms,
+                                 char ret_why[HTTP_PROBE_WHY_BYTES])
+{
+	char why[CURL_ERROR_SIZE] = "";
+	struct http_url url;
+	int64_t begun_ms = clock_mono_ms();
+	if (!http_url_read(probe->url, strlen(probe->url), false, &url)) {
+		(void)snprintf(ret_why, HTTP_PROBE_WHY_BYTES, "no address that is called at all");
+		return ERR_INVALID;
+	}
+	CURL *easy = curl_easy_init();
+	CURLcode result = CURLE_OUT_OF_MEMORY;
+	if (easy && set_up(easy, probe, url.loopback, why))
+		result = curl_easy_perform(easy);
+	enum err_code code = code_of(result);
+	if (code == ERR_OK)
+		code = take_certificate(easy, pem);
+	if (code == ERR_OK)
+		*ret_ms = clock_mono_ms() - begun_ms;
+	/* libcurl's texts may name host and proxy, but neither password nor more of the URL. */
+	(void)snprintf(ret_why, HTTP_PROBE_WHY_BYTES, "%.*s", HTTP_PROBE_WHY_BYTES - 1,
+	               result == CURLE_OK ? ""
+	               : *why             ? why
+	                                  : curl_easy_strerror(result));
+	curl_easy_cleanup(easy); /* accepts NULL */
+	return code;
+}
