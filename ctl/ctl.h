@@ -8,6 +8,7 @@
 #include "common/adapters/kafka_client.h"
 #include "common/base/buf.h"
 #include "common/domain/verification.h"
+#include "ctl/ctl_plan.h"
 
 #define CTL_PROGRAM "verifyctl"
 
@@ -54,6 +55,7 @@ enum ctl_flag {
 	CTL_FLAG_BASE = 2097152,
 	CTL_FLAG_SCHEMA = 4194304,
 	CTL_FLAG_LOOPBACK_HTTP = 8388608,
+	CTL_FLAG_PLAN = 16777216, /* all flags of ctl/plan_flags.def */
 	CTL_FLAGS_POLICY = CTL_FLAG_SETTINGS | CTL_FLAG_OUT | CTL_FLAG_CHECK | CTL_FLAG_BASE | CTL_FLAG_SCHEMA | CTL_FLAG_LOOPBACK_HTTP,
 	CTL_FLAGS_FILTER = CTL_FLAG_VENDOR | CTL_FLAG_CLASS | CTL_FLAG_SINCE | CTL_FLAG_UNTIL,
 };
@@ -80,6 +82,7 @@ struct ctl_call {
 	const char *out;     /* --out */
 	const char *settings, *check, *base, *schema; /* of policy render; NULL: not given */
 	const char *vendor, *class, *verdict, *reason, *by; /* NULL: not given */
+	const char *plan[PLAN_FLAG_COUNT]; /* NULL: not given */
 	int partitions, timeout_s, rate, limit, max_replays, watch_s; /* or their defaults; limit 0: none */
 	int64_t since_ms, until_ms;                          /* unix ms; 0, INT64_MAX: not given */
 	int64_t deadline_ms; /* clock_mono_ms() at which the command gives up; from --timeout */
@@ -126,6 +129,12 @@ void ctl_args_help(const struct ctl_command *command);
 /* Loads what `needs` asks for; every complaint is a line on stderr.
  * Returns: CTL_OK and *ret_config, ended by config_free; CTL_USAGE; CTL_FAILED. */
 int ctl_settings_load(unsigned needs, struct config **ret_config);
+
+/* What `config check` does for one program (ctl_config.c): every mistake becomes a line, as config_read's, and so does what
+ * only looks right to the settings' table. Returns: ERR_OK, *ret_config for looking at, ended by config_free, and how many
+ * mistakes there are; ERR_NO_MEMORY. */
+enum err_code ctl_config_examine(enum config_program program, FILE *lines, struct config **ret_config,
+                                 int *ret_mistakes) WARN_UNUSED;
 
 /* ---- states ---- */
 
@@ -174,5 +183,7 @@ int ctl_keys_new(const struct ctl_call *call);
 int ctl_policy_render(const struct ctl_call *call);
 int ctl_config_check(const struct ctl_call *call);
 int ctl_config_schema(const struct ctl_call *call);
+int ctl_doctor(const struct ctl_call *call);
+int ctl_plan(const struct ctl_call *call);
 
 #endif

@@ -63,6 +63,10 @@ static const struct flag flags[] = {
          "give up after so many seconds (dead: when nothing new came for so long); default 10"},
         {CTL_FLAG_WATCH, "--watch", NUMBER, "[S]", 1, CTL_WATCH_MAX_S, AT(watch_s),
          "again every so many seconds, until Ctrl-C; default 2"},
+#define PLAN_FLAG(symbol, name, kind, value, fallback, min, max, help)                                                 \
+	{CTL_FLAG_PLAN, name, TEXT, value, 0, 0, AT(plan) + PLAN_##symbol * sizeof(char *), help},
+#include "ctl/plan_flags.def"
+#undef PLAN_FLAG
 };
 
 enum { FLAG_COUNT = sizeof(flags) / sizeof(flags[0]), SHOWN_BYTES = 41, NAME_BYTES = 40 };
@@ -77,7 +81,7 @@ void ctl_args_help(const struct ctl_command *command)
 		char name[NAME_BYTES];
 		(void)snprintf(name, sizeof name, "%s %s", flags[i].name, flags[i].value);
 		if (command->flags & flags[i].bit)
-			(void)printf("  %-18s %s\n", name, flags[i].help);
+			(void)printf("  %-*s %s\n", command->flags & CTL_FLAG_PLAN ? 24 : 18, name, flags[i].help);
 	}
 	if (command->flags & CTL_FLAG_SETTINGS)
 		policy_settings_help(stdout);
@@ -108,7 +112,10 @@ static int take_number(const struct flag *flag, const char *value, int *ret_numb
 static int take(const struct flag *flag, const char *value, struct ctl_call *call)
 {
 	char *at = (char *)call + flag->at;
-	if (call->given & flag->bit && flag->kind != ARGUMENT)
+	bool again = call->given & flag->bit && flag->kind != ARGUMENT;
+	if (flag->kind == TEXT) /* some share a bit */
+		again = *(const char **)(void *)at != NULL;
+	if (again)
 		return ctl_refuse("%s: given twice", flag->name);
 	bool may_lack = flag->value[0] == '[';
 	if (flag->kind != SWITCH && (value ? !*value : !may_lack))

@@ -52,13 +52,14 @@ static int check_id_key(const struct config *config, struct err *err)
 
 static const struct {
 	unsigned programs;
+	enum config_option option; /* that is not set, or was complained about already: nothing to check */
 	const char *setting;
 	int (*check)(const struct config *config, struct err *err);
 } checks[] = {
-        {CONFIG_INGRESS | CONFIG_WORKER | CONFIG_CTL, "VERIFYD_REDIS_URL", check_redis},
-        {CONFIG_INGRESS | CONFIG_WORKER | CONFIG_CTL, "VERIFYD_KAFKA_CONFIG_FILE", check_kafka},
-        {CONFIG_INGRESS | CONFIG_WORKER, "VERIFYD_SEAL_KEYS", check_seal_keys},
-        {CONFIG_INGRESS, "VERIFYD_ID_KEY", check_id_key},
+        {CONFIG_INGRESS | CONFIG_WORKER | CONFIG_CTL, CONFIG_REDIS_URL, "VERIFYD_REDIS_URL", check_redis},
+        {CONFIG_INGRESS | CONFIG_WORKER | CONFIG_CTL, CONFIG_KAFKA_BROKERS, "VERIFYD_KAFKA_CONFIG_FILE", check_kafka},
+        {CONFIG_INGRESS | CONFIG_WORKER, CONFIG_SEAL_KEYS, "VERIFYD_SEAL_KEYS", check_seal_keys},
+        {CONFIG_INGRESS, CONFIG_ID_KEY, "VERIFYD_ID_KEY", check_id_key},
 };
 
 /* Whether the ingress would know anybody. */
@@ -73,22 +74,36 @@ static bool names_a_credential(const struct config *config)
 }
 
 /* What the table cannot see. Returns: how many mistakes. */
-static int check_values(const struct checked *checked, const struct config *config)
+static int check_values(enum config_program program, const struct config *config, FILE *lines)
 {
 	int mistakes = 0;
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
 		struct err err = {0};
-		if (!(checks[i].programs & checked->program) || checks[i].check(config, &err) == 0)
+		if (!(checks[i].programs & program) || !config_str(config, checks[i].option) ||
+		    checks[i].check(config, &err) == 0)
 			continue;
-		(void)printf("%s: %s: %s\n", checked->name, checks[i].setting, err.msg);
+		(void)fprintf(lines, "%s: %s\n", checks[i].setting, err.msg);
 		mistakes++;
 	}
-	if (checked->program == CONFIG_INGRESS && !names_a_credential(config))
-		(void)printf("%s: note: no caller's credential is set (VERIFYD_AUTH_API_KEYS and its like): it starts "
-		             "only with "
-		             "--insecure-no-auth\n",
-		             checked->name);
+	if (program == CONFIG_INGRESS && !names_a_credential(config))
+		(void)fputs(
+		        "note: no caller's credential is set (VERIFYD_AUTH_API_KEYS and its like): the ingress starts "
+		        "only with --insecure-no-auth\n",
+		        lines);
 	return mistakes;
+}
+
+enum err_code ctl_config_examine(enum config_program program, FILE *lines, struct config **ret_config,
+                                 int *ret_mistakes)
+{
+	struct config *config;
+	int mistakes;
+	enum err_code code = config_read(program, environ, lines, &config, &mistakes);
+	if (code != ERR_OK)
+		return code;
+	*ret_mistakes = mistakes + check_values(program, config, lines);
+	*ret_config = config;
+	return ERR_OK;
 }
 
 /* Notes are the same for every program: once is enough. */
@@ -108,17 +123,18 @@ static int check_program(const struct checked *checked, bool with_notes)
 {
 	char *text = NULL;
 	size_t len = 0;
+	int mistakes = 0;
 	struct config *config = NULL;
 	FILE *complaints = open_memstream(&text, &len);
 	if (!complaints)
 		return ctl_fail("%s", err_text(ERR_NO_MEMORY));
-	enum err_code code = config_load(checked->program, environ, complaints, &config);
+	enum err_code code = ctl_config_examine(checked->program, complaints, &config, &mistakes);
 	if (fclose(complaints) != 0)
 		code = ERR_NO_MEMORY;
-	int status = code == ERR_OK || code == ERR_INVALID ? CTL_OK : ctl_fail("%s", err_text(code));
+	int status = code == ERR_OK ? CTL_OK : ctl_fail("%s", err_text(code));
 	if (status == CTL_OK)
 		print_lines(checked, text, with_notes);
-	if (status == CTL_OK && (code == ERR_INVALID || check_values(checked, config) > 0))
+	if (status == CTL_OK && mistakes > 0)
 		status = CTL_USAGE;
 	if (status == CTL_OK)
 		(void)printf("%s: ok\n", checked->name);

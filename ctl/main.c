@@ -62,6 +62,23 @@ static const struct ctl_command commands[] = {
          "Exit 0 when all is well; 1 when somebody should look: a breaker is open, letters died in the last hour,\n"
          "nobody serves a class, Redis is not whole, or Redis or Kafka is away.\n",
          CTL_FLAG_WATCH | CTL_FLAG_JSON, 0, 0, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS, ctl_status},
+        {"doctor", "", "check settings, Kafka, Redis, clocks, certificates, vendors and workers, and say what to mend",
+         "One line for each thing that was looked at: ok, note, skipped, warning or error; with the setting or command "
+         "that "
+         "mends it.\n"
+         "Changes nothing, and makes no vendor call: vendors are reached up to the TLS handshake. What belongs to "
+         "ingress "
+         "and\n"
+         "worker is checked as far as their settings are in this environment. --timeout is for each check.\n"
+         "Exit 0: good (notes do not count). Exit 1: warnings or errors. Exit 2: bad usage, or verifyctl's own "
+         "settings.\n",
+         CTL_FLAG_JSON | CTL_FLAG_TIMEOUT, 0, 0, CTL_NEEDS_KAFKA | CTL_NEEDS_REDIS, ctl_doctor},
+        {"plan", "", "how large an installation has to be for a burst once a day, and what the burst does to people",
+         "Pods, partitions, queue and longest wait at the quota, Redis memory, Kafka bytes, cost, and what the "
+         "bottleneck "
+         "is.\n"
+         "Reaches nothing and needs no settings. docs/capacity.md has the formulas, and a run that was measured.\n",
+         CTL_FLAG_PLAN | CTL_FLAG_JSON, 0, 0, CTL_NEEDS_NOTHING, ctl_plan},
         {"keys new", "", "make new keys, and a file that sets the variables which name them",
          "Makes DIR when it is not there. Never overwrites a file. Needs no settings.\n", CTL_FLAG_OUT, 0, 0,
          CTL_NEEDS_NOTHING, ctl_keys_new},

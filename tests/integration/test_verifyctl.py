@@ -28,7 +28,7 @@ TOPICS = (REQUESTS, "delay.5s", "delay.30s", "delay.120s", "delay.600s", "result
 CREATED_MS = 1_790_000_000_000
 CANARY = "session-of-a-person"
 WAIT_S = 30
-COMMANDS = ("topics create", "topics check", "get", "decide", "dead list", "dead show", "dead replay", "cache rebuild", "keys new", "config check")
+COMMANDS = ("topics create", "topics check", "get", "decide", "dead list", "dead show", "dead replay", "cache rebuild", "keys new", "config check", "doctor", "plan")
 FREE_ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("VERIFYD_")}
 
 
