@@ -16,6 +16,7 @@ static const char *const patterns[] = {
         [CONFIG_VENDOR_URL] = "^https?://",
         [CONFIG_PROXY_URL] = "^https?://",
         [CONFIG_DURATION] = "^[0-9]+(ms|s|m|h|d)$",
+        [CONFIG_SHARE] = "^[01](\\.[0-9]{1,6})?$",
         [CONFIG_RATE] = "^[0-9]+/[0-9]+(ms|s)$",
 };
 

@@ -4,8 +4,10 @@
 #define VERIFYD_DESK_H
 
 #include "common/base/config.h"
+#include "common/base/decision_log.h"
 #include "common/base/metrics.h"
 #include "common/base/seal.h"
+#include "common/base/trace.h"
 #include "ingress/ask.h"
 
 struct desk;
@@ -14,6 +16,8 @@ struct desk_options {
 	const struct config *config;
 	const struct seal_ring *ring;
 	struct metrics *metrics;
+	struct decision_log *decisions; /* NULL: nothing is logged of them */
+	const struct tracer *tracer;    /* NULL: nothing is traced */
 };
 
 /* Connects in the background. Returns: ERR_OK; ERR_INVALID (a setting); ERR_NO_MEMORY; ERR_IO. */

@@ -41,12 +41,12 @@ static void on_claimed(void *ctx, enum err_code code, const char *holder)
 		desk_produce(ask, THEN_SAVE);
 		return;
 	}
-	desk_count_question(ask->desk, ask->request.kind, QUESTION_JOINED);
 	if (!id_is_valid(holder, strlen(holder))) {
 		produce_without_cache(ask);
 		return;
 	}
 	memcpy(ask->request.id, holder, ID_BYTES);
+	desk_note_joined(ask);
 	if (redis_store_get(ask->desk->store, ask->request.id, on_joined, ask) != ERR_OK)
 		on_joined(ask, ERR_UNAVAILABLE, NULL, 0);
 }

@@ -119,6 +119,7 @@ enum desk_then {
 void desk_produce(struct ask *ask, enum desk_then then); /* the request that begins a verification; wipes the person */
 /* A retrieval of ask->state; texts->sealed goes along. */
 void desk_retrieve(struct ask *ask, enum cause cause, const struct verification_texts *texts, enum desk_then then);
+void desk_note_joined(const struct ask *ask); /* counts and logs it; request.id is the one that it joins */
 bool desk_seal(struct ask *ask);   /* the person into request.sealed; false: it has handed the ask back */
 void desk_detach(struct ask *ask); /* the ask goes before its record was acked: what follows goes on without it */
 void desk_save_unsaved(struct desk *desk); /* Redis is back */

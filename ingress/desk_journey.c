@@ -41,8 +41,8 @@ void desk_serve_parked(struct desk *desk)
  * is_known: it has a state; else the record of whoever claimed it may be lost, and this one is its first. */
 static void join(struct ask *ask, bool is_known)
 {
-	desk_count_question(ask->desk, ask->request.kind, QUESTION_JOINED);
 	memcpy(ask->request.id, ask->holder, ID_BYTES);
+	desk_note_joined(ask);
 	ask->joined = true;
 	if (!ask->on_joined || ask->on_joined(ask) == ERR_OK) {
 		desk_produce(ask, is_known ? THEN_WAIT : THEN_SAVE);

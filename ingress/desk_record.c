@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/crash_point.h"
 #include "common/base/log.h"
+#include "ingress/call_trace.h"
 #include "ingress/desk_internal.h"
 #include <inttypes.h>
 #include <stddef.h>
@@ -29,6 +30,8 @@ struct sending {
 	struct ask *ask; /* NULL once it has left */
 	enum desk_then then;
 	bool is_question; /* begins a verification, or joins one */
+	char id[ID_BYTES];
+	struct trace_send trace;
 	/* THEN_SAVE */
 	struct verification first;
 	char *sealed; /* owned; NULL: none */
@@ -99,6 +102,23 @@ void desk_drop_unsaved(struct desk *desk)
 
 /* ---- acks ---- */
 
+/* ask NULL: it has left. */
+static void note(struct desk *desk, enum decision decision, const char *id, const struct ask *ask)
+{
+	struct log_field suppressed;
+	char trace_id[TRACE_ID_BYTES];
+	if (!decision_log_pass(desk->options.decisions, decision, clock_mono_ms(), &suppressed))
+		return;
+	decision_log_write(decision, LOG_STR("id", id), LOG_STR("trace_id", ask ? ask_trace_id(ask, trace_id) : NULL),
+	                   LOG_STR("kind", ask ? kind_info(ask->request.kind)->name : NULL), suppressed);
+}
+
+void desk_note_joined(const struct ask *ask)
+{
+	desk_count_question(ask->desk, ask->request.kind, QUESTION_JOINED);
+	note(ask->desk, DECISION_JOINED, ask->request.id, ask);
+}
+
 static void sending_free(struct sending *sending)
 {
 	if (sending->ask)
@@ -132,6 +152,7 @@ static void on_refused(struct sending *sending, enum outcome outcome)
 	struct ask *ask = sending->ask;
 	if (sending->is_question)
 		desk_count_question(sending->desk, sending->first.kind, QUESTION_REFUSED);
+	trace_send_end(&sending->trace, sending->desk->options.tracer, sending->id, false);
 	sending_free(sending);
 	if (ask)
 		desk_finish(ask, outcome);
@@ -150,8 +171,11 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 		return;
 	}
 	CRASH_POINT(ingress.request_acked);
-	if (sending->is_question)
+	trace_send_end(&sending->trace, desk->options.tracer, sending->id, true);
+	if (sending->is_question) {
 		desk_count_question(desk, sending->first.kind, QUESTION_ACCEPTED);
+		note(desk, DECISION_ACCEPTED, sending->id, ask);
+	}
 	if (ask) {
 		ask->acked = true;
 		ask->is_placed = sending->is_question;
@@ -205,7 +229,8 @@ static enum err_code send_record(const struct ask *ask, struct sending *sending,
 {
 	const struct request *request = &ask->request;
 	const struct operation_info *info = operation_info(operation);
-	char deadline[NUMBER_BYTES], schema[NUMBER_BYTES];
+	char deadline[NUMBER_BYTES], schema[NUMBER_BYTES], traceparent[TRACE_PARENT_BYTES];
+	ask_trace_send(ask, &sending->trace, ask->desk->options.tracer, info->topic, traceparent);
 	snprintf(deadline, sizeof deadline, "%" PRId64, request->deadline_ms);
 	snprintf(schema, sizeof schema, "%d", REQUEST_SCHEMA);
 	const struct kafka_header headers[] = {
@@ -214,7 +239,7 @@ static enum err_code send_record(const struct ask *ask, struct sending *sending,
 	        {HEADER_ATTEMPT, "0"},
 	        {HEADER_CAUSE, cause != CAUSE_NONE ? cause_name(cause) : NULL},
 	        {HEADER_DEADLINE, cause == CAUSE_NONE && request->deadline_ms ? deadline : NULL},
-	        {HEADER_TRACEPARENT, request->traceparent[0] ? request->traceparent : NULL},
+	        {HEADER_TRACEPARENT, traceparent[0] ? traceparent : NULL},
 	};
 	const struct kafka_message message = {
 	        .topic = info->topic,
@@ -251,6 +276,7 @@ static void produce(struct ask *ask, enum desk_then then, enum operation operati
 	        .is_question = cause == CAUSE_NONE,
 	        .first = ask->state,
 	};
+	memcpy(sending->id, ask->request.id, ID_BYTES);
 	if (then == THEN_SAVE && kind_is_journey(ask->state.kind)) { /* whoever shows it wants to know for whom */
 		sending->sealed = ask->request.sealed;
 		ask->request.sealed = NULL;

@@ -5,6 +5,7 @@
 
 #include "common/base/buf.h"
 #include "ingress/admission.h"
+#include "ingress/call_trace.h"
 #include "ingress/revisit.h"
 #include "ingress/tickets.h"
 #include "ingress/tokens.h"
@@ -40,6 +41,8 @@ struct exchange {
 	struct buf body;
 	int64_t accepted_ms; /* monotonic: when its line was there */
 	int64_t accepted_us;
+
+	struct call_trace trace;
 
 	/* the answer */
 	int status;                /* 0: none yet */

@@ -90,6 +90,7 @@ static struct connection *connection_of(struct MHD_Connection *connection)
 static void on_ask_done(struct ask *ask)
 {
 	struct exchange *exchange = (struct exchange *)(void *)((char *)ask - offsetof(struct exchange, ask));
+	call_trace_back(exchange);
 	connection_enter(exchange->place, CONNECTION_ANSWER);
 	MHD_resume_connection(exchange->connection);
 }
@@ -182,15 +183,6 @@ static bool is_json(const char *content_type)
 	size_t len = sizeof json - 1;
 	return content_type && strncasecmp(content_type, json, len) == 0 &&
 	       (content_type[len] == '\0' || strchr("; \t", content_type[len]));
-}
-
-/* traceparent of W3C Trace Context; anything else is dropped. */
-static void read_trace(struct exchange *exchange)
-{
-	enum { TRACE_LEN = 55 };
-	const char *trace = exchange_header(exchange, "traceparent");
-	if (trace && strlen(trace) == TRACE_LEN && strspn(trace, "0123456789abcdef-") == TRACE_LEN)
-		memcpy(exchange->ask.request.traceparent, trace, TRACE_LEN + 1);
 }
 
 /* Answers of a route that other origins' pages may ask carry the permission, whatever they say (WHATWG Fetch,
@@ -289,6 +281,7 @@ static enum MHD_Result on_headers(const struct http_server *server, struct excha
                                   const char *version)
 {
 	struct body_announcement body;
+	call_trace_begin(exchange, method);
 	const struct request_line line = {method, version, exchange->line.target_end};
 	if (!exchange->line.broken)
 		exchange->line.broken = header_check(exchange->connection, &line, &body);
@@ -303,7 +296,6 @@ static enum MHD_Result on_headers(const struct http_server *server, struct excha
 	if (exchange->status && body.length > DISCARD_MAX_BYTES)
 		return queue_answer(server, exchange, true);
 	exchange->prefer_wait_s = read_prefer_wait(exchange_header(exchange, "Prefer"));
-	read_trace(exchange);
 	exchange->phase = PHASE_BODY;
 	return MHD_YES;
 }
@@ -379,13 +371,13 @@ void http_server_on_completed(void *cls, struct MHD_Connection *connection, void
 	const struct http_server *server = cls;
 	struct exchange *exchange = *req_cls;
 	struct connection *own = connection_of(connection);
-	(void)why;
 	if (own)
 		connection_enter(own, CONNECTION_IDLE);
 	if (!exchange)
 		return;
 	*req_cls = NULL;
 	admission_give(server->admission, &exchange->admitted);
+	call_trace_end(exchange, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	exchange_fini(exchange);
 	free(exchange);
 }

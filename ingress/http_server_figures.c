@@ -115,12 +115,25 @@ static enum undecided why_undecided(const struct exchange *exchange)
 	}
 }
 
+static void log_refusal(const struct http_server *server, const struct exchange *exchange)
+{
+	struct log_field suppressed;
+	char trace_id[TRACE_ID_BYTES];
+	if (!decision_log_pass(server->ingress->decisions, DECISION_REFUSED, clock_mono_ms(), &suppressed))
+		return;
+	decision_log_write(DECISION_REFUSED, LOG_STR("route", exchange->route ? exchange->route->name : NULL),
+	                   LOG_INT("status", exchange->status), LOG_STR("request_id", exchange->request_id),
+	                   LOG_STR("trace_id", ask_trace_id(&exchange->ask, trace_id)), suppressed);
+}
+
 void http_server_count(const struct http_server *server, const struct exchange *exchange)
 {
 	size_t route = exchange->route ? (size_t)(exchange->route - routes_all()) : ROUTE_COUNT;
 	int class = exchange->status / 100;
 	metric_add(server->answered[route][class < STATUS_CLASSES ? class : 0], 1);
 	metric_observe_us(server->seconds[route], clock_mono_us() - exchange->accepted_us);
+	if (exchange->status >= 400)
+		log_refusal(server, exchange);
 	if (exchange->problem > 0) {
 		metric_add(server->problems[exchange->problem - 1], 1);
 		return;

@@ -3,6 +3,7 @@
 #include "ingress/ingress.h"
 #include "common/adapters/listen_address.h"
 #include "common/adapters/ops_server.h"
+#include "common/adapters/otlp_export.h"
 #include "common/adapters/service_settings.h"
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
@@ -20,6 +21,8 @@ enum {
 
 struct running {
 	struct ingress ingress;
+	struct decision_log decisions;
+	struct otlp_export *traces; /* NULL: none are told */
 	struct http_server *http;
 	struct ops_server *ops;
 	struct process_metrics process;
@@ -156,7 +159,12 @@ static enum err_code open_all(struct running *running, struct err *err)
 	const struct config_rate rate = config_rate(ingress->config, CONFIG_RATE_PER_CREDENTIAL);
 	if (code == ERR_OK && rate.count > 0)
 		code = rate_new(rate, AUTH_SLOTS, &ingress->rate);
-	const struct desk_options desk = {ingress->config, ingress->ring, ingress->metrics};
+	if (code == ERR_OK)
+		code = otlp_export_start(ingress->config, "verifyd-ingress", ingress->metrics, &running->traces, err);
+	ingress->decisions = &running->decisions;
+	ingress->tracer = otlp_export_tracer(running->traces);
+	const struct desk_options desk = {ingress->config, ingress->ring, ingress->metrics, ingress->decisions,
+	                                  ingress->tracer};
 	if (code == ERR_OK)
 		code = desk_new(&desk, &ingress->desk, err);
 	const struct ops_server_options ops = {
@@ -184,6 +192,7 @@ static void close_all(struct running *running)
 	http_server_finish(running->http, LAST_ANSWERS_MS);
 	http_server_stop(running->http);
 	desk_free(ingress->desk);
+	otlp_export_stop(running->traces, OTLP_FLUSH_MS);
 	ops_server_stop(running->ops);
 	close_journeys(ingress);
 	rate_free(ingress->rate);
@@ -262,7 +271,7 @@ static int check_journeys(const struct config *config, FILE *complaints)
 int ingress_check(const struct config *config, bool open, FILE *complaints)
 {
 	struct auth *auth = NULL;
-	int mistakes = auth_new(config, open, complaints, &auth);
+	int mistakes = auth_new(config, open, complaints, &auth) + otlp_export_check(config, complaints);
 	auth_free(auth);
 	return mistakes + check_listen(config, open, complaints) + check_keys(config, complaints) +
 	       check_journeys(config, complaints);

@@ -2,6 +2,7 @@
 #ifndef VERIFYD_INGRESS_H
 #define VERIFYD_INGRESS_H
 
+#include "common/base/decision_log.h"
 #include "common/base/host_list.h"
 #include "common/base/ids.h"
 #include "common/base/metrics.h"
@@ -19,6 +20,8 @@ struct ingress {
 	struct id_key *id_key;
 	struct seal_ring *ring;
 	struct metrics *metrics;
+	struct decision_log *decisions;
+	const struct tracer *tracer; /* NULL: nothing is traced */
 	struct desk *desk;
 	struct journeys *journeys; /* NULL: none are served */
 	struct cors *cors;         /* NULL: neither journeys nor pages are served */

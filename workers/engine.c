@@ -2,6 +2,7 @@
 #include "common/base/clock.h"
 #include "common/base/crash_point.h"
 #include "workers/engine_internal.h"
+#include "workers/job_trace.h"
 #include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -42,6 +43,7 @@ void job_end(struct job *job)
 	assert(!job->record && !job->call && !job->held);
 	struct engine *engine = job->engine;
 	struct job *next = job_table_remove(&engine->table, job);
+	job_trace_end(job);
 	job->abandoned = true; /* until its timer has closed */
 	if (job->timer_open)
 		uv_close((uv_handle_t *)&job->timer, on_timer_closed);
@@ -82,6 +84,7 @@ void job_finish(struct job *job)
 
 void job_hand_back(struct job *job)
 {
+	job_note(job, DECISION_HANDED_BACK, REASON_NONE);
 	job_leave_gate(job);
 	if (job->call) {
 		http_curl_cancel(job->ports->http, job->call);
@@ -131,6 +134,7 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 	job->held = false;
 	job->acked_partition = partition;
 	job->acked_offset = offset;
+	job_trace_acked(job, result == ERR_OK);
 	if (job->abandoned)
 		job_end(job);
 	else if (result == ERR_OK)
@@ -143,6 +147,7 @@ void job_await_ack(struct job *job, enum err_code sent, void (*then)(struct job 
 {
 	job->again = again;
 	if (sent != ERR_OK) {
+		job_trace_acked(job, false);
 		job_wait(job, RESEND_MS, again);
 		return;
 	}
@@ -187,6 +192,7 @@ static void on_record(void *ctx, struct kafka_record *record)
 	enum err_code code = job_read(job, &err);
 	if (code == ERR_OK && job->request.kind != engine->operation->kind)
 		code = err_set(&err, ERR_CONFLICT, "its kind does not belong to this topic");
+	job_trace_begin(job);
 	if (code != ERR_OK)
 		job_refuse_poison(job, &err);
 	else if (job_table_add(&engine->table, job))

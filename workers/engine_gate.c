@@ -2,6 +2,7 @@
  * up, and takes the lease anew when it is its turn; but one that waits within its flow keeps it. */
 #include "common/base/clock.h"
 #include "workers/engine_internal.h"
+#include "workers/job_trace.h"
 #include <stddef.h>
 
 enum {
@@ -47,6 +48,7 @@ static void wait_for_permit(struct job *job)
 	}
 	if (has_deadline)
 		job_wait(job, job->request.deadline_ms - clock_unix_ms(), expire);
+	job_trace_wait(job);
 	bool is_near = gate_wait(job->engine->gate, &job->ticket, priority_of(job), since_ms_of(job));
 	if (!is_near)
 		job_release_lease(job);
@@ -67,6 +69,7 @@ bool job_may_call(struct job *job)
 	if (gate_use(gate, &job->ticket))
 		return true;
 	job->continues = true;
+	job_trace_wait(job);
 	if (job->engine->leaving || gate_is_open(gate))
 		job_stop_waiting(job);
 	else

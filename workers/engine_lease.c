@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/crash_point.h"
 #include "workers/engine_internal.h"
+#include "workers/job_trace.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +96,7 @@ static bool goes_on_from(const struct verification *kept, const struct verificat
 static void adopt(struct job *job, struct kept_answer *kept)
 {
 	metric_add(job->engine->metric.adopted, 1);
+	job_note(job, DECISION_ADOPTED, REASON_NONE);
 	take_state(job, &kept->state, &kept->texts);
 	memcpy(job->token, kept->token, TOKEN_BYTES);
 	job->leased = true;

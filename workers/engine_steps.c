@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/crash_point.h"
 #include "workers/engine_internal.h"
+#include "workers/job_trace.h"
 #include <string.h>
 
 enum {
@@ -30,6 +31,7 @@ static void send_hop(struct job *job)
 static void hop(struct job *job, int64_t wait_ms)
 {
 	job->hop_wait_ms = wait_ms;
+	job_note(job, DECISION_DELAYED, job->reason);
 	send_hop(job);
 }
 
@@ -41,6 +43,7 @@ static void wait_and_retry(struct job *job)
 		return;
 	}
 	metric_add(job->engine->metric.retried, 1);
+	job_note(job, DECISION_RETRIED, job->reason);
 	job_wait(job, job->hop_wait_ms, job_take_lease);
 }
 
@@ -82,15 +85,26 @@ void job_refuse_poison(struct job *job, const struct err *err)
 
 /* ---- moving the state ---- */
 
-static void count_outcome(const struct engine *engine, enum event_type type)
+/* Why a person was not verified is no log's business: only why nobody could say is. */
+static void note_outcome(struct job *job, enum event_type type)
 {
-	struct metric *const by_type[EVENT_COUNT] = {
-	        [EVENT_SCORED] = engine->metric.completed,    [EVENT_NO_SCORE] = engine->metric.completed,
-	        [EVENT_INITIATED] = engine->metric.completed, [EVENT_JUDGED] = engine->metric.completed,
-	        [EVENT_EXPIRED] = engine->metric.expired,     [EVENT_DIED] = engine->metric.dead,
+	const struct engine *engine = job->engine;
+	const struct {
+		struct metric *metric; /* NULL: not counted here */
+		enum decision decision;
+	} by_type[EVENT_COUNT] = {
+	        [EVENT_SCORED] = {engine->metric.completed, DECISION_COMPLETED},
+	        [EVENT_NO_SCORE] = {engine->metric.completed, DECISION_COMPLETED},
+	        [EVENT_INITIATED] = {engine->metric.completed, DECISION_COMPLETED},
+	        [EVENT_JUDGED] = {engine->metric.completed, DECISION_COMPLETED},
+	        [EVENT_EXPIRED] = {engine->metric.expired, DECISION_EXPIRED},
+	        [EVENT_DIED] = {engine->metric.dead, DECISION_DEAD},
+	        [EVENT_PENDING] = {NULL, DECISION_PENDING},
 	};
-	if (by_type[type])
-		metric_add(by_type[type], 1);
+	if (by_type[type].metric)
+		metric_add(by_type[type].metric, 1);
+	if (by_type[type].metric || type == EVENT_PENDING)
+		job_note(job, by_type[type].decision, type == EVENT_DIED ? job->reason : REASON_NONE);
 }
 
 bool job_deadline_passed(const struct job *job)
@@ -131,7 +145,7 @@ void job_apply(struct job *job, struct event event)
 		return;
 	}
 	job->decided = true;
-	count_outcome(job->engine, event.type);
+	note_outcome(job, event.type);
 	if (job_encode(job) != ERR_OK) { /* out of memory: the record comes again */
 		log_error("state_not_encoded", LOG_STR("id", job->request.id));
 		job_hand_back(job);
@@ -149,6 +163,7 @@ void job_apply(struct job *job, struct event event)
 void job_no_use(struct job *job)
 {
 	metric_add(job->engine->metric.duplicate, 1);
+	job_note(job, DECISION_NO_USE, REASON_NONE);
 	job_finish(job);
 }
 
@@ -159,13 +174,15 @@ static void log_failure(struct job *job, enum retry_verdict verdict)
 	static const char *const verdicts[RETRY_VERDICT_COUNT] = {"again", "again", "dead", "expired"};
 	struct engine *engine = job->engine;
 	int64_t dropped = 0;
+	char trace_id[TRACE_ID_BYTES];
 	bool again = verdict == RETRY_IN_MEMORY || verdict == RETRY_DELAYED;
 	if (again && !log_limit_pass(&engine->failure_limit, clock_mono_ms(), WARN_INTERVAL_MS, &dropped))
 		return;
-	log_warn("vendor_call_failed", LOG_STR("id", job->request.id), LOG_STR("vendor", engine->kind->vendor),
-	         LOG_STR("op", engine->operation->name), LOG_STR("reason", reason_name(job->reason)),
-	         LOG_STR("detail", job->detail), LOG_INT("attempts", job->request.attempts),
-	         LOG_STR("next", verdicts[verdict]), LOG_INT("others_not_logged", dropped));
+	log_warn("vendor_call_failed", LOG_STR("id", job->request.id), LOG_STR("trace_id", job_trace_id(job, trace_id)),
+	         LOG_STR("vendor", engine->kind->vendor), LOG_STR("op", engine->operation->name),
+	         LOG_STR("reason", reason_name(job->reason)), LOG_STR("detail", job->detail),
+	         LOG_INT("attempts", job->request.attempts), LOG_STR("next", verdicts[verdict]),
+	         LOG_INT("others_not_logged", dropped));
 }
 
 static void retry_or_end(struct job *job, enum failure failure, int64_t retry_after_ms, bool bytes_sent)
@@ -242,6 +259,8 @@ static void on_answer(void *ctx, const struct http_result *result)
 		engine->options.vendor->read(engine->options.vendor_self, &vendor_job, &result->response, &answer);
 	}
 	CRASH_POINT(worker.answered);
+	job_trace_answered(job, result->ok ? result->response.status : 0,
+	                   answer.failed ? failure_reason(answer.failure) : REASON_NONE);
 	job_wipe_call(job);
 	engine_count_answer(engine, &answer);
 	gate_note_end(engine->gate, &job->ticket, !answer.failed, answer.failure, answer.retry_after_ms);
@@ -292,10 +311,12 @@ void job_call_vendor(struct job *job)
 		job_wipe_call(job);
 		return;
 	}
+	job_trace_call(job);
 	job->asked_ms = clock_unix_ms();
 	job->started_us = clock_mono_us();
 	if (http_curl_start(job->ports->http, &job->http, on_answer, job, &job->call, &err) != ERR_OK) {
 		job->detail = err_text(err.code);
+		job_trace_answered(job, 0, failure_reason(FAILURE_CONNECT));
 		job_wipe_call(job);
 		engine_count_failure(job->engine, FAILURE_CONNECT);
 		gate_note_end(job->engine->gate, &job->ticket, false, FAILURE_CONNECT, 0);

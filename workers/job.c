@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/decimal.h"
 #include "workers/headers.h"
+#include "workers/job_trace.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -77,14 +78,16 @@ static enum err_code send_request(struct job *job, const char *topic, const char
 enum err_code job_send_hop(struct job *job, struct err *err)
 {
 	const struct request *request = &job->request;
+	const char *topic = delay_tier_for(job->hop_wait_ms)->topic;
 	struct headers headers = {.count = 0};
+	job_trace_send(job, topic);
 	add_common(&headers, job->operation, request);
 	headers_number(&headers, HEADER_ATTEMPT, request->attempts);
 	add_if(&headers, HEADER_REPLAYS, request->replays);
 	add_if(&headers, HEADER_FIRST_FAILURE, request->first_failure_ms);
 	headers_number(&headers, HEADER_NOT_BEFORE, clock_unix_ms() + job->hop_wait_ms);
 	headers_text(&headers, HEADER_TARGET, operation_info(job->operation)->topic);
-	return send_request(job, delay_tier_for(job->hop_wait_ms)->topic, request->id, &headers, err);
+	return send_request(job, topic, request->id, &headers, err);
 }
 
 /* A poison record keeps its key where it has a usable one, so that it can be found. */
@@ -112,6 +115,7 @@ enum err_code job_send_dead_letter(struct job *job, struct err *err)
 	        .replays = job->request.replays,
 	        .first_ms = job->request.first_failure_ms,
 	};
+	job_trace_send(job, "dead");
 	add_common(&headers, job->operation, &job->request);
 	headers_failure(&headers, &note);
 	return send_request(job, "dead", dead_letter_key(job, key), &headers, err);
@@ -130,6 +134,7 @@ enum err_code job_send_result(struct job *job, struct err *err)
 	bool completed = job->state.state == STATE_COMPLETED;
 	snprintf(key, sizeof key, "%s%s%s", job->request.id, completed ? "!" : "", completed ? job->token : "");
 	struct headers headers = {.count = 0};
+	job_trace_send(job, "results");
 	headers_number(&headers, HEADER_SCHEMA, VERIFICATION_SCHEMA);
 	headers_text(&headers, HEADER_TRACEPARENT, job->request.traceparent);
 	const struct kafka_message message = {
@@ -144,11 +149,17 @@ enum err_code job_send_result(struct job *job, struct err *err)
 	return kafka_producer_send(job->ports->producer, &message, err);
 }
 
+/* A shorter wait is spent in the memory of who takes it. */
+static const char *retrieval_topic(const struct verification *state, int64_t wait_ms)
+{
+	return wait_ms >= RETRY_IN_MEMORY_MS ? delay_tier_for(wait_ms)->topic
+	                                     : operation_info(kind_operation(state->kind, FLOW_RETRIEVE))->topic;
+}
+
 enum err_code retrieval_send(struct kafka_producer *producer, const struct retrieval *retrieval, struct err *err)
 {
 	const struct verification *state = retrieval->state;
 	const struct operation_info *retrieve = operation_info(kind_operation(state->kind, FLOW_RETRIEVE));
-	/* a shorter wait is spent in the memory of who takes it */
 	bool delayed = retrieval->wait_ms >= RETRY_IN_MEMORY_MS;
 	struct headers headers = {.count = 0};
 	struct buf value;
@@ -164,7 +175,7 @@ enum err_code retrieval_send(struct kafka_producer *producer, const struct retri
 	buf_init(&value, REQUEST_MAX_BYTES);
 	enum err_code code = retrieval_encode(state, retrieval->texts, &value);
 	const struct kafka_message message = {
-	        .topic = delayed ? delay_tier_for(retrieval->wait_ms)->topic : retrieve->topic,
+	        .topic = retrieval_topic(state, retrieval->wait_ms),
 	        .key = state->id,
 	        .value = value.data,
 	        .value_len = value.len,
@@ -180,6 +191,7 @@ enum err_code retrieval_send(struct kafka_producer *producer, const struct retri
 
 enum err_code job_send_retrieval(struct job *job, enum cause cause, int64_t wait_ms, struct err *err)
 {
+	job_trace_send(job, retrieval_topic(&job->state, wait_ms));
 	const struct retrieval retrieval = {
 	        .state = &job->state,
 	        .texts = &job->texts,
@@ -197,6 +209,7 @@ enum err_code job_send_notice(struct job *job, struct err *err)
 	const char *sealed = job->texts.sealed ? job->texts.sealed : request->sealed;
 	struct headers headers = {.count = 0};
 	struct buf value;
+	job_trace_send(job, delay_tiers()[0].topic);
 	headers_number(&headers, HEADER_SCHEMA, REQUEST_SCHEMA);
 	headers_text(&headers, HEADER_OP, WEBHOOK_TARGET);
 	headers_text(&headers, HEADER_TRACEPARENT, request->traceparent);

@@ -4,10 +4,12 @@
 
 #include "common/adapters/kafka_consumer.h"
 #include "common/base/list.h"
+#include "common/base/trace_send.h"
 #include "workers/gate.h"
 #include "workers/ports.h"
 
 struct engine;
+struct job_trace;
 
 /* An answer that whoever bought it left beside the lease. */
 struct kept_answer {
@@ -43,6 +45,8 @@ struct job {
 	char token[TOKEN_BYTES]; /* names this try at the lease, and the key of a completed result */
 	bool leased;
 	int64_t leased_ms; /* monotonic: when the lease was asked for */
+
+	struct job_trace *trace; /* owned; NULL: not traced */
 
 	struct gate_ticket ticket;
 	bool continues; /* it waits at the gate within its flow, with its lease */

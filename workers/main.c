@@ -1,4 +1,5 @@
 /* verifyd-worker: command line, then worker_run. */
+#include "common/adapters/otlp_export.h"
 #include "common/adapters/service_settings.h"
 #include "common/base/cli.h"
 #include "common/base/log.h"
@@ -37,6 +38,7 @@ static int check_ports(const struct config *config, FILE *complaints)
 	struct err err;
 	const char *ca_file = config_str(config, CONFIG_VENDOR_CA_FILE);
 	int mistakes = service_settings_check(config, complaints) + webhook_check(config, complaints);
+	mistakes += otlp_export_check(config, complaints);
 	if (ca_file && http_curl_check_ca(ca_file, &err) != ERR_OK && ++mistakes)
 		fprintf(complaints, "VERIFYD_VENDOR_CA_FILE: %s\n", err.msg);
 	return mistakes;

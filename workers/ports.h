@@ -5,8 +5,10 @@
 
 #include "common/adapters/kafka_producer.h"
 #include "common/adapters/redis_store.h"
+#include "common/base/decision_log.h"
 #include "common/base/metrics.h"
 #include "common/base/seal.h"
+#include "common/base/trace.h"
 #include "workers/http_curl.h"
 
 struct ports {
@@ -18,6 +20,8 @@ struct ports {
 	struct http_curl *http;
 	const struct seal_ring *ring;
 	struct metrics *metrics;
+	struct decision_log *decisions; /* NULL: nothing is logged of them */
+	const struct tracer *tracer;    /* NULL: nothing is traced */
 };
 
 /* 32 bits from the system, for jitter only. */

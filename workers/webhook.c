@@ -65,6 +65,7 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 	struct notice *notice = (struct notice *)(void *)((char *)delivery - offsetof(struct notice, delivery));
 	(void)partition;
 	(void)offset;
+	notice_trace_acked(notice, result == ERR_OK);
 	finish(notice, result == ERR_OK);
 }
 
@@ -96,14 +97,16 @@ static void add_common(const struct notice *notice, struct headers *headers)
 static bool send_hop(struct notice *notice, int64_t wait_ms)
 {
 	const struct request *request = &notice->request;
+	const char *topic = delay_tier_for(wait_ms)->topic;
 	struct headers headers = {.count = 0};
+	notice_trace_send(notice, topic);
 	add_common(notice, &headers);
 	headers_number(&headers, HEADER_ATTEMPT, request->attempts);
 	if (request->first_failure_ms)
 		headers_number(&headers, HEADER_FIRST_FAILURE, request->first_failure_ms);
 	headers_number(&headers, HEADER_NOT_BEFORE, clock_unix_ms() + wait_ms);
 	headers_text(&headers, HEADER_TARGET, WEBHOOK_TARGET);
-	return send_on(notice, delay_tier_for(wait_ms)->topic, request->id, &headers, END_RETRIED);
+	return send_on(notice, topic, request->id, &headers, END_RETRIED);
 }
 
 /* Under a key of its own: a replay of the verification must not take it for its request. */
@@ -121,6 +124,7 @@ static bool send_dead_letter(struct notice *notice, enum reason reason)
 	        .first_ms = request->first_failure_ms,
 	};
 	snprintf(key, sizeof key, "%s!webhook", request->id);
+	notice_trace_send(notice, "dead");
 	add_common(notice, &headers);
 	headers_failure(&headers, &note);
 	return send_on(notice, "dead", key, &headers, END_DEAD);
@@ -169,10 +173,12 @@ static void on_answer(void *ctx, const struct http_result *result)
 	int status = result->ok ? result->response.status : 0;
 	notice->call = NULL;
 	if (status >= 200 && status < 300) {
+		notice_trace_answered(notice, status, REASON_NONE);
 		notice->outcome = END_DELIVERED;
 		finish(notice, true);
 	} else {
 		enum failure failure = result->ok ? failure_of_status(status) : result->failure;
+		notice_trace_answered(notice, status, failure_reason(failure));
 		fail_or_finish(notice, failure_reason(failure),
 		               result->ok ? "its status is no success" : result->detail,
 		               result->ok ? result->response.retry_after_ms : 0, status == STATUS_GONE);
@@ -192,6 +198,8 @@ static void call(struct notice *notice, const struct verification *stands, const
 	notice->http.timeout_ms = WEBHOOK_TIMEOUT_MS;
 	notice->http.is_foreign = verdict == HOST_FOREIGN;
 	enum err_code code = webhook_message_build(webhook->keys, stands, url, clock_unix_ms(), &notice->http);
+	if (code == ERR_OK)
+		notice_trace_call(notice);
 	if (code == ERR_OK)
 		code = http_curl_start(webhook->http, &notice->http, on_answer, notice, &notice->call, NULL);
 	if (code == ERR_NOT_FOUND)

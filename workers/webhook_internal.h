@@ -1,10 +1,12 @@
-/* webhook_internal: what webhook.c (a notice's way) and webhook_turns.c (whose turn it is) share. */
+/* webhook_internal: what webhook.c (a notice's way), webhook_turns.c (whose turn it is) and
+ * webhook_trace.c (what is told of it) share. */
 #ifndef VERIFYD_WEBHOOK_INTERNAL_H
 #define VERIFYD_WEBHOOK_INTERNAL_H
 
 #include "common/base/host_list.h"
 #include "common/base/list.h"
 #include "common/base/log.h"
+#include "common/base/trace_send.h"
 #include "workers/webhook.h"
 
 enum notice_end { END_DELIVERED, END_RETRIED, END_DEAD, END_DROPPED, END_COUNT };
@@ -28,6 +30,9 @@ struct notice {
 	struct http_request http;
 	struct http_call *call;
 	bool built, calling, waiting;
+	struct trace_context from, call_context;
+	int64_t call_us; /* its call is traced since then; 0: it is not */
+	struct trace_send send;
 	enum notice_end outcome; /* of what is on its way to Kafka */
 	struct list node;
 	struct list queued; /* in its caller's queue, while it waits */
@@ -54,5 +59,11 @@ void notice_wait_for_room(struct notice *notice);
 void notice_stop_waiting(struct notice *notice);
 /* Gives back what it has taken or waits for; a caller of whom nothing is left is freed. */
 void notice_leave_caller(struct notice *notice);
+
+/* webhook_trace.c */
+void notice_trace_call(struct notice *notice); /* notice->http is built; adds the traceparent */
+void notice_trace_answered(struct notice *notice, int status, enum reason reason); /* status 0: there was no answer */
+void notice_trace_send(struct notice *notice, const char *topic); /* sets request.traceparent for the record */
+void notice_trace_acked(struct notice *notice, bool taken);
 
 #endif

@@ -3,6 +3,7 @@
 #include "workers/worker.h"
 #include "common/adapters/loop_lag.h"
 #include "common/adapters/ops_server.h"
+#include "common/adapters/otlp_export.h"
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
 #include "common/base/log.h"
@@ -51,6 +52,8 @@ struct worker {
 	struct redis_url redis_url;
 	struct seal_ring *ring;
 	struct metrics *metrics;
+	struct decision_log decisions;
+	struct otlp_export *traces; /* NULL: none are told */
 	struct engine *engines[MAX_ENGINES];
 	size_t engine_count;
 	struct delay *delay;
@@ -307,6 +310,7 @@ static enum err_code open_ports(struct worker *worker, struct err *err)
 	};
 	enum err_code code;
 	if ((code = metrics_new(&worker->metrics)) != ERR_OK ||
+	    (code = otlp_export_start(config, "verifyd-worker", worker->metrics, &worker->traces, err)) != ERR_OK ||
 	    (code = seal_ring_new(config_str(config, CONFIG_SEAL_KEYS), &worker->ring, err)) != ERR_OK ||
 	    (code = redis_url_parse(config_str(config, CONFIG_REDIS_URL), &worker->redis_url, err)) != ERR_OK ||
 	    (code = kafka_client_new(config, "verifyd-worker", &worker->kafka, err)) != ERR_OK)
@@ -315,7 +319,9 @@ static enum err_code open_ports(struct worker *worker, struct err *err)
 	                        .config = config,
 	                        .kafka = worker->kafka,
 	                        .ring = worker->ring,
-	                        .metrics = worker->metrics};
+	                        .metrics = worker->metrics,
+	                        .decisions = &worker->decisions,
+	                        .tracer = otlp_export_tracer(worker->traces)};
 	if ((code = kafka_producer_new(worker->kafka, &producer, &worker->loop, &ports->producer, err)) != ERR_OK ||
 	    (code = redis_store_new(&worker->loop, &worker->redis_url, config_int(config, CONFIG_RESULT_RETENTION),
 	                            NULL, NULL, &ports->store, err)) != ERR_OK ||
@@ -428,6 +434,7 @@ static void start_watching(struct worker *worker)
 static void close_all(struct worker *worker)
 {
 	drain(worker);
+	otlp_export_stop(worker->traces, OTLP_FLUSH_MS);
 	ops_server_stop(worker->ops);
 	uv_loop_close(&worker->loop);
 	kafka_client_free(worker->kafka);

@@ -33,6 +33,12 @@ int64_t clock_unix_ms(void)
 	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
+int64_t clock_unix_us(void)
+{
+	struct timespec time = now(CLOCK_REALTIME);
+	return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
 void clock_text(int64_t unix_ms, char *out, size_t cap)
 {
 	assert(cap >= CLOCK_TEXT_BYTES);

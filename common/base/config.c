@@ -281,7 +281,7 @@ const char *config_str(const struct config *config, enum config_option option)
 
 int64_t config_int(const struct config *config, enum config_option option)
 {
-	return value_of(config, option, TYPE(CONFIG_NUMBER) | TYPE(CONFIG_DURATION))->number;
+	return value_of(config, option, TYPE(CONFIG_NUMBER) | TYPE(CONFIG_DURATION) | TYPE(CONFIG_SHARE))->number;
 }
 
 struct config_rate config_rate(const struct config *config, enum config_option option)

@@ -30,6 +30,7 @@ enum config_type {
 	CONFIG_PROXY_URL,  /* http:// or https://[USER:PASSWORD@]HOST:PORT, percent-encoded; no path */
 	CONFIG_DURATION, /* 500ms, 30s, 15m, 12h, 7d; min..max in ms; read with config_int as ms */
 	CONFIG_RATE,     /* 75/5s, 200/500ms: at most so many in any such time; 1 to 1,000,000 in 100 ms to 1 h; config_rate */
+	CONFIG_SHARE,    /* 0 to 1 with up to six decimals: 0.05; read with config_int as millionths */
 	CONFIG_FILE,     /* a readable file of at most max bytes */
 };
 
@@ -57,7 +58,7 @@ void config_free(struct config *config); /* overwrites secrets; accepts NULL */
 /* Asking for an option that this program does not read, or as the wrong type, is a programmer's error (assert).
  * Not set and no default: NULL, -1, false. config_str is for every type that is text, and a choice's word. */
 const char *config_str(const struct config *config, enum config_option option);
-int64_t config_int(const struct config *config, enum config_option option);     /* CONFIG_NUMBER, CONFIG_DURATION (ms) */
+int64_t config_int(const struct config *config, enum config_option option);     /* CONFIG_NUMBER, CONFIG_DURATION (ms), CONFIG_SHARE */
 bool config_flag(const struct config *config, enum config_option option);
 /* CONFIG_RATE. Not set: both are 0. */
 struct config_rate {

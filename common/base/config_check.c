@@ -94,6 +94,28 @@ static const char *check_rate(const struct setting *setting, char *text, int64_t
 	return NULL;
 }
 
+/* 0, 1, 0.25: millionths, of which all digits count. */
+static const char *check_share(const struct setting *setting, char *text, int64_t *ret_number)
+{
+	static const int64_t whole = 1000000;
+	int64_t ones = 0, number = 0;
+	const char *rest = read_digits(text, &ones);
+	(void)setting;
+	if (rest && *rest == '.') {
+		int64_t digit = whole / 10;
+		for (rest++; *rest >= '0' && *rest <= '9' && digit > 0; digit /= 10)
+			number += (*rest++ - '0') * digit;
+		if (digit == whole / 10)
+			return "no digit follows the point";
+	}
+	if (!rest || *rest)
+		return "not a number with at most six decimals";
+	if (ones > 1 || (ones == 1 && number > 0))
+		return "too large";
+	*ret_number = ones * whole + number;
+	return NULL;
+}
+
 static const char *check_flag(const struct setting *setting, char *text, int64_t *ret_number)
 {
 	static const char *const words[] = {"no", "yes", "false", "true", "0", "1"}; /* every second one means yes */
@@ -280,6 +302,7 @@ static const struct type_info {
         [CONFIG_PROXY_URL] = {check_proxy_url, "http[s]://[USER:PASSWORD@]HOST:PORT", false},
         [CONFIG_DURATION] = {check_duration, NULL, true},
         [CONFIG_RATE] = {check_rate, "N/Ts or N/Tms: 1 to 1000000 in 100ms to 3600s", true},
+        [CONFIG_SHARE] = {check_share, "0 to 1", true},
         [CONFIG_FILE] = {check_file, "the path of a readable file", false},
 };
 

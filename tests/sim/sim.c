@@ -121,6 +121,7 @@ static void vendor_handle(struct sim *sim, size_t row, const struct sim_request 
 	        .path = request->path,
 	        .session = question.session,
 	        .uuid = question.uuid,
+	        .traceparent = request->traceparent,
 	        .is_body = request->body_len > 0,
 	};
 	entry.payload = entry.is_body ? request->body : request->query;

@@ -30,6 +30,7 @@ struct sim_request {
 	const char *authorization;
 	const char *user_agent;
 	const char *host;
+	const char *traceparent;
 	const char *body; /* ends in '\0' */
 	size_t body_len;
 	bool is_cut; /* the body was longer than SIM_REQUEST_BODY_BYTES; this is its beginning */

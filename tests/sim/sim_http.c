@@ -88,6 +88,7 @@ static void decide(struct call *call, struct MHD_Connection *connection, const c
 	        .authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION),
 	        .user_agent = header(connection, MHD_HTTP_HEADER_USER_AGENT),
 	        .host = header(connection, MHD_HTTP_HEADER_HOST),
+	        .traceparent = header(connection, "traceparent"),
 	        .body = call->body.data,
 	        .body_len = call->body.len,
 	        .is_cut = call->is_cut,

@@ -13,7 +13,7 @@ struct record {
 	bool is_body;
 	size_t payload_len;
 	size_t text_len;
-	const char *path, *session, *uuid, *payload; /* into text; the method stands at its start */
+	const char *path, *session, *uuid, *traceparent, *payload; /* into text; the method stands at its start */
 	char text[];
 };
 
@@ -101,7 +101,8 @@ static const char *put(char **at, const char *text, size_t len)
 
 static struct record *record_new(const struct sim_entry *entry)
 {
-	const size_t lens[] = {strlen(entry->method), strlen(entry->path), strlen(entry->session), strlen(entry->uuid)};
+	const size_t lens[] = {strlen(entry->method), strlen(entry->path), strlen(entry->session), strlen(entry->uuid),
+	                       strlen(entry->traceparent)};
 	size_t text_len = entry->payload_len + 1;
 	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++)
 		text_len += lens[i] + 1;
@@ -113,6 +114,7 @@ static struct record *record_new(const struct sim_entry *entry)
 	record->path = put(&at, entry->path, lens[1]);
 	record->session = put(&at, entry->session, lens[2]);
 	record->uuid = put(&at, entry->uuid, lens[3]);
+	record->traceparent = put(&at, entry->traceparent, lens[4]);
 	record->payload = put(&at, entry->payload, entry->payload_len);
 	record->payload_len = entry->payload_len;
 	record->text_len = text_len;
@@ -180,6 +182,7 @@ static void record_write(const struct record *record, struct json_out *out)
 	json_out_str(out, "path", record->path);
 	json_out_str(out, "session", record->session);
 	json_out_str(out, "uuid", record->uuid);
+	json_out_str(out, "traceparent", record->traceparent[0] ? record->traceparent : NULL);
 	json_out_int(out, "at_ms", record->at_ms);
 	json_out_strn(out, record->is_body ? "body" : "query", record->payload, record->payload_len);
 	json_out_object_end(out);

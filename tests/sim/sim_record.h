@@ -22,6 +22,7 @@ struct sim_entry {
 	const char *path;
 	const char *session; /* "" when the request had none */
 	const char *uuid;
+	const char *traceparent; /* "" when the request had none */
 	bool is_body; /* payload is the body, else the raw query */
 	const char *payload;
 	size_t payload_len;

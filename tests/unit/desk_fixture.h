@@ -189,7 +189,7 @@ static inline int begin_desk(void **state)
 	for (int i = 0; i < TOPICS; i++)
 		bench->began[i] = records(bench, topics[i]);
 	assert_int_equal(metrics_new(&bench->metrics), ERR_OK);
-	const struct desk_options options = {bench->config, bench->ring, bench->metrics};
+	const struct desk_options options = {.config = bench->config, .ring = bench->ring, .metrics = bench->metrics};
 	assert_int_equal(desk_new(&options, &bench->desk, NULL), ERR_OK);
 	assert_int_equal(pthread_create(&bench->thread, NULL, run_desk, bench), 0);
 	await_desk(bench, true);

@@ -15,7 +15,7 @@ static void a_first_journey_is_produced_made_known_and_answered_when_it_has_left
 	struct verification queued;
 	struct verification_texts texts;
 	struct person person;
-	strcpy(call->ask.request.traceparent, "00-trace");
+	strcpy(call->ask.request.traceparent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
 	submit(bench, call, WAIT_LEFT_QUEUED, WAIT_MS);
 	assert_false(comes_back(call, 400));
 	assert_int_equal(produced(bench, initiates), 1);
@@ -23,7 +23,7 @@ static void a_first_journey_is_produced_made_known_and_answered_when_it_has_left
 	assert_true(record->key_len == strlen(one) && memcmp(record->key, one, strlen(one)) == 0);
 	assert_header(record, HEADER_OP, "initiate");
 	assert_header(record, HEADER_ATTEMPT, "0");
-	assert_header(record, HEADER_TRACEPARENT, "00-trace");
+	assert_header(record, HEADER_TRACEPARENT, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
 	assert_header(record, HEADER_CAUSE, NULL);
 	rd_kafka_message_destroy(record);
 	assert_true(is_stored(bench, one, &queued, &texts)); /* with its person, sealed */

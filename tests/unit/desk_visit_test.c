@@ -153,7 +153,7 @@ static void a_returns_record_carries_the_state_and_why_it_was_made(void **state)
 	struct verification known = journey(one, STATE_AWAITING_USER), carried;
 	struct request request = {0};
 	strcpy(known.reference, guid);
-	strcpy(call->ask.request.traceparent, "00-trace");
+	strcpy(call->ask.request.traceparent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
 	store(bench, &known, false);
 	submit(bench, call, WAIT_FINAL, WAIT_MS); /* however long it may wait: no verdict is waited for */
 	expect(call, OUTCOME_STATE);
@@ -163,7 +163,7 @@ static void a_returns_record_carries_the_state_and_why_it_was_made(void **state)
 	assert_header(record, HEADER_CAUSE, "returned");
 	assert_header(record, HEADER_SCHEMA, "1");
 	assert_header(record, HEADER_ATTEMPT, "0");
-	assert_header(record, HEADER_TRACEPARENT, "00-trace");
+	assert_header(record, HEADER_TRACEPARENT, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
 	assert_header(record, HEADER_DEADLINE, NULL);
 	assert_int_equal(request_decode(record->payload, record->len, &request, NULL), ERR_OK);
 	assert_string_equal(request.sealed, "sealed-text");
