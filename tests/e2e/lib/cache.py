@@ -10,7 +10,7 @@ from lib import schemas
 from lib.process import Process, until
 
 KNOWN_KEYS = re.compile(r"verifyd:(v:\{v[\w-]{22}\}|lease:\{v[\w-]{22}\}:(score|initiate)|(q|s|key):[\w-]{43}|(browser|place):\{v[\w-]{22}\}"
-                        r"|ref:jumio:[\w-]{1,64}|(quota|gate):(jumio:(initiate|retrieve)|biocatch:score)|breaker:(jumio|biocatch)|epoch|rebuild(:missed|:progress)?|workers|ingresses|projector[\w:.-]*)")
+                        r"|ref:jumio:[\w-]{1,64}|(quota|gate):(jumio:(initiate|retrieve)|biocatch:score)|breaker:(jumio|biocatch)|epoch|rebuild(:missed|:progress)?|workers|ingresses|ingresses|projector[\w:.-]*)")
 FOR_EVER = {"verifyd:epoch"}  # the only key without an end
 PORTS = range(10240, 32768)  # below those that Linux gives to outgoing connections: nothing takes them between choice and use
 SLICES = 8  # processes of one run that choose ports at the same time
