@@ -32,6 +32,7 @@ demo|python3|command -v python3
 test|libcmocka-dev|pkg-config --exists cmocka
 test|python3|command -v python3
 test|python3-venv|python3 -c "import ensurepip, venv"
+test|haproxy|test -x /usr/sbin/haproxy
 test|chromium|command -v chromium
 test|chromium-driver|command -v chromedriver
 test|prometheus|command -v promtool

@@ -369,6 +369,11 @@ enum err_code desk_new(const struct desk_options *options, struct desk **ret_des
 	return code; /* on failure the process ends: the operating system takes back what was opened */
 }
 
+uv_loop_t *desk_loop(struct desk *desk)
+{
+	return &desk->loop;
+}
+
 void desk_run(struct desk *desk, void (*signal_fn)(void *ctx), void *ctx)
 {
 	desk->on_signal = signal_fn;

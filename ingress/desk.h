@@ -9,6 +9,7 @@
 #include "common/base/seal.h"
 #include "common/base/trace.h"
 #include "ingress/ask.h"
+#include <uv.h>
 
 struct desk;
 
@@ -26,6 +27,9 @@ enum err_code desk_new(const struct desk_options *options, struct desk **ret_des
 /* Runs the loop in this thread until desk_drained. Blocks: until then. on_signal (SIGTERM, SIGINT) comes in this
  * thread. */
 void desk_run(struct desk *desk, void (*on_signal)(void *ctx), void *ctx);
+
+/* Returns: the loop, for handles of the caller's, which are closed before desk_close. Thread: the loop's, or before it runs. */
+uv_loop_t *desk_loop(struct desk *desk);
 
 /* Hands an ask over. Thread: any but the loop's. Blocks: for a lock that is held for a pointer's exchange. */
 void desk_submit(struct desk *desk, struct ask *ask);

@@ -125,7 +125,7 @@ static enum MHD_Result queue_answer(const struct http_server *server, struct exc
 	enum MHD_Result queued = MHD_NO;
 	exchange->phase = PHASE_ANSWERED;
 	connection_enter(exchange->place, CONNECTION_ANSWER);
-	close = close || exchange->closes || atomic_load_explicit(&server->quiesced, memory_order_relaxed);
+	close = close || exchange->closes || atomic_load_explicit(&server->ending, memory_order_relaxed);
 	if (buf_take(&exchange->answer, &data, &len) != ERR_OK)
 		return MHD_NO;
 	struct MHD_Response *response = MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);

@@ -14,6 +14,9 @@ struct http_server;
  * Returns: ERR_OK; ERR_INVALID; ERR_IO (address in use or not ours); ERR_NO_MEMORY. ingress must outlive the server. */
 enum err_code http_server_start(struct ingress *ingress, struct http_server **ret_server, struct err *err) WARN_UNUSED;
 
+/* From now on whoever is answered is told that the connection ends; new ones are accepted. */
+void http_server_tell_end(struct http_server *server);
+
 /* Accepts no more connections; those that are open go on, and are told with their next answer that they end. */
 void http_server_quiesce(struct http_server *server);
 

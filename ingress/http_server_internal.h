@@ -17,7 +17,7 @@ struct http_server {
 	struct connections *connections;
 	struct admission *admission;
 	size_t capacity;      /* connections that libmicrohttpd accepts */
-	atomic_bool quiesced; /* whoever is answered from now on is told that the connection ends */
+	atomic_bool ending; /* whoever is answered from now on is told that the connection ends */
 	MHD_socket listener;  /* after quiesce: ours to close */
 	struct metric *answered[ROUTE_COUNT + 1][STATUS_CLASSES];
 	struct metric *seconds[ROUTE_COUNT + 1];

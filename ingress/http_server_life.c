@@ -114,9 +114,14 @@ enum err_code http_server_start(struct ingress *ingress, struct http_server **re
 	return code;
 }
 
+void http_server_tell_end(struct http_server *server)
+{
+	atomic_store(&server->ending, true);
+}
+
 void http_server_quiesce(struct http_server *server)
 {
-	atomic_store(&server->quiesced, true);
+	http_server_tell_end(server);
 	server->listener = MHD_quiesce_daemon(server->daemon);
 }
 

@@ -1,5 +1,5 @@
-/* ingress: start, health, drain. Drain: not ready, no new connections, waiting callers get what is known, then the end.
- */
+/* ingress: start, health, drain. Drain: not ready, for a while still at work, then no new connections, waiting callers
+ * get what is known, the end. */
 #include "ingress/ingress.h"
 #include "common/adapters/listen_address.h"
 #include "common/adapters/ops_server.h"
@@ -27,6 +27,9 @@ struct running {
 	struct ops_server *ops;
 	struct process_metrics process;
 	atomic_bool draining;
+	uv_timer_t
+	        notice; /* runs from the signal until whoever sends callers here has seen that this one is not ready */
+	int64_t end_ms; /* of the drain, monotonic */
 };
 
 static bool is_ready(void *ctx)
@@ -61,17 +64,35 @@ static bool health(void *ctx, struct buf *out)
 	return json_out_end(&json) == ERR_OK && good;
 }
 
+static void end_intake(struct running *running)
+{
+	int64_t left = running->end_ms - CLOSE_RESERVE_MS - clock_mono_ms();
+	http_server_quiesce(running->http);
+	desk_drain(running->ingress.desk, left > 0 ? left : 0);
+}
+
+static void on_notice_over(uv_timer_t *timer)
+{
+	struct running *running = timer->data;
+	end_intake(running);
+}
+
+/* The second one comes from somebody who does not want to wait. */
 static void on_signal(void *ctx)
 {
 	struct running *running = ctx;
 	struct desk_status status;
-	if (atomic_exchange(&running->draining, true))
+	int64_t notice = config_int(running->ingress.config, CONFIG_DRAIN_NOTICE_MS);
+	if (atomic_exchange(&running->draining, true)) {
+		if (uv_is_active((uv_handle_t *)&running->notice))
+			uv_timer_start(&running->notice, on_notice_over, 0, 0);
 		return;
+	}
 	desk_status(running->ingress.desk, &status);
 	log_info("draining", LOG_INT("in_hand", status.asks));
-	http_server_quiesce(running->http);
-	int64_t drain_ms = config_int(running->ingress.config, CONFIG_DRAIN_MS) - CLOSE_RESERVE_MS;
-	desk_drain(running->ingress.desk, drain_ms > 0 ? drain_ms : 0);
+	running->end_ms = clock_mono_ms() + config_int(running->ingress.config, CONFIG_DRAIN_MS);
+	http_server_tell_end(running->http);
+	uv_timer_start(&running->notice, on_notice_over, (uint64_t)notice, 0);
 }
 
 static enum err_code open_keys(struct ingress *ingress, struct err *err)
@@ -188,6 +209,7 @@ static enum err_code open_all(struct running *running, struct err *err)
 static void close_all(struct running *running)
 {
 	struct ingress *ingress = &running->ingress;
+	uv_close((uv_handle_t *)&running->notice, NULL);
 	desk_close(ingress->desk);
 	http_server_finish(running->http, LAST_ANSWERS_MS);
 	http_server_stop(running->http);
@@ -220,6 +242,8 @@ int ingress_run(const struct config *config, bool open)
 		log_error("cannot_start", LOG_STR("error", err_text(code)), LOG_STR("why", err.msg));
 		_exit(1); /* half opened as it is: the operating system takes it back */
 	}
+	uv_timer_init(desk_loop(running->ingress.desk), &running->notice);
+	running->notice.data = running;
 	desk_run(running->ingress.desk, on_signal, running);
 	close_all(running);
 	log_info("stopped", LOG_STR("status", "drained"));
@@ -242,6 +266,14 @@ static int check_listen(const struct config *config, bool open, FILE *complaints
 	if (!open || listen_address_is_loopback(&address))
 		return 0;
 	fputs("--insecure-no-auth: allowed only with VERIFYD_HTTP_LISTEN on a loopback address\n", complaints);
+	return 1;
+}
+
+static int check_drain(const struct config *config, FILE *complaints)
+{
+	if (config_int(config, CONFIG_DRAIN_NOTICE_MS) <= config_int(config, CONFIG_DRAIN_MS))
+		return 0;
+	fputs("VERIFYD_DRAIN_NOTICE_MS: longer than VERIFYD_DRAIN_MS, of which it is a part\n", complaints);
 	return 1;
 }
 
@@ -273,6 +305,6 @@ int ingress_check(const struct config *config, bool open, FILE *complaints)
 	struct auth *auth = NULL;
 	int mistakes = auth_new(config, open, complaints, &auth) + otlp_export_check(config, complaints);
 	auth_free(auth);
-	return mistakes + check_listen(config, open, complaints) + check_keys(config, complaints) +
-	       check_journeys(config, complaints);
+	return mistakes + check_listen(config, open, complaints) + check_drain(config, complaints) +
+	       check_keys(config, complaints) + check_journeys(config, complaints);
 }

@@ -36,6 +36,7 @@ class Stack:
         self.public_address = f"127.0.0.1:{free_port()}"  # of the first ingress that runs; what people and vendors are told
         self.public_url = f"http://{self.public_address}"
         self.programs = []
+        self.bin = BIN  # where what is started next comes from
         self.people = set()  # values that must not be found anywhere
         self.poison = False  # records that break their schema were planted
 
@@ -107,7 +108,7 @@ class Stack:
 
     def spawn(self, program, *flags, **overrides):
         name = f"{program}-{len(self.programs)}"
-        one = Process(name, [BIN / program, *flags], self.folder, self.environment(**overrides))
+        one = Process(name, [self.bin / program, *flags], self.folder, self.environment(**overrides))
         self.programs.append(one)
         return one
 
