@@ -1,0 +1,110 @@
+"""A real Prometheus looks at a running verifyd: every expression of the dashboard and of the alerts finds data, under load and with
+the vendor down, and the alert comes and goes."""
+import itertools
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lib.journey import Journey
+from lib.load import Load
+from lib.process import until
+from lib.prometheus import Prometheus
+
+ROOT = Path(__file__).resolve().parents[2]
+DASHBOARD = json.loads((ROOT / "deploy/grafana/verifyd.json").read_text())
+VARIABLES = {"$__rate_interval": "5s", "$__range": "60s", "$namespace": ".*"}
+LOAD_S, SHOWN_WITHIN_S, ALERT_FOR_S = 8, 30, 30
+PER_SECOND = 20
+BUSY = ("Questions", "Jobs ended", "Latency", "Calls", "Rate", "Duration, p99", "Bought", "Cost report", "CPU", "Memory", "Connections")
+
+
+def panels():
+    return [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+
+
+def expressions(panel):
+    for target in panel["targets"]:
+        expression = target["expr"]
+        for name, value in VARIABLES.items():
+            expression = expression.replace(name, value)
+        yield expression
+
+
+def test_the_dashboard_is_well_formed():
+    assert subprocess.run([sys.executable, ROOT / "deploy/grafana/build.py", "--check"], check=False).returncode == 0, "run build.py"
+    ids = [panel["id"] for panel in DASHBOARD["panels"]]
+    assert len(set(ids)) == len(ids)
+    taken = set()
+    for panel in DASHBOARD["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert at["x"] + at["w"] <= 24 and not cells & taken, panel["title"]
+        taken |= cells
+    for panel in panels():
+        assert panel["datasource"]["uid"] == "${datasource}" and len(panel["description"]) > 4, panel["title"]
+        assert all(target["datasource"]["uid"] == "${datasource}" for target in panel["targets"])
+        assert re.findall(r"\$\w+", "".join(expressions(panel))) == [], panel["title"]
+    assert {one["name"] for one in DASHBOARD["templating"]["list"]} == {"datasource", "namespace"}
+
+
+class Watched:
+    """A verifyd under load, and a Prometheus that looks at it."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.worker, self.ingress = stack.worker(BREAKER_FAILURES=None), stack.ingress()
+        self.prometheus = Prometheus(stack.folder, [self.ingress.ops.address, self.worker.ops.address])
+        stack.programs.append(self.prometheus.process)
+        until(lambda: self.prometheus.scraped() == 2, 30, "both to be scraped")
+        self.began = time.time()
+
+    def load(self):
+        people = (self.stack.person() for _ in itertools.count())
+        return Load(self.ingress.b2c.score, people, PER_SECOND)
+
+
+@pytest.fixture
+def watched(stack):
+    return Watched(stack)
+
+
+def found_by(prometheus, panel, began):
+    """[(expression, what an instant query found, what a range query found)]."""
+    return [(expression, prometheus.query(expression), prometheus.query_range(expression, began, time.time())) for expression in expressions(panel)]
+
+
+@pytest.mark.slow
+def test_every_panel_and_rule_has_data_and_the_alert_of_a_vendor_that_is_down_comes_and_goes(watched):
+    prometheus, stack = watched.prometheus, watched.stack
+    for _ in range(3):
+        Journey(stack, watched.ingress).initialize()
+    with watched.load():
+        time.sleep(LOAD_S)
+        busy = {panel["title"]: found_by(prometheus, panel, watched.began) for panel in panels() if panel["title"] in BUSY}
+        assert set(busy) == set(BUSY)
+        for title, found in busy.items():
+            assert any(one["value"] > 0 for _, instant, _ in found for one in instant), f"{title}: {found}"
+        stack.vendor.set(status=503)
+        until(lambda: "VerifydVendorDown" in prometheus.alerts(), SHOWN_WITHIN_S, "the alert")
+        (alert,) = prometheus.alerts()["VerifydVendorDown"]
+        assert (alert["vendor"], alert["op"], alert["severity"]) == ("biocatch", "score", "critical")
+        look_at_all(prometheus, watched.began)
+        stack.vendor.set(status=200)
+        until(lambda: "VerifydVendorDown" not in prometheus.alerts(), ALERT_FOR_S, "the alert to go")
+
+
+def look_at_all(prometheus, began):
+    shown = {}
+    for panel in panels():
+        for expression, instant, whole in found_by(prometheus, panel, began):
+            assert instant and whole, f"{panel['title']}: nothing found by {expression}"
+            shown[panel["title"]] = instant[0]["value"]
+    assert shown["Alerts"] >= 1 and shown["Vendors left alone"] == 1 and shown["Scores without verdict"] > 0.1
+    assert (shown["Redis"], shown["Dependencies away"], shown["Ingresses"], shown["Workers"]) == (1, 0, 1, 1)
+    rules = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
+    assert len(rules) > 25 and [rule for rule in rules if rule["health"] != "ok"] == []
