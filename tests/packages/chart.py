@@ -3,6 +3,8 @@
 
 Usage: helm template … | chart.py        one line a mistake; status 1 when there is one
 """
+import json
+import subprocess
 import sys
 
 import kubernetes_validate
@@ -42,6 +44,32 @@ def mistakes_of_pod(pod):
             yield f"{container['name']} is killed before it has drained"
 
 
+def queries_of(document):
+    """What the document asks Prometheus, as a file of rules."""
+    if document["kind"] == "PrometheusRule":
+        return document["spec"]
+    if document["kind"] == "ScaledObject":
+        asked = [trigger["metadata"]["query"] for trigger in document["spec"]["triggers"]]
+        return {"groups": [{"name": "keda", "rules": [{"record": f"keda:{n}", "expr": query} for n, query in enumerate(asked)]}]}
+    return None
+
+
+def mistakes_of_queries(spec):
+    """promtool's, and alerts that say neither how bad it is nor what to do."""
+    done = subprocess.run(["promtool", "check", "rules", "/dev/stdin"], input=yaml.safe_dump(spec), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        yield done.stdout + done.stderr
+    for rule in (rule for group in spec["groups"] for rule in group["rules"] if "alert" in rule):
+        if not rule["labels"].get("severity") or "#" not in rule["annotations"].get("runbook_url", ""):
+            yield f"{rule['alert']} lacks a severity or its section of the runbook"
+
+
+def mistakes_of_dashboards(document):
+    for name, text in document.get("data", {}).items():
+        if name.endswith(".json") and not json.loads(text).get("panels"):
+            yield f"{name} has no panels"
+
+
 def main():
     documents = [document for document in yaml.safe_load_all(sys.stdin) if document]
     found = []
@@ -53,6 +81,8 @@ def main():
             except kubernetes_validate.ValidationError as error:
                 found.append(f"{what}: {'.'.join(map(str, error.path))}: {error.message}")
         found += [f"{what}: {mistake}" for mistake in (mistakes_of_pod(pod_of(document)) if pod_of(document) else ())]
+        found += [f"{what}: {mistake}" for mistake in (mistakes_of_queries(queries_of(document)) if queries_of(document) else ())]
+        found += [f"{what}: {mistake}" for mistake in (mistakes_of_dashboards(document) if document["kind"] == "ConfigMap" else ())]
     kinds = [document["kind"] for document in documents]
     if kinds.count("Deployment") < 2 or kinds.count("PodDisruptionBudget") != kinds.count("Deployment"):
         found.append("not a Deployment and a PodDisruptionBudget for each part")
