@@ -125,7 +125,7 @@ def wrong(board):
     board.stat("Dead letters, 1 h", "Jobs that died, and records that nobody can read",
                f'sum(increase(verifyd_jobs_total{{{NS},outcome=~"dead|poison"}}[1h]))', steps=((None, GREEN), (0.5, ORANGE), (10, RED)), decimals=0)
     board.stat("Our errors", "Share of the answers that tell a problem of ours: queue_away, overloaded, internal",
-               share("verifyd_problems_total", 'code=~"internal|queue_away|overloaded|idempotency_key_away"', ""),
+               share("verifyd_problems_total", 'code=~"internal|queue_away|overloaded|idempotency_key_away|auth_away"', ""),
                "percentunit", ((None, GREEN), (0.001, ORANGE), (0.01, RED)), decimals=1)
     board.stat("Scores without verdict", "Share of GetScore's answers that are UNKNOWN, for whatever reason: those people are asked for MFA",
                share("verifyd_pending_answers_total", 'route="GetScore"', 'route="GetScore"'),

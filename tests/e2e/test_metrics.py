@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from lib.cache import free_port
+from lib.issuer import Issuer
 from lib.process import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +44,15 @@ def test_the_tables_name_what_is_shown_and_nothing_else(service, which):
     tables = documented()
     shown = families(getattr(service, which).ops.get("/metrics").json)
     assert set(shown) == tables["every process"] | tables[which]
+
+
+def test_what_is_there_only_where_it_is_set_has_a_table_of_its_own(service):
+    settings = Issuer(free_port()).settings()  # nobody is there, nor at the collector's address
+    ingress = service.stack.ingress(OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}", **settings)
+    shown = families(ingress.ops.get("/metrics").json)
+    ingress.process.terminate()
+    tables = documented()
+    assert set(shown) == tables["every process"] | tables["ingress"] | tables["where it is set"]
 
 
 @pytest.mark.parametrize("which", ["ingress", "worker"])
