@@ -109,7 +109,7 @@ void doctor_workers(struct doctor *doctor)
 	struct err err = {ERR_OK, ""};
 	int64_t now_ms = doctor->picture.redis.is_up ? doctor->picture.redis.now_ms : clock_unix_ms();
 	if (doctor->kafka_answers && status_kafka_open(doctor->call->kafka, &doctor->reader, &err) == ERR_OK)
-		status_kafka_look(doctor->reader, now_ms, &doctor->picture.kafka);
+		status_kafka_look(doctor->reader, now_ms, STATUS_KAFKA_MS, &doctor->picture.kafka);
 	else
 		(void)snprintf(doctor->picture.kafka.why, sizeof doctor->picture.kafka.why, "%s",
 		               "Kafka does not answer");

@@ -38,7 +38,7 @@ static bool look(struct status_run *run)
 	int64_t began_ms = clock_mono_ms();
 	bool goes_on = true;
 	status_redis_look(run->link, &run->picture);
-	status_kafka_look(run->reader, run->picture.redis.now_ms, &run->picture.kafka);
+	status_kafka_look(run->reader, run->picture.redis.now_ms, STATUS_KAFKA_MS, &run->picture.kafka);
 	if (!run->again && anybody_is_fresh(&run->picture.workers)) {
 		int64_t left_ms = began_ms + RATES_MS - clock_mono_ms();
 		goes_on = status_redis_wait(run->link, left_ms > 0 ? (int)left_ms : 0);

@@ -191,6 +191,8 @@ static enum err_code open_all(struct running *running, struct err *err)
 	const struct ops_server_options ops = {
 	        .listen = config_str(ingress->config, CONFIG_OPS_LISTEN),
 	        .token = config_str(ingress->config, CONFIG_OPS_TOKEN),
+	        .config = ingress->config,
+	        .program = "verifyd-ingress",
 	        .metrics = ingress->metrics,
 	        .is_ready = is_ready,
 	        .health = health,

@@ -4,7 +4,7 @@
 #ifndef VERIFYD_PAGES_H
 #define VERIFYD_PAGES_H
 
-#include "common/base/buf.h"
+#include "common/base/html.h"
 #include "ingress/language.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -69,9 +69,6 @@ enum err_code page_write(struct buf *out, const struct page_view *view) WARN_UNU
 
 /* The page that a script names in "shows", which waits for something; PAGE_COUNT: there is none. */
 enum page page_by_name(const char *shows);
-
-/* Appends text so that it can stand in HTML, also inside of an attribute in double quotes. Returns: as page_write. */
-enum err_code html_escape(struct buf *out, const char *text) WARN_UNUSED;
 
 /* What stands inside, for the test of the hashes. */
 const char *page_style(void);

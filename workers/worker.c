@@ -405,6 +405,8 @@ static enum err_code open_ops(struct worker *worker, struct err *err)
 	const struct ops_server_options options = {
 	        .listen = config_str(worker->config, CONFIG_OPS_LISTEN),
 	        .token = config_str(worker->config, CONFIG_OPS_TOKEN),
+	        .config = worker->config,
+	        .program = "verifyd-worker",
 	        .metrics = worker->metrics,
 	        .is_ready = is_ready,
 	        .health = health,

@@ -1,9 +1,10 @@
-/* ops_server: four GET routes for probes and scrapers on one libmicrohttpd thread, at most 64 connections.
+/* ops_server: GET routes for probes, scrapers and the console on one libmicrohttpd thread, at most 64 connections.
  * Takes no request bodies. A caller's slowness is bounded by the inactivity timeout only: this is a private listener.
  */
 #include "common/adapters/ops_server.h"
 
 #include "common/adapters/listen_address.h"
+#include "common/adapters/ops_console.h"
 #include "common/base/log.h"
 #include "common/base/ops_token.h"
 #include <assert.h>
@@ -26,7 +27,8 @@ enum {
 
 struct ops_server {
 	struct MHD_Daemon *daemon;
-	struct ops_token *token; /* NULL: none is asked for */
+	struct ops_token *token;     /* NULL: none is asked for */
+	struct ops_console *console; /* NULL: there is none */
 	struct ops_server_options options;
 	char address[LISTEN_ADDRESS_TEXT_BYTES];
 };
@@ -81,16 +83,19 @@ static const struct route {
 	const char *path;
 	const char *content_type;
 	answer_fn *answer;
-	answer_fn *to_strangers; /* who do not know the token; NULL: 401 */
+	answer_fn *to_strangers;                           /* who do not know the token; NULL: 401 */
+	enum MHD_Result (*visit)(struct ops_visit *visit); /* of the console, in place of the other two */
 } routes[] = {
-        {"/livez", TYPE_TEXT, answer_livez, answer_livez},
-        {"/readyz", TYPE_TEXT, answer_readyz, answer_readyz},
-        {"/healthz", TYPE_JSON, answer_healthz, answer_healthz_briefly},
-        {"/metrics", TYPE_METRICS, answer_metrics, NULL},
+        {"/livez", TYPE_TEXT, answer_livez, answer_livez, NULL},
+        {"/readyz", TYPE_TEXT, answer_readyz, answer_readyz, NULL},
+        {"/healthz", TYPE_JSON, answer_healthz, answer_healthz_briefly, NULL},
+        {"/metrics", TYPE_METRICS, answer_metrics, NULL, NULL},
+        {"/console", NULL, NULL, NULL, ops_console_page},
+        {"/console/events", NULL, NULL, NULL, ops_console_events},
 };
 
 /* The same numbers, for who asks for them in the newer dialect. */
-static const struct route openmetrics = {"/metrics", TYPE_OPENMETRICS, answer_openmetrics, NULL};
+static const struct route openmetrics = {"/metrics", TYPE_OPENMETRICS, answer_openmetrics, NULL, NULL};
 
 static const struct route *negotiate(struct MHD_Connection *connection, const struct route *route)
 {
@@ -99,10 +104,10 @@ static const struct route *negotiate(struct MHD_Connection *connection, const st
 	return prefers ? &openmetrics : route;
 }
 
-static const struct route *route_find(const char *path)
+static const struct route *route_find(const struct ops_server *server, const char *path)
 {
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
-		if (strcmp(routes[i].path, path) == 0)
+		if (strcmp(routes[i].path, path) == 0 && (server->console || !routes[i].visit))
 			return &routes[i];
 	return NULL;
 }
@@ -168,16 +173,20 @@ static bool is_known(struct MHD_Connection *connection, const struct ops_server 
 	                      MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION));
 }
 
+/* visit: of a route of the console's. */
 static enum MHD_Result reply_route(struct MHD_Connection *connection, const struct ops_server *server,
-                                   const struct route *route)
+                                   const struct route *route, struct ops_visit *visit)
 {
 	/* Basic, because a browser then asks for a password; Bearer is taken all the same. */
 	static const struct header challenge = {MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Basic realm=\"verifyd\""};
-	answer_fn *answer = is_known(connection, server) ? route->answer : route->to_strangers;
+	bool known = is_known(connection, server);
+	answer_fn *answer = known ? route->answer : route->to_strangers;
 	enum MHD_Result result;
 	struct buf body;
 	unsigned status;
 
+	if (known && route->visit)
+		return route->visit(visit);
 	if (!answer)
 		return reply_text(connection, MHD_HTTP_UNAUTHORIZED, "the token is missing or wrong\n", &challenge);
 	buf_init(&body, MAX_ANSWER_BYTES);
@@ -206,14 +215,17 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
                                   void **req_cls)
 {
 	static const struct header allow = {MHD_HTTP_HEADER_ALLOW, ALLOW};
-	const struct ops_server *server = cls;
-	const struct route *route = route_find(url);
+	struct ops_server *server = cls;
+	const struct route *route = route_find(server, url);
 	bool first_call = *req_cls == NULL;
 
 	(void)version;
 	(void)upload_data;
 	(void)upload_data_size;
-	*req_cls = cls;
+	if (first_call)
+		*req_cls = route && route->visit ? (void *)ops_visit_new(server->console, connection) : cls;
+	if (!*req_cls)
+		return MHD_NO;
 	if (first_call && !announces_body(connection))
 		return MHD_YES;
 	if (!route)
@@ -222,20 +234,31 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		return reply_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only " ALLOW "\n", &allow);
 	if (first_call)
 		return reply_text(connection, MHD_HTTP_CONTENT_TOO_LARGE, "no body is wanted\n", NULL);
-	return reply_route(connection, server, negotiate(connection, route));
+	return reply_route(connection, server, negotiate(connection, route), *req_cls);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **req_cls,
+                         enum MHD_RequestTerminationCode how)
+{
+	(void)connection;
+	(void)how;
+	if (*req_cls && *req_cls != cls)
+		ops_visit_end(*req_cls);
+	*req_cls = NULL;
 }
 
 /* Without MHD_USE_ERROR_LOG libmicrohttpd writes nothing: our stderr is JSON only. */
 static struct MHD_Daemon *start_daemon(struct ops_server *server, const struct listen_address *address)
 {
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD;
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
 
 	if (address->addr.ss_family == AF_INET6)
 		flags |= MHD_USE_DUAL_STACK; /* "[::]:P" then answers IPv4 as well */
 	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR,
 	                        (const struct sockaddr *)&address->addr, MHD_OPTION_CONNECTION_LIMIT,
 	                        (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
-	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_END);
+	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+	                        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_END);
 }
 
 static enum err_code bound_address(const struct ops_server *server, struct listen_address *ret_address, struct err *err)
@@ -245,6 +268,21 @@ static enum err_code bound_address(const struct ops_server *server, struct liste
 	if (!info)
 		return err_set(err, ERR_IO, "ops listener: no socket");
 	return listen_address_of_socket(info->listen_fd, ret_address, err);
+}
+
+static enum err_code open_parts(struct ops_server *server, const struct ops_server_options *options, struct err *err)
+{
+	const struct console_options console = {.config = options->config,
+	                                        .program = options->program,
+	                                        .health = options->health,
+	                                        .health_ctx = options->ctx};
+	enum err_code code = ERR_OK;
+
+	if (options->token && (code = ops_token_new(options->token, &server->token)) != ERR_OK)
+		return err_set(err, code, "ops listener: the token");
+	if (options->config && (code = ops_console_new(&console, &server->console)) != ERR_OK)
+		return err_set(err, code, "ops listener: the console");
+	return ERR_OK;
 }
 
 enum err_code ops_server_start(const struct ops_server_options *options, struct ops_server **ret_server,
@@ -264,9 +302,10 @@ enum err_code ops_server_start(const struct ops_server_options *options, struct 
 		return err_set(err, ERR_NO_MEMORY, "ops listener");
 	server->options = *options;
 	server->options.listen = server->options.token = NULL; /* the caller's texts need not outlive this call */
-	if (options->token && (code = ops_token_new(options->token, &server->token)) != ERR_OK) {
+	code = open_parts(server, options, err);
+	if (code != ERR_OK) {
 		ops_server_stop(server);
-		return err_set(err, code, "ops listener: the token");
+		return code;
 	}
 	server->daemon = start_daemon(server, &address);
 	if (!server->daemon) {
@@ -299,8 +338,10 @@ void ops_server_stop(struct ops_server *server)
 {
 	if (!server)
 		return;
+	ops_console_end(server->console);
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
+	ops_console_free(server->console);
 	ops_token_free(server->token);
 	free(server);
 }

@@ -26,6 +26,8 @@ struct status_worker {
 	bool is_fresh;                              /* else it hangs, or is gone without a goodbye */
 	int64_t before_ms;                          /* at_ms of an earlier status of the same start; 0: there is none */
 	struct worker_class before[OPERATION_COUNT]; /* by operation */
+	int64_t between_ms;                         /* one from between these two: the next `before` */
+	struct worker_class between[OPERATION_COUNT];
 };
 
 struct status_workers {
@@ -36,7 +38,7 @@ struct status_workers {
 /* The same of an ingress. */
 struct status_ingress {
 	char name[WORKER_NAME_BYTES];
-	struct ingress_status now, before; /* before.at_ms 0: there is none of the same start */
+	struct ingress_status now, before, between; /* before.at_ms 0: there is none of the same start */
 	bool is_fresh;
 };
 
@@ -103,6 +105,7 @@ struct status_class {
 
 struct status_finding {
 	const char *code; /* a word for scripts */
+	enum operation operation; /* whose it is; OPERATION_COUNT: of none */
 	char text[STATUS_WHY_BYTES];
 };
 
@@ -134,7 +137,9 @@ struct status_picture {
 /* Notes what a worker said: `text` is its status as it stands in Redis. What cannot be read is left out.
  * Returns: ERR_OK; ERR_NO_MEMORY. */
 enum err_code status_note_worker(struct status_workers *workers, const char *name, const char *text, size_t len);
-/* Before the next look: what is known now becomes what was known before. */
+enum { STATUS_SPAN_MS = 1500 }; /* rates are of a longer time than that, however often somebody looks */
+
+/* Before the next look: what is known now becomes what was known before, once STATUS_SPAN_MS have passed. */
 void status_begin_look(struct status_workers *workers);
 /* After it: forgets who was not seen in it, and says who is fresh at now_ms. */
 void status_end_look(struct status_workers *workers, int64_t now_ms);
@@ -176,10 +181,9 @@ struct status_reader;
 enum err_code status_kafka_open(const struct kafka_client *kafka, struct status_reader **ret_reader,
 				struct err *err) WARN_UNUSED;
 /* Fills kafka; now_ms: unix ms. The dead letters are read anew when the last reading is older than STATUS_DEAD_AGE_MS: what
- * they cost is bounded by STATUS_DEAD_READ and STATUS_DEAD_MS. Blocks: STATUS_KAFKA_MS + STATUS_DEAD_MS and a second, at
- * most. */
+ * they cost is bounded by STATUS_DEAD_READ and STATUS_DEAD_MS. Blocks: timeout_ms + STATUS_DEAD_MS and a second, at most. */
 enum { STATUS_KAFKA_MS = 5000, STATUS_DEAD_MS = 3000, STATUS_DEAD_AGE_MS = 15000 };
-void status_kafka_look(struct status_reader *reader, int64_t now_ms, struct status_kafka *kafka);
+void status_kafka_look(struct status_reader *reader, int64_t now_ms, int timeout_ms, struct status_kafka *kafka);
 void status_kafka_close(struct status_reader *reader); /* accepts NULL */
 
 /* ---- summing up (status_sum.c): pure ---- */

@@ -48,8 +48,13 @@ enum err_code status_note_ingress(struct status_ingresses *ingresses, const char
 void status_begin_ingresses(struct status_ingresses *ingresses)
 {
 	for (size_t i = 0; i < ingresses->count; i++) {
-		ingresses->list[i].before = ingresses->list[i].now;
-		ingresses->list[i].now.at_ms = 0;
+		struct status_ingress *ingress = &ingresses->list[i];
+		bool first = ingress->between.at_ms == 0;
+		if (first || ingress->now.at_ms - ingress->between.at_ms >= STATUS_SPAN_MS) {
+			ingress->before = first ? ingress->now : ingress->between;
+			ingress->between = ingress->now;
+		}
+		ingress->now.at_ms = 0;
 	}
 }
 
@@ -61,7 +66,7 @@ void status_end_ingresses(struct status_ingresses *ingresses, int64_t now_ms)
 		if (ingress->now.at_ms == 0)
 			continue;
 		if (ingress->now.started_ms >= ingress->before.at_ms)
-			ingress->before.at_ms = 0; /* counts anew */
+			ingress->before.at_ms = ingress->between.at_ms = 0; /* counts anew */
 		ingress->is_fresh = ingress_status_is_fresh(&ingress->now, now_ms);
 		if (kept != i)
 			ingresses->list[kept] = *ingress;

@@ -110,11 +110,11 @@ static void take_backlogs(const struct status_reader *reader, struct status_kafk
 	}
 }
 
-void status_kafka_look(struct status_reader *reader, int64_t now_ms, struct status_kafka *kafka)
+void status_kafka_look(struct status_reader *reader, int64_t now_ms, int timeout_ms, struct status_kafka *kafka)
 {
 	struct err err = {ERR_OK, ""};
 	*kafka = (struct status_kafka){.is_up = false};
-	enum err_code code = kafka_backlogs_read(reader->backlogs, STATUS_KAFKA_MS, &err);
+	enum err_code code = kafka_backlogs_read(reader->backlogs, timeout_ms, &err);
 	kafka->is_up = code == ERR_OK;
 	if (code != ERR_OK) {
 		(void)snprintf(kafka->why, sizeof kafka->why, "%.150s", err.msg[0] ? err.msg : err_text(code));

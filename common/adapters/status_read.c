@@ -46,18 +46,30 @@ enum err_code status_note_worker(struct status_workers *workers, const char *nam
 	return ERR_OK;
 }
 
+static void note_classes(const struct worker_status *now, struct worker_class *ret_classes)
+{
+	for (unsigned i = 0; i < OPERATION_COUNT; i++) {
+		const struct worker_class *class = worker_status_class(now, (enum operation)i);
+		if (class)
+			ret_classes[i] = *class;
+		else
+			ret_classes[i] = (struct worker_class){.in_flight = 0};
+	}
+}
+
 /* at_ms 0: not seen yet in this look. */
 void status_begin_look(struct status_workers *workers)
 {
 	for (size_t i = 0; i < workers->count; i++) {
 		struct status_worker *worker = &workers->list[i];
-		worker->before_ms = worker->now.at_ms;
-		for (unsigned operation = 0; operation < OPERATION_COUNT; operation++) {
-			const struct worker_class *class = worker_status_class(&worker->now, (enum operation)operation);
-			worker->before[operation] = class ? *class : (struct worker_class)
-			{
-				.in_flight = 0
-			};
+		if (worker->between_ms == 0 || worker->now.at_ms - worker->between_ms >= STATUS_SPAN_MS) {
+			struct worker_class last[OPERATION_COUNT];
+			bool first = worker->between_ms == 0;
+			note_classes(&worker->now, last);
+			memcpy(worker->before, first ? last : worker->between, sizeof worker->before);
+			worker->before_ms = first ? worker->now.at_ms : worker->between_ms;
+			memcpy(worker->between, last, sizeof worker->between);
+			worker->between_ms = worker->now.at_ms;
 		}
 		worker->now.at_ms = 0;
 	}
@@ -71,7 +83,7 @@ void status_end_look(struct status_workers *workers, int64_t now_ms)
 		if (worker->now.at_ms == 0)
 			continue;
 		if (worker->now.started_ms >= worker->before_ms)
-			worker->before_ms = 0; /* counts anew */
+			worker->before_ms = worker->between_ms = 0; /* counts anew */
 		worker->is_fresh = worker_status_is_fresh(&worker->now, now_ms);
 		if (kept != i)
 			workers->list[kept] = *worker;

@@ -134,21 +134,22 @@ static struct status_class sum_class(const struct status_picture *picture, enum 
 
 /* ---- findings ---- */
 
-PRINTF_FMT(3, 4)
-static void find(struct status_sum *sum, const char *code, const char *fmt, ...)
+PRINTF_FMT(4, 5)
+static void find(struct status_sum *sum, enum operation operation, const char *code, const char *fmt, ...)
 {
 	va_list args;
 	if (sum->finding_count == STATUS_FINDINGS_MAX)
 		return;
 	struct status_finding *finding = &sum->findings[sum->finding_count++];
 	finding->code = code;
+	finding->operation = operation;
 	va_start(args, fmt);
 	(void)vsnprintf(finding->text, sizeof finding->text, fmt, args);
 	va_end(args);
 }
 
-static void look_at_breaker(const struct status_picture *picture, struct status_sum *sum, const char *name,
-                            const struct status_breaker *breaker)
+static void look_at_breaker(const struct status_picture *picture, struct status_sum *sum, enum operation operation,
+                            const char *name, const struct status_breaker *breaker)
 {
 	char since[STATUS_SPAN_BYTES] = "", next[STATUS_SPAN_BYTES] = "";
 	int64_t now = picture->redis.now_ms;
@@ -156,9 +157,10 @@ static void look_at_breaker(const struct status_picture *picture, struct status_
 		return;
 	status_span(breaker->since_ms > 0 ? (now - breaker->since_ms) / 1000 : 0, since);
 	status_span(breaker->next_probe_ms > now ? (breaker->next_probe_ms - now) / 1000 : 0, next);
-	find(sum, "breaker_open", "%s: the breaker is open%s%s%s%s%s%s", name, breaker->since_ms > 0 ? " for " : "",
-	     breaker->since_ms > 0 ? since : "", *breaker->reason ? ": " : "", breaker->reason,
-	     breaker->next_probe_ms > 0 ? "; next probe in " : "", breaker->next_probe_ms > 0 ? next : "");
+	find(sum, operation, "breaker_open", "%s: the breaker is open%s%s%s%s%s%s", name,
+	     breaker->since_ms > 0 ? " for " : "", breaker->since_ms > 0 ? since : "", *breaker->reason ? ": " : "",
+	     breaker->reason, breaker->next_probe_ms > 0 ? "; next probe in " : "",
+	     breaker->next_probe_ms > 0 ? next : "");
 }
 
 static void look_at_class(const struct status_picture *picture, struct status_sum *sum,
@@ -167,35 +169,37 @@ static void look_at_class(const struct status_picture *picture, struct status_su
 	const struct operation_info *operation = operation_info(class->operation);
 	char name[STATUS_WHY_BYTES / 2];
 	(void)snprintf(name, sizeof name, "%s %s", kind_info(operation->kind)->vendor, operation->name);
-	look_at_breaker(picture, sum, name, class->breaker);
+	look_at_breaker(picture, sum, class->operation, name, class->breaker);
 	if (picture->redis.is_up && picture->kafka.is_up && class->is_used && class->workers == 0)
-		find(sum, "no_worker", "%s: no worker serves it; %" PRId64 " wait", name, class->lag);
+		find(sum, class->operation, "no_worker", "%s: no worker serves it; %" PRId64 " wait", name, class->lag);
 }
 
 static void look_at_redis(const struct status_redis *redis, struct status_sum *sum)
 {
 	if (!redis->is_up)
-		find(sum, "redis_away", "Redis is not to be seen, nor what is in it (workers, breakers): %.80s",
-		     redis->why);
+		find(sum, OPERATION_COUNT, "redis_away",
+		     "Redis is not to be seen, nor what is in it (workers, breakers): %.80s", redis->why);
 	else if (redis->whole_known && !redis->is_whole && redis->is_filled && redis->to_fill == 0)
-		find(sum, "cache_not_whole", "Redis is being filled again");
+		find(sum, OPERATION_COUNT, "cache_not_whole", "Redis is being filled again");
 	else if (redis->whole_known && !redis->is_whole && redis->is_filled)
-		find(sum, "cache_not_whole", "Redis is being filled again: %" PRId64 " of %" PRId64 " records read",
-		     redis->filled, redis->to_fill);
+		find(sum, OPERATION_COUNT, "cache_not_whole",
+		     "Redis is being filled again: %" PRId64 " of %" PRId64 " records read", redis->filled,
+		     redis->to_fill);
 	else if (redis->whole_known && !redis->is_whole)
-		find(sum, "cache_not_whole",
+		find(sum, OPERATION_COUNT, "cache_not_whole",
 		     "Redis is not whole, and nobody fills it: a worker does as soon as one runs");
 }
 
 static void look_at_dead(const struct status_kafka *kafka, struct status_sum *sum)
 {
 	if (!kafka->is_up)
-		find(sum, "kafka_away", "Kafka is not to be seen, nor what is in it (lag, dead letters): %.80s",
-		     kafka->why);
+		find(sum, OPERATION_COUNT, "kafka_away",
+		     "Kafka is not to be seen, nor what is in it (lag, dead letters): %.80s", kafka->why);
 	else if (!kafka->dead_known)
-		find(sum, "dead_unknown", "the dead letters cannot be read: %.100s", kafka->dead_why);
+		find(sum, OPERATION_COUNT, "dead_unknown", "the dead letters cannot be read: %.100s", kafka->dead_why);
 	else if (kafka->dead_hour > 0)
-		find(sum, "dead_letters", "%s%" PRId64 " dead letters in the last hour (verifyctl dead list)",
+		find(sum, OPERATION_COUNT, "dead_letters",
+		     "%s%" PRId64 " dead letters in the last hour (verifyctl dead list)",
 		     kafka->dead_read < kafka->dead_day && kafka->dead_hour == kafka->dead_read ? "at least " : "",
 		     kafka->dead_hour);
 }

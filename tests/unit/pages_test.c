@@ -152,22 +152,6 @@ static void what_is_put_in_stays_text_whatever_it_is(void **state)
 	buf_fini(&page);
 }
 
-static void escaping_touches_only_what_html_reads(void **state)
-{
-	struct buf out;
-	(void)state;
-	buf_init(&out, 64);
-	assert_int_equal(html_escape(&out, "a&b<c>d\"e'f&&\xc3\xa9"), ERR_OK);
-	assert_string_equal(out.data, "a&amp;b&lt;c&gt;d&quot;e&#39;f&amp;&amp;\xc3\xa9");
-	buf_clear(&out);
-	assert_int_equal(html_escape(&out, ""), ERR_OK);
-	assert_int_equal(out.len, 0);
-	buf_fini(&out);
-	buf_init(&out, 3);
-	assert_int_equal(html_escape(&out, "ab&"), ERR_LIMIT);
-	buf_fini(&out);
-}
-
 static void a_page_that_does_not_fit_is_an_error(void **state)
 {
 	struct page_view view = view_of(PAGE_WAITING, LANGUAGE_EN);
@@ -223,7 +207,6 @@ int main(void)
 	        cmocka_unit_test(a_page_that_waits_opens_itself_again_with_what_was_told),
 	        cmocka_unit_test(the_pages_that_wait_are_known_by_name),
 	        cmocka_unit_test(what_is_put_in_stays_text_whatever_it_is),
-	        cmocka_unit_test(escaping_touches_only_what_html_reads),
 	        cmocka_unit_test(a_page_that_does_not_fit_is_an_error),
 	        cmocka_unit_test(the_policies_name_the_hashes_of_what_is_inside_and_allow_nothing_else),
 	};
