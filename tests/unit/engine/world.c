@@ -252,6 +252,7 @@ int uv_random(uv_loop_t *loop, uv_random_t *request, void *out, size_t len, unsi
 int64_t __wrap_clock_mono_ms(void);
 int64_t __wrap_clock_mono_us(void);
 int64_t __wrap_clock_unix_ms(void);
+int64_t __wrap_clock_unix_us(void);
 enum err_code __wrap_id_token(char ret_token[TOKEN_BYTES]);
 void __wrap_crash_point(const char *name);
 
@@ -273,6 +274,11 @@ int64_t world_unix_ms(const struct world *world)
 int64_t __wrap_clock_unix_ms(void)
 {
 	return world_unix_ms(the_world) + (the_world->running ? the_world->running->skew_ms : 0);
+}
+
+int64_t __wrap_clock_unix_us(void)
+{
+	return __wrap_clock_unix_ms() * 1000;
 }
 
 enum err_code __wrap_id_token(char ret_token[TOKEN_BYTES])

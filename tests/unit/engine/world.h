@@ -133,6 +133,7 @@ struct pod_options {
 	size_t max_in_flight;
 	int max_attempts;
 	int64_t breaker_failures, probe_ms; /* 0: WORLD_BREAKER_FAILURES, WORLD_PROBE_MS */
+	const struct tracer *tracer; /* NULL: nothing is traced */
 	const struct delay_taker *taker; /* of delayed records that go to no topic; NULL: none */
 };
 

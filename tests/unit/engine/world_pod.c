@@ -51,7 +51,8 @@ struct pod *pod_start(struct world *world, const struct pod_options *options)
 	                            .store = (struct redis_store *)(void *)pod,
 	                            .http = (struct http_curl *)(void *)pod,
 	                            .ring = world->ring,
-	                            .metrics = world->metrics};
+	                            .metrics = world->metrics,
+	                            .tracer = options->tracer};
 	assert_int_equal(projector_new(&pod->ports, NULL, &pod->projector, &err), ERR_OK);
 	assert_int_equal(delay_new(&pod->ports, NULL, pod->options.taker, &pod->delay, &err), ERR_OK);
 	if (options->scores)
