@@ -29,11 +29,15 @@ static const struct {
         [DOCTOR_ERROR] = {"error", "\033[31m"},
 };
 
+/* The ellipses in helps of settings become dots of ASCII. */
 PRINTF_FMT(3, 0)
 static void write_printable(char *out, size_t cap, const char *fmt, va_list args)
 {
+	static const char ellipsis[] = "\xe2\x80\xa6", dots[] = "...";
 	char text[DOCTOR_FIX_BYTES];
 	(void)vsnprintf(text, sizeof text, fmt, args);
+	for (char *at = strstr(text, ellipsis); at; at = strstr(at, ellipsis))
+		memcpy(at, dots, sizeof dots - 1);
 	ctl_printable(text, out, cap);
 }
 
@@ -77,7 +81,7 @@ static void print(const struct doctor *doctor)
 		const struct doctor_line *line = &doctor->lines[i];
 		(void)printf("%s%-7s%s  %-12s  %s%s%s\n", colours ? severities[line->severity].colour : "",
 		             severities[line->severity].word, colours ? "\033[0m" : "", line->check, line->text,
-		             *line->fix ? ": " : "", line->fix);
+		             *line->fix ? " -> " : "", line->fix);
 	}
 	if (doctor->line_count == DOCTOR_LINES_MAX)
 		(void)puts("(further lines are left out)");

@@ -49,22 +49,25 @@ static bool has_vendors(const char *vendor)
 /* ---- mistakes ---- */
 
 /* Each line is a mistake, but for notes. */
-static void say_lines(struct doctor *doctor, const char *program, char *text)
+static void say_lines(struct doctor *doctor, const char *program, char *text, bool with_notes)
 {
 	char *rest = NULL;
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		bool is_note = strncmp(line, "note:", 5) == 0;
-		if (is_note && strstr(line, "unknown") != NULL && strcmp(program, "worker") == 0)
-			continue; /* said for the ingress, or not meant for us */
-		doctor_say(doctor, is_note ? DOCTOR_NOTE : DOCTOR_ERROR, "%s: %s", program, is_note ? line + 6 : line);
+		bool is_note = strncmp(line, "note: ", 6) == 0;
+		if (is_note && with_notes)
+			doctor_say(doctor, DOCTOR_NOTE, "%s", line + 6);
+		else if (!is_note)
+			doctor_say(doctor, DOCTOR_ERROR, "%s: %s", program, line);
 	}
 }
 
+/* Notes are the same for both programs, but for the ingress's own: once is enough. */
 static void examine(struct doctor *doctor, enum config_program program, const char *name, struct config **at)
 {
 	char *text = NULL;
 	size_t len = 0;
 	int mistakes = 0;
+	bool with_notes = !doctor->ingress;
 	if (!has_own(program)) {
 		doctor_say(doctor, DOCTOR_SKIPPED, "no setting of the %s's own is in this environment", name);
 		doctor_fix(doctor, "run doctor with the %s's environment, too", name);
@@ -77,7 +80,7 @@ static void examine(struct doctor *doctor, enum config_program program, const ch
 	if (code != ERR_OK)
 		doctor_say(doctor, DOCTOR_ERROR, "%s: %s", name, err_text(code));
 	else
-		say_lines(doctor, name, text);
+		say_lines(doctor, name, text, with_notes);
 	if (code == ERR_OK && mistakes == 0)
 		doctor_say(doctor, DOCTOR_GOOD, "%s: each setting is one that it takes", name);
 	free(text);
@@ -101,7 +104,7 @@ static void configure(struct doctor *doctor, const struct vendor *vendor)
 	if (fclose(lines) != 0)
 		code = ERR_NO_MEMORY;
 	if (code == ERR_INVALID)
-		say_lines(doctor, "worker", text);
+		say_lines(doctor, "worker", text, true);
 	else if (code != ERR_OK)
 		doctor_say(doctor, DOCTOR_ERROR, "%s: %s", vendor->name, err_text(code));
 	free(text);

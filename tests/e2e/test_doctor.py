@@ -145,6 +145,8 @@ def test_settings_certificates_keys_and_vendors_that_are_wrong_are_found(whole):
     told = doctor(whole, 1, BIOCATCH_BASE_URL="http://127.0.0.1:1", VENDOR_MAX_CONNECTIONS="many")
     assert "firewall" in found(told, "vendors", "biocatch: not reached")["fix"]
     found(told, "settings", "worker: VERIFYD_VENDOR_MAX_CONNECTIONS")
+    notes = [line["text"] for line in look(whole, NO_SUCH_SETTING="1")[1]["lines"] if "NO_SUCH_SETTING" in line["text"]]
+    assert len(notes) == 1
     assert any(line["text"].startswith("jumio: reached") for line in told["lines"])
     other = Path(whole.folder) / "other-keys"
     shutil.rmtree(other, ignore_errors=True)

@@ -52,6 +52,8 @@ static void a_line_holds_nothing_that_steers_a_terminal(void **state)
 	doctor_fix(doctor, "%s", "x\ty");
 	assert_string_equal(doctor->lines[0].text, "a?[2Jb?c");
 	assert_string_equal(doctor->lines[0].fix, "x?y");
+	doctor_say(doctor, DOCTOR_NOTE, "%s", "id:base64,\xe2\x80\xa6 \x9b");
+	assert_string_equal(doctor->lines[1].text, "id:base64,... ?");
 	for (int i = 0; i < 2 * DOCTOR_LINES_MAX; i++)
 		doctor_say(doctor, DOCTOR_ERROR, "one more");
 	assert_int_equal(doctor->line_count, DOCTOR_LINES_MAX);
