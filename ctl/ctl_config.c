@@ -65,8 +65,9 @@ static const struct {
 /* Whether the ingress would know anybody. */
 static bool names_a_credential(const struct config *config)
 {
-	static const enum config_option options[] = {CONFIG_AUTH_API_KEYS, CONFIG_AUTH_BASIC_USERS,
-	                                             CONFIG_AUTH_BEARER_TOKENS, CONFIG_OAUTH_CLIENTS};
+	static const enum config_option options[] = {CONFIG_AUTH_API_KEYS,      CONFIG_AUTH_BASIC_USERS,
+	                                             CONFIG_AUTH_BEARER_TOKENS, CONFIG_OAUTH_CLIENTS,
+	                                             CONFIG_TLS_CLIENT_SPKI,    CONFIG_TLS_CLIENT_CA_FILE};
 	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
 		if (config_str(config, options[i]))
 			return true;

@@ -10,7 +10,7 @@
 
 enum { DIGEST_BYTES = 32, BASIC_BYTES = 768 };
 
-enum scheme { SCHEME_KEY, SCHEME_BASIC, SCHEME_BEARER, SCHEME_CLIENT, SCHEME_COUNT };
+enum scheme { SCHEME_KEY, SCHEME_BASIC, SCHEME_BEARER, SCHEME_CLIENT, SCHEME_PIN, SCHEME_COUNT };
 
 /* How a setting writes its entries. */
 static const struct scheme_shape {
@@ -27,6 +27,7 @@ static const struct scheme_shape {
         [SCHEME_BEARER] = {CONFIG_AUTH_BEARER_TOKENS, "VERIFYD_AUTH_BEARER_TOKENS", '=', "an entry is not name=token",
                            AUTH_MIN_SECRET_BYTES},
         [SCHEME_CLIENT] = {CONFIG_OAUTH_CLIENTS, "VERIFYD_OAUTH_CLIENTS", '=', "an entry is not name=client-id", 1},
+        [SCHEME_PIN] = {CONFIG_TLS_CLIENT_SPKI, "VERIFYD_TLS_CLIENT_SPKI", '=', "an entry is not name=base64", 0},
 };
 
 struct credential {
@@ -39,7 +40,8 @@ struct auth {
 	bool open;
 	const char *key_header;
 	EVP_MD *sha256;
-	struct oauth *oauth; /* NULL: access tokens are not taken */
+	struct oauth *oauth;               /* NULL: access tokens are not taken */
+	struct certificates *certificates; /* NULL: no certificates are */
 	size_t count;
 	struct credential list[AUTH_MAX_CREDENTIALS];
 };
@@ -67,6 +69,18 @@ static bool name_is_taken(const struct auth *auth, const char *name, size_t len)
 	return false;
 }
 
+/* As `openssl dgst -sha256 -binary | base64` writes it. */
+static bool read_pin(const char *text, size_t len, unsigned char pin[DIGEST_BYTES])
+{
+	enum { PIN_CHARS = 44 };
+	unsigned char bytes[PIN_CHARS / 4 * 3];
+	if (len != PIN_CHARS || text[len - 1] != '=' || text[len - 2] == '=' ||
+	    EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)len) != (int)sizeof bytes)
+		return false;
+	memcpy(pin, bytes, DIGEST_BYTES);
+	return true;
+}
+
 /* One entry, "name=secret" or "user:password". Returns: what is wrong with it, or NULL. */
 static const char *add(struct auth *auth, enum scheme scheme, const char *entry, size_t len)
 {
@@ -84,7 +98,10 @@ static const char *add(struct auth *auth, enum scheme scheme, const char *entry,
 		return "more than 256 credentials";
 	struct credential *credential = &auth->list[auth->count];
 	bool whole = scheme == SCHEME_BASIC;
-	if (!digest(auth, whole ? entry : cut + 1, whole ? len : secret_len, credential->digest))
+	if (scheme == SCHEME_PIN && !read_pin(cut + 1, secret_len, credential->digest))
+		return "a value is not the base64 of a SHA-256 (44 characters)";
+	if (scheme != SCHEME_PIN &&
+	    !digest(auth, whole ? entry : cut + 1, whole ? len : secret_len, credential->digest))
 		return "SHA-256 failed";
 	credential->scheme = scheme;
 	memcpy(credential->name, entry, name_len);
@@ -122,9 +139,11 @@ int auth_new(const struct config *config, bool open, FILE *complaints, struct au
 	for (enum scheme scheme = 0; scheme < SCHEME_COUNT; scheme++)
 		mistakes += add_all(auth, scheme, config, complaints);
 	mistakes += oauth_new(config, complaints, &auth->oauth);
-	if (mistakes == 0 && auth->count == 0 && !open) {
+	mistakes += certificates_new(config, complaints, &auth->certificates);
+	if (mistakes == 0 && auth_count(auth) == 0 && !open) {
 		fputs("VERIFYD_AUTH_API_KEYS: no credential is set; give one here, or in VERIFYD_AUTH_BASIC_USERS, "
-		      "VERIFYD_AUTH_BEARER_TOKENS or VERIFYD_OAUTH_CLIENTS (--insecure-no-auth is for loopback only)\n",
+		      "VERIFYD_AUTH_BEARER_TOKENS, VERIFYD_OAUTH_CLIENTS or VERIFYD_TLS_CLIENT_SPKI "
+		      "(--insecure-no-auth is for loopback only)\n",
 		      complaints);
 		mistakes++;
 	}
@@ -140,6 +159,7 @@ void auth_free(struct auth *auth)
 	if (!auth)
 		return;
 	oauth_free(auth->oauth);
+	certificates_free(auth->certificates);
 	EVP_MD_free(auth->sha256);
 	OPENSSL_cleanse(auth, sizeof *auth);
 	free(auth);
@@ -147,6 +167,8 @@ void auth_free(struct auth *auth)
 
 enum err_code auth_start(struct auth *auth, struct metrics *metrics)
 {
+	if (auth->certificates)
+		certificates_count_in(auth->certificates, metrics);
 	return auth->oauth ? oauth_start(auth->oauth, metrics) : ERR_OK;
 }
 
@@ -170,7 +192,13 @@ size_t auth_slot(const struct auth *auth, const char *caller)
 
 size_t auth_count(const struct auth *auth)
 {
-	return auth->count;
+	enum { MANY = 2 }; /* how many an authority makes is not known */
+	return auth->count + (auth->certificates && !certificates_are_pinned(auth->certificates) ? MANY : 0);
+}
+
+bool auth_takes_certificates(const struct auth *auth)
+{
+	return auth->certificates != NULL;
 }
 
 const char *auth_key_header(const struct auth *auth)
@@ -179,16 +207,20 @@ const char *auth_key_header(const struct auth *auth)
 }
 
 /* All are compared, whichever fits: the time tells nothing. */
-static const struct credential *match(const struct auth *auth, enum scheme scheme, const char *text, size_t len)
+static const struct credential *match_digest(const struct auth *auth, enum scheme scheme,
+                                             const unsigned char sent[DIGEST_BYTES])
 {
-	unsigned char sent[DIGEST_BYTES];
 	const struct credential *found = NULL;
-	if (!digest(auth, text, len, sent))
-		return NULL;
 	for (size_t i = 0; i < auth->count; i++)
 		if (CRYPTO_memcmp(sent, auth->list[i].digest, DIGEST_BYTES) == 0 && auth->list[i].scheme == scheme)
 			found = &auth->list[i];
 	return found;
+}
+
+static const struct credential *match(const struct auth *auth, enum scheme scheme, const char *text, size_t len)
+{
+	unsigned char sent[DIGEST_BYTES];
+	return digest(auth, text, len, sent) ? match_digest(auth, scheme, sent) : NULL;
 }
 
 /* What follows "<scheme> " in an Authorization header, in any case; NULL: it is of another scheme. */
@@ -238,6 +270,28 @@ static const struct credential *match_authorization(const struct auth *auth, con
 	return bearer && !found && auth->oauth ? match_token(auth, bearer, ret_later) : found;
 }
 
+/* Whom a certificate stands for: the name of its key in the settings, or the one that an authority gave it, if that is
+ * nobody else's. Returns: false for nobody. */
+static bool match_certificate(const struct auth *auth, const struct cert_chain *chain, char ret_caller[CALLER_BYTES])
+{
+	struct client_cert cert;
+	const char *name = NULL;
+	enum cert_verdict verdict = certificates_check(auth->certificates, chain, &cert);
+	if (verdict == CERT_GOOD && certificates_are_pinned(auth->certificates)) {
+		const struct credential *found = match_digest(auth, SCHEME_PIN, cert.spki);
+		name = found ? found->name : NULL;
+	} else if (verdict == CERT_GOOD) {
+		size_t len = strlen(cert.name);
+		name = name_is_good(cert.name, len) && !name_is_taken(auth, cert.name, len) ? cert.name : NULL;
+	}
+	if (verdict == CERT_GOOD && !name)
+		verdict = CERT_UNKNOWN;
+	certificates_count(auth->certificates, verdict);
+	if (name)
+		memcpy(ret_caller, name, strlen(name) + 1);
+	return name != NULL;
+}
+
 enum auth_answer auth_check(const struct auth *auth, const struct auth_offer *offer, char ret_caller[CALLER_BYTES])
 {
 	const struct credential *found = NULL;
@@ -246,6 +300,8 @@ enum auth_answer auth_check(const struct auth *auth, const struct auth_offer *of
 		found = match(auth, SCHEME_KEY, offer->key, strlen(offer->key));
 	else if (offer->authorization)
 		found = match_authorization(auth, offer->authorization, &later);
+	else if (offer->certificate && auth->certificates && match_certificate(auth, offer->certificate, ret_caller))
+		return AUTH_TAKEN;
 	if (!found && !auth->open)
 		return later ? AUTH_LATER : AUTH_REFUSED;
 	const char *name = found ? found->name : AUTH_ANONYMOUS;

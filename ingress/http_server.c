@@ -208,9 +208,14 @@ static void answer_preflight(struct exchange *exchange)
 static enum auth_answer who_calls(struct exchange *exchange)
 {
 	const struct auth *auth = exchange->ingress->auth;
-	const struct auth_offer offer = {.key = exchange_header(exchange, auth_key_header(auth)),
-	                                 .authorization = exchange_header(exchange, "Authorization")};
-	return exchange->route->flags & ROUTE_OPEN ? AUTH_TAKEN : auth_check(auth, &offer, exchange->caller);
+	struct shown_certificate shown;
+	struct auth_offer offer = {.key = exchange_header(exchange, auth_key_header(auth)),
+	                           .authorization = exchange_header(exchange, "Authorization")};
+	if (exchange->route->flags & ROUTE_OPEN)
+		return AUTH_TAKEN;
+	if (!offer.key && !offer.authorization)
+		offer.certificate = http_server_certificate(exchange, &shown);
+	return auth_check(auth, &offer, exchange->caller);
 }
 
 static bool is_taken(const struct exchange *exchange, enum method method)
@@ -399,4 +404,5 @@ void http_server_on_connection(void *cls, struct MHD_Connection *connection, voi
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	const struct sockaddr *peer = info ? info->client_addr : NULL;
 	*socket_cls = fd >= 0 ? connections_opened(server->connections, fd, peer) : NULL;
+	http_server_tls_begin(server->ingress, connection);
 }

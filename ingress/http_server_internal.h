@@ -1,5 +1,5 @@
-/* http_server_internal: what http_server.c (libmicrohttpd's callbacks), http_server_life.c (start and end) and http_server_figures.c
- * (metrics) share. */
+/* http_server_internal: what http_server.c (libmicrohttpd's callbacks), http_server_life.c (start and end), http_server_figures.c
+ * (metrics) and http_server_tls.c share. */
 #ifndef VERIFYD_HTTP_SERVER_INTERNAL_H
 #define VERIFYD_HTTP_SERVER_INTERNAL_H
 
@@ -9,7 +9,7 @@
 #include "ingress/routes/routes.h"
 #include <microhttpd.h>
 
-enum { STATUS_CLASSES = 6 };
+enum { STATUS_CLASSES = 6, HTTP_SERVER_TLS_OPTIONS = 5 };
 
 struct http_server {
 	struct MHD_Daemon *daemon;
@@ -38,5 +38,22 @@ void http_server_on_completed(void *cls, struct MHD_Connection *connection, void
 void http_server_on_connection(void *cls, struct MHD_Connection *connection, void **socket_cls,
                                enum MHD_ConnectionNotificationCode code);
 void *http_server_on_line(void *cls, const char *target, struct MHD_Connection *connection);
+
+/* ---- http_server_tls.c ---- */
+
+/* libmicrohttpd's options for TLS, MHD_OPTION_END last; that alone where the listener speaks plain HTTP. Returns: how many. */
+size_t http_server_tls_options(const struct ingress *ingress, struct MHD_OptionItem items[HTTP_SERVER_TLS_OPTIONS]);
+
+/* A connection was accepted: asks for a certificate, if callers may have one. */
+void http_server_tls_begin(const struct ingress *ingress, struct MHD_Connection *connection);
+
+struct shown_certificate {
+	struct cert_chain chain;
+	unsigned char der[CERT_MAX_BYTES];
+};
+
+/* The certificate that came with a request: in its header where a trusted proxy sends it, else in TLS. Returns: shown->chain, which lives as long as shown and
+ * the request; of no certificate when what came is none. NULL: nothing came. */
+const struct cert_chain *http_server_certificate(const struct exchange *exchange, struct shown_certificate *shown);
 
 #endif

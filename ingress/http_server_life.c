@@ -59,16 +59,19 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, const struct 
 {
 	const struct config *config = server->ingress->config;
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+	struct MHD_OptionItem tls[HTTP_SERVER_TLS_OPTIONS];
+	if (http_server_tls_options(server->ingress, tls) > 1)
+		flags |= MHD_USE_TLS;
 	if (address->addr.ss_family == AF_INET6)
 		flags |= MHD_USE_DUAL_STACK;
-	return MHD_start_daemon(flags, 0, NULL, NULL, http_server_on_call, server, MHD_OPTION_SOCK_ADDR, &address->addr,
-	                        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)config_int(config, CONFIG_HTTP_THREADS),
-	                        MHD_OPTION_CONNECTION_LIMIT, (unsigned)server->capacity,
-	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-	                        MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG, MHD_OPTION_STRICT_FOR_CLIENT,
-	                        header_check_strictness(), MHD_OPTION_NOTIFY_CONNECTION, http_server_on_connection,
-	                        server, MHD_OPTION_URI_LOG_CALLBACK, http_server_on_line, server,
-	                        MHD_OPTION_NOTIFY_COMPLETED, http_server_on_completed, server, MHD_OPTION_END);
+	return MHD_start_daemon(
+	        flags, 0, NULL, NULL, http_server_on_call, server, MHD_OPTION_SOCK_ADDR, &address->addr,
+	        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)config_int(config, CONFIG_HTTP_THREADS),
+	        MHD_OPTION_CONNECTION_LIMIT, (unsigned)server->capacity, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
+	        MHD_OPTION_STRICT_FOR_CLIENT, header_check_strictness(), MHD_OPTION_NOTIFY_CONNECTION,
+	        http_server_on_connection, server, MHD_OPTION_URI_LOG_CALLBACK, http_server_on_line, server,
+	        MHD_OPTION_NOTIFY_COMPLETED, http_server_on_completed, server, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static enum err_code log_listening(const struct http_server *server, struct err *err)
@@ -93,6 +96,8 @@ enum err_code http_server_start(struct ingress *ingress, struct http_server **re
 	enum err_code code = listen_address_parse(listen, &address, err);
 	if (code != ERR_OK)
 		return code;
+	if (ingress->tls && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+		return err_set(err, ERR_INVALID, "this libmicrohttpd was built without TLS");
 	struct http_server *server = calloc(1, sizeof *server);
 	if (!server)
 		return err_set(err, ERR_NO_MEMORY, "http listener");

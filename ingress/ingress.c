@@ -171,6 +171,8 @@ static enum err_code open_all(struct running *running, struct err *err)
 	struct ingress *ingress = &running->ingress;
 	int mistakes = 0;
 	enum err_code code = open_keys(ingress, err);
+	if (code == ERR_OK && tls_files_new(ingress->config, stderr, &ingress->tls) > 0)
+		code = err_set(err, ERR_INVALID, "the settings of TLS");
 	if (code == ERR_OK && (code = open_journeys(ingress->config, stderr, ingress, &mistakes)) != ERR_OK)
 		code = err_set(err, code, "%d mistakes in the settings of journeys", mistakes);
 	if (code == ERR_OK) {
@@ -220,6 +222,7 @@ static void close_all(struct running *running)
 	ops_server_stop(running->ops);
 	close_journeys(ingress);
 	rate_free(ingress->rate);
+	tls_files_free(ingress->tls);
 	auth_free(ingress->auth);
 	id_key_free(ingress->id_key);
 	seal_ring_free(ingress->ring);
@@ -305,7 +308,10 @@ static int check_journeys(const struct config *config, FILE *complaints)
 int ingress_check(const struct config *config, bool open, FILE *complaints)
 {
 	struct auth *auth = NULL;
-	int mistakes = auth_new(config, open, complaints, &auth) + otlp_export_check(config, complaints);
+	struct tls_files *tls = NULL;
+	int mistakes = auth_new(config, open, complaints, &auth) + tls_files_new(config, complaints, &tls) +
+	               otlp_export_check(config, complaints);
+	tls_files_free(tls);
 	auth_free(auth);
 	return mistakes + check_listen(config, open, complaints) + check_drain(config, complaints) +
 	       check_keys(config, complaints) + check_journeys(config, complaints);

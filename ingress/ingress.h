@@ -11,6 +11,7 @@
 #include "ingress/desk.h"
 #include "ingress/journeys.h"
 #include "ingress/rate.h"
+#include "ingress/tls_files.h"
 #include "ingress/ui_files.h"
 
 /* What handlers may use; read-only while requests are served. */
@@ -28,7 +29,8 @@ struct ingress {
 	struct ui_files *ui;       /* NULL: none are served */
 	struct rate *rate;         /* NULL: no limit for credentials */
 	struct host_list *callbacks; /* whom callers may have called; NULL: nobody */
-	struct cidr_list *proxies; /* whose X-Forwarded-For counts; NULL: nobody's */
+	struct cidr_list *proxies; /* whose X-Forwarded-For and CLIENT_CERT_HEADER count; NULL: nobody's */
+	struct tls_files *tls;     /* NULL: the listener speaks plain HTTP */
 	int64_t sync_budget_ms, request_deadline_ms;
 	size_t max_body_bytes;
 };
