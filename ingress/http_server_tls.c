@@ -46,9 +46,10 @@ static bool read_session(struct MHD_Connection *connection, struct cert_chain *c
 {
 	gnutls_session_t session = session_of(connection);
 	unsigned count = 0;
-	const gnutls_datum_t *peers = session && gnutls_certificate_type_get(session) == GNUTLS_CRT_X509
-	                                      ? gnutls_certificate_get_peers(session, &count)
-	                                      : NULL;
+	const gnutls_datum_t *peers =
+	        session && gnutls_certificate_type_get2(session, GNUTLS_CTYPE_PEERS) == GNUTLS_CRT_X509
+	                ? gnutls_certificate_get_peers(session, &count)
+	                : NULL;
 	if (!peers || count == 0)
 		return false;
 	for (chain->count = 0; chain->count < count && chain->count < CERT_CHAIN_MAX; chain->count++)

@@ -54,7 +54,7 @@ static enum err_code read_keys(const struct key_watch *watch, struct key_set **r
 {
 	struct buf text;
 	buf_init(&text, KEY_SET_MAX_BYTES);
-	enum err_code code = watch->options.fetch(watch->options.url, &watch->stop, &text, err);
+	enum err_code code = watch->options.fetch(watch->options.ctx, &watch->stop, &text, err);
 	if (code == ERR_OK)
 		code = key_set_parse(text.data, text.len, ret_set, err);
 	buf_fini(&text);

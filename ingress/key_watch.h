@@ -12,9 +12,9 @@
 struct key_watch;
 
 struct key_watch_options {
-	const char *url; /* must outlive the watch */
-	/* Appends the document of url to out; may block, but not after *stop has turned true. */
-	enum err_code (*fetch)(const char *url, const atomic_bool *stop, struct buf *out, struct err *err);
+	/* Appends the JWKS to out; may block, but not after *stop has turned true. */
+	enum err_code (*fetch)(void *ctx, const atomic_bool *stop, struct buf *out, struct err *err);
+	void *ctx;
 	int64_t refresh_ms, miss_ms, retry_ms; /* every hour; once a minute; the first pause after a failure. 0: as above */
 	struct metrics *metrics;
 };

@@ -7,7 +7,7 @@
 
 struct oauth {
 	struct access_rules rules;
-	const char *url;
+	struct http_fetch_source source;
 	bool fetches;
 	struct key_watch *keys;
 	struct metric *verdicts[ACCESS_VERDICT_COUNT];
@@ -46,7 +46,9 @@ int oauth_new(const struct config *config, FILE *complaints, struct oauth **ret_
 	}
 	oauth->rules.issuer = config_str(config, CONFIG_OAUTH_ISSUER);
 	oauth->rules.audiences = config_str(config, CONFIG_OAUTH_AUDIENCE);
-	oauth->url = config_str(config, CONFIG_OAUTH_JWKS_URL);
+	oauth->source = (struct http_fetch_source){config_str(config, CONFIG_OAUTH_JWKS_URL),
+	                                           config_str(config, CONFIG_OAUTH_PROXY),
+	                                           config_str(config, CONFIG_OAUTH_CA_FILE)};
 	*ret_oauth = oauth;
 	return 0;
 }
@@ -61,9 +63,15 @@ void oauth_free(struct oauth *oauth)
 	free(oauth);
 }
 
+static enum err_code fetch(void *ctx, const atomic_bool *stop, struct buf *out, struct err *err)
+{
+	const struct oauth *oauth = ctx;
+	return http_fetch(&oauth->source, stop, out, err);
+}
+
 enum err_code oauth_start(struct oauth *oauth, struct metrics *metrics)
 {
-	const struct key_watch_options options = {.url = oauth->url, .fetch = http_fetch, .metrics = metrics};
+	const struct key_watch_options options = {.fetch = fetch, .ctx = oauth, .metrics = metrics};
 	char label[64];
 	for (enum access_verdict i = 0; i < ACCESS_VERDICT_COUNT; i++) {
 		(void)snprintf(label, sizeof label, "verdict=\"%s\"", access_verdict_name(i));

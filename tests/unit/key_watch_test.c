@@ -19,10 +19,10 @@ static struct script {
 	char jwk[1024]; /* with %d for its kid */
 } script;
 
-static enum err_code fetch(const char *url, const atomic_bool *stop, struct buf *out, struct err *err)
+static enum err_code fetch(void *ctx, const atomic_bool *stop, struct buf *out, struct err *err)
 {
 	int kid = atomic_load(&script.kid);
-	assert_string_equal(url, "https://issuer.example/keys");
+	assert_ptr_equal(ctx, &script);
 	atomic_fetch_add(&script.fetches, 1);
 	while (atomic_load(&script.hangs) && !atomic_load(stop))
 		usleep(1000);
@@ -54,8 +54,7 @@ static struct key_watch *begin(struct metrics **metrics, int kid, int64_t refres
 	atomic_store(&script.kid, kid);
 	atomic_store(&script.hangs, false);
 	assert_int_equal(metrics_new(metrics), ERR_OK);
-	const struct key_watch_options options = {
-	        "https://issuer.example/keys", fetch, refresh_ms, miss_ms, 5, *metrics};
+	const struct key_watch_options options = {fetch, &script, refresh_ms, miss_ms, 5, *metrics};
 	assert_int_equal(key_watch_new(&options, &watch), ERR_OK);
 	return watch;
 }
