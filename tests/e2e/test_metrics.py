@@ -131,13 +131,28 @@ def test_failures_of_the_vendor_are_counted_by_how_they_failed(strict):
     assert metric_of(strict.worker, "verifyd_calls_bought_total", kind="biocatch.score", verdict="failed") >= 1
 
 
-def test_what_a_quota_has_used_is_forgotten_when_nobody_calls_any_more(stack):
+def test_a_sign_up_says_what_was_bought_for_it(service):
+    def bought():
+        return {verdict: metric_of(service.worker, "verifyd_calls_bought_total", kind="jumio.identity", verdict=verdict)
+                for verdict in ("page", "verified", "denied", "failed")}
+
+    before = bought()
+    assert service.journey().sign_up().success
+    moved = {verdict: count - before[verdict] for verdict, count in bought().items()}
+    assert moved == {"page": 1, "verified": 1, "denied": 0, "failed": 0}
+
+
+def test_redis_that_was_emptied_is_counted_and_a_used_quota_is_forgotten_when_nobody_calls_any_more(stack):
     worker, ingress = stack.worker(BIOCATCH_RATE="50/1s"), stack.ingress()
+    assert metric_of(worker, "verifyd_cache_losses_total") == 0
     for _ in range(5):
         ingress.b2c.score(stack.person())
     assert metric_of(worker, "verifyd_quota_limit", op="score") == 50
     assert metric_of(worker, "verifyd_quota_period_seconds", op="score") == 1
     until(lambda: metric_of(worker, "verifyd_quota_used", op="score") == 0, 20, "the quota to be free again")
+    stack.redis.client().flushall()
+    until(lambda: metric_of(worker, "verifyd_cache_losses_total") == 1 and metric_of(worker, "verifyd_cache_whole") == 1, 30,
+          "the loss to be seen, and mended")
 
 
 def test_dependencies_workers_and_the_certificate_are_shown(service):
