@@ -105,9 +105,14 @@ def quantile(share, name, by, more=""):
     return f"histogram_quantile({share}, sum by ({by}, le) (rate({name}_bucket{{{labels}}}[$__rate_interval])))"
 
 
+def or_one(all_of, one):
+    """Those that are not zero; when all are, one: a panel that says 0 is better than one that says nothing."""
+    return f"{all_of} > 0 or {one}"
+
+
 def drain():
-    return (f"max(sum by (vendor, op) (verifyd_drain_seconds{{{NS}}}) > 0 or sum by (vendor, op) (verifyd_lag{{{NS}}}) / "
-            f"clamp_min(sum by (vendor, op) (rate(verifyd_jobs_taken_total{{{NS}}}[1m])), 0.01))")
+    return (f"sum by (vendor, op) (verifyd_drain_seconds{{{NS}}}) > 0 or sum by (vendor, op) (verifyd_lag{{{NS}}}) / "
+            f"clamp_min(sum by (vendor, op) (rate(verifyd_jobs_taken_total{{{NS}}}[1m])), 0.01)")
 
 
 def wrong(board):
@@ -120,7 +125,7 @@ def wrong(board):
                f'sum(verifyd_dependency_up{{{NS},dependency=~"kafka|redis"}} == bool 0)')
     board.stat("Redis", "Whether Redis is the one that was filled from Kafka", f"min(verifyd_cache_whole{{{NS}}})",
                steps=((None, RED), (1, GREEN)), text={"0": "being filled", "1": "whole"})
-    board.stat("Queue drains in", "Of the class that takes longest: at the vendor's quota, else at the pace of the last minute", drain(), "s",
+    board.stat("Longest queue", "How long it takes: at the vendor's quota; without one, at the pace of the last minute", f"max({drain()})", "s",
                ((None, GREEN), (60, ORANGE), (300, RED)), decimals=0)
     board.stat("Dead letters, 1 h", "Jobs that died, and records that nobody can read",
                f'sum(increase(verifyd_jobs_total{{{NS},outcome=~"dead|poison"}}[1h]))', steps=((None, GREEN), (0.5, ORANGE), (10, RED)), decimals=0)
@@ -137,11 +142,10 @@ def flow(board):
     board.lines("Questions", "What callers ask: accepted (Kafka has it), joined (an equal one was there), refused", [
         (total("verifyd_questions_total", by="kind, how"), "{{kind}} {{how}}")], "reqps", 6, stacked=True)
     board.lines("Jobs ended", "Records that workers are done with", [
-        (total("verifyd_jobs_total", by="vendor, op, outcome") + " > 0 or " + total("verifyd_jobs_total", 'outcome="completed"', "vendor, op, outcome"),
+        (or_one(total("verifyd_jobs_total", by="vendor, op, outcome"), total("verifyd_jobs_total", 'outcome="completed"', "vendor, op, outcome")),
          CLASS + " {{outcome}}")], "ops", 6)
     board.lines("Queue", "Requests in Kafka that are not done", [(f"sum by (vendor, op) (verifyd_lag{{{NS}}})", CLASS)], width=6)
-    board.lines("Queue drains in", "At the vendor's quota; a class without one is left out", [
-        (f"sum by (vendor, op) (verifyd_drain_seconds{{{NS}}})", CLASS)], "s", 6)
+    board.lines("Queue drains in", "At the vendor's quota; without one, at the pace of the last minute", [(drain(), CLASS)], "s", 6)
     board.lines("In hand", "Callers that are held; jobs of the workers; calls that are open at a vendor", [
         (f"sum(verifyd_waiters{{{NS}}})", "callers held"), (f"sum(verifyd_jobs_in_flight{{{NS}}})", "jobs"),
         (f"sum(verifyd_vendor_calls_in_flight{{{NS}}})", "vendor calls")])
@@ -158,7 +162,8 @@ def vendors(board):
         (quantile(0.99, "verifyd_vendor_call_seconds", "vendor, op"), CLASS + " p99")], "s", 6)
     board.lines("Calls", "Sent a second", [(total("verifyd_vendor_calls_total", by="vendor, op"), CLASS)], "reqps", 6)
     board.lines("Failures", "By how they failed", [
-        (total("verifyd_vendor_failures_total", by="vendor, failure"), "{{vendor}} {{failure}}")], "reqps", 6, stacked=True)
+        (or_one(total("verifyd_vendor_failures_total", by="vendor, failure"), total("verifyd_vendor_failures_total", 'failure="timeout"', "vendor, failure")),
+         "{{vendor}} {{failure}}")], "reqps", 6, stacked=True)
     board.lines("Quota used", "By the whole fleet, of what the contract allows", [
         (f"max by (vendor, op) (verifyd_quota_used{{{NS}}}) / (max by (vendor, op) (verifyd_quota_limit{{{NS}}}) > 0)", CLASS)],
         "percentunit", 6, limit=0.8)
@@ -172,17 +177,19 @@ def vendors(board):
 
 def callers(board):
     board.row("Ingress: rate, errors, duration")
-    board.lines("Rate", "Answers", [(total("verifyd_http_requests_total", by="route"), "{{route}}")], "reqps", 6, stacked=True)
+    board.lines("Rate", "Answers", [
+        (or_one(total("verifyd_http_requests_total", by="route"), total("verifyd_http_requests_total", 'route="GetScore"', "route")), "{{route}}")], "reqps", 6, stacked=True)
     board.lines("Errors", "Answers that tell a problem, by its code", [
-        (total("verifyd_problems_total", by="code") + " > 0 or " + total("verifyd_problems_total", 'code="internal"', "code"), "{{code}}")], "reqps", 6, stacked=True)
+        (or_one(total("verifyd_problems_total", by="code"), total("verifyd_problems_total", 'code="internal"', "code")), "{{code}}")], "reqps", 6, stacked=True)
     board.lines("Duration, p99", "Held time included; B2C gives up after 10 s", [
-        (quantile(0.99, "verifyd_http_request_seconds", "route"), "{{route}}")], "s", 6, limit=10)
+        (quantile(0.99, "verifyd_http_request_seconds", "route") + " > 0", "{{route}}")], "s", 6, limit=10)
     board.lines("Answers without a verdict", "By why", [
-        (total("verifyd_pending_answers_total", by="route, why") + " > 0 or " + total("verifyd_pending_answers_total", 'why="pending"', "route, why"),
-         "{{route}} {{why}}")], "reqps", 6, stacked=True)
+        (or_one(total("verifyd_pending_answers_total", by="route, why"),
+                total("verifyd_pending_answers_total", 'route="GetScore",why="pending"', "route, why")), "{{route}} {{why}}")], "reqps", 6, stacked=True)
     board.lines("Connections", "Open now", [(f"sum by (instance) (verifyd_connections{{{NS}}})", "{{instance}}")])
     board.lines("Too many", "Calls that were refused or not held; connections that were cut off", [
-        (total("verifyd_calls_limited_total", by="why"), "{{why}}"), (total("verifyd_connections_ended_total", by="why"), "cut off: {{why}}")], "reqps")
+        (or_one(total("verifyd_calls_limited_total", by="why"), total("verifyd_calls_limited_total", 'why="waiters"', "why")), "{{why}}"),
+        (or_one(total("verifyd_connections_ended_total", by="why"), total("verifyd_connections_ended_total", 'why="idle"', "why")), "cut off: {{why}}")], "reqps")
     board.lines("Callbacks", "The vendor's hints to look", [(total("verifyd_callbacks_total", by="what"), "{{what}}")], "reqps")
 
 
@@ -192,10 +199,10 @@ def ends(board):
         (gained("verifyd_jobs_total", 'outcome=~"dead|poison"', "vendor, op, outcome", "5m"), CLASS + " {{outcome}}")], decimals=0)
     board.lines("Notices to callers", "Webhooks, by what became of them", [(total("verifyd_webhooks_total", by="outcome"), "{{outcome}}")], "reqps")
     board.lines("Bought", "Vendor calls by what they were good for", [
-        (total("verifyd_calls_bought_total", by="kind, verdict") + " > 0 or " + total("verifyd_calls_bought_total", 'verdict="failed"', "kind, verdict"),
+        (or_one(total("verifyd_calls_bought_total", by="kind, verdict"), total("verifyd_calls_bought_total", 'verdict="failed"', "kind, verdict")),
          "{{kind}} {{verdict}}")], "reqps", stacked=True)
     board.table("Cost report", "Vendor calls of the time range above, by what they were good for: times the contract's price",
-                f'sort_desc({gained("verifyd_calls_bought_total", by="vendor, op, kind, verdict")})')
+                f'sort_desc({gained("verifyd_calls_bought_total", by="vendor, op, kind, verdict")} > 0)')
     board.table("Saved", "Questions of the time range above: what was joined was not bought again",
                 f'sort_desc({gained("verifyd_questions_total", by="kind, how")})')
 

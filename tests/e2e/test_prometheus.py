@@ -39,6 +39,7 @@ def test_the_dashboard_is_well_formed():
     assert subprocess.run([sys.executable, ROOT / "deploy/grafana/build.py", "--check"], check=False).returncode == 0, "run build.py"
     ids = [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(set(ids)) == len(ids)
+    assert len({panel["title"] for panel in DASHBOARD["panels"]}) == len(ids)
     taken = set()
     for panel in DASHBOARD["panels"]:
         at = panel["gridPos"]
