@@ -6,37 +6,46 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SET(option, value)                                                                                             \
-	do {                                                                                                           \
-		if (curl_easy_setopt(easy, option, value) != CURLE_OK)                                                 \
-			return false;                                                                                  \
-	} while (0)
+static const struct {
+	CURLoption option;
+	long value;
+} fixed_options[] = {
+        {CURLOPT_CONNECT_ONLY, 1},
+        {CURLOPT_NOSIGNAL, 1},
+        {CURLOPT_CERTINFO, 1},
+        {CURLOPT_HTTPPROXYTUNNEL, 1},
+        {CURLOPT_SSL_VERIFYPEER, 1},
+        {CURLOPT_SSL_VERIFYHOST, 2},
+        {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
+        {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2}, /* or newer */
+        {CURLOPT_PROXY_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+};
 
 static bool set_up(CURL *easy, const struct http_probe *probe, bool loopback, char *why)
 {
-	bool proxied = probe->proxy && !loopback;
-	SET(CURLOPT_URL, probe->url);
-	SET(CURLOPT_CONNECT_ONLY, 1L);
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_ERRORBUFFER, why);
-	SET(CURLOPT_CERTINFO, 1L);
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_PROXY, proxied ? probe->proxy : "");
-	SET(CURLOPT_NOPROXY, "");
-	SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
-	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
-	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(CURLOPT_TIMEOUT_MS, (long)probe->timeout_ms);
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)probe->timeout_ms);
-	if (!probe->ca_file)
-		return true;
-	SET(CURLOPT_CAPATH, NULL);
-	SET(CURLOPT_CAINFO, probe->ca_file);
-	SET(CURLOPT_PROXY_CAPATH, NULL);
-	SET(CURLOPT_PROXY_CAINFO, probe->ca_file);
-	return true;
+	const struct {
+		CURLoption option;
+		const char *value;
+	} texts[] = {
+	        {CURLOPT_URL, probe->url},
+	        {CURLOPT_PROTOCOLS_STR, "http,https"},
+	        {CURLOPT_PROXY, probe->proxy && !loopback ? probe->proxy : ""}, /* not the environment's */
+	        {CURLOPT_NOPROXY, ""},
+	        /* These last: with a file of one's own the system's are not trusted. */
+	        {CURLOPT_CAPATH, NULL},
+	        {CURLOPT_CAINFO, probe->ca_file},
+	        {CURLOPT_PROXY_CAPATH, NULL},
+	        {CURLOPT_PROXY_CAINFO, probe->ca_file},
+	};
+	const size_t all = sizeof texts / sizeof texts[0], of_trust = 4;
+	bool set = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why) == CURLE_OK &&
+	           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)probe->timeout_ms) == CURLE_OK &&
+	           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)probe->timeout_ms) == CURLE_OK;
+	for (size_t i = 0; set && i < sizeof fixed_options / sizeof fixed_options[0]; i++)
+		set = curl_easy_setopt(easy, fixed_options[i].option, fixed_options[i].value) == CURLE_OK;
+	for (size_t i = 0; set && i < (probe->ca_file ? all : all - of_trust); i++)
+		set = curl_easy_setopt(easy, texts[i].option, texts[i].value) == CURLE_OK;
+	return set;
 }
 
 /* The first one is the host's own. */

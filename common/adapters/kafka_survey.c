@@ -109,20 +109,37 @@ struct heard {
 	atomic_int fetch_max, join_min;
 };
 
+/* Reads "(1) Versions 4..17". */
+static bool take_numbers(const char *at, long numbers[3])
+{
+	static const char *const before[3] = {"(", ") Versions ", ".."};
+	for (size_t i = 0; i < 3; i++) {
+		size_t len = strlen(before[i]);
+		char *end;
+		if (strncmp(at, before[i], len) != 0)
+			return false;
+		numbers[i] = strtol(at + len, &end, 10);
+		if (end == at + len || numbers[i] < 0 || numbers[i] > INT16_MAX)
+			return false;
+		at = end;
+	}
+	return true;
+}
+
 static void on_line(const rd_kafka_t *rk, int level, const char *facility, const char *line)
 {
 	struct heard *heard = rk ? rd_kafka_opaque(rk) : NULL;
 	const char *at = strstr(line, "ApiKey ");
-	int key = -1, min = -1, max = -1;
+	long numbers[3]; /* key, least and greatest version */
 	(void)level;
 	(void)facility;
 	at = at ? strchr(at, '(') : NULL;
-	if (!heard || !at || sscanf(at, "(%d) Versions %d..%d", &key, &min, &max) != 3)
+	if (!heard || !at || !take_numbers(at, numbers))
 		return;
-	if (key == API_FETCH)
-		atomic_store(&heard->fetch_max, max);
-	if (key == API_JOIN_GROUP)
-		atomic_store(&heard->join_min, min);
+	if (numbers[0] == API_FETCH)
+		atomic_store(&heard->fetch_max, (int)numbers[2]);
+	if (numbers[0] == API_JOIN_GROUP)
+		atomic_store(&heard->join_min, (int)numbers[1]);
 }
 
 static enum err_code open_listening(const struct kafka_client *client, struct heard *heard, rd_kafka_t **ret_rk,

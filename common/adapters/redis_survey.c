@@ -228,7 +228,7 @@ static enum err_code read_seals(redisContext *redis, struct redis_survey *survey
 enum err_code redis_survey_look(const struct redis_url *url, int timeout_ms, struct redis_survey *ret_survey,
                                 struct err *err)
 {
-	const struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+	const struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000};
 	struct redis_survey survey = {.info_told = false};
 	redisContext *redis = redisConnectWithTimeout(url->host, url->port, limit);
 	if (!redis)

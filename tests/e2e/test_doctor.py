@@ -83,6 +83,7 @@ def test_a_whole_installation_is_good_and_each_area_was_looked_at(whole):
     told = doctor(whole, 0)
     text = whole.ctl("doctor")
     assert text.splitlines()[-1] == "good" and "\033" not in text
+    assert any("Kafka 4" in line["text"] for line in told["lines"] if line["check"] == "kafka"), told["lines"]  # as pom.xml has it
     keys = [line["text"] for line in told["lines"] if line["check"] == "keys"]
     assert any("opens what is sealed" in text for text in keys), keys
     (vendors,) = [[line["text"] for line in told["lines"] if line["check"] == "vendors"]]
