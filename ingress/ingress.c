@@ -158,12 +158,19 @@ static void close_journeys(struct ingress *ingress)
 	journeys_free(ingress->journeys);
 }
 
-static void show_certificate(const struct ingress *ingress)
+static void show_certificate(const struct ingress *ingress, const char *label, int64_t until_s)
+{
+	metric_set(metrics_gauge(ingress->metrics, "verifyd_certificate_expires_timestamp_seconds", label,
+	                         "when the certificate is over, unix time"),
+	           until_s);
+}
+
+static void show_certificates(const struct ingress *ingress)
 {
 	if (ingress->journeys)
-		metric_set(metrics_gauge(ingress->metrics, "verifyd_certificate_expires_timestamp_seconds",
-		                         "certificate=\"signing\"", "when the certificate is over, unix time"),
-		           hints_until_s(ingress->journeys->hints));
+		show_certificate(ingress, "certificate=\"signing\"", hints_until_s(ingress->journeys->hints));
+	if (ingress->tls)
+		show_certificate(ingress, "certificate=\"tls\"", ingress->tls->until_s);
 }
 
 static enum err_code open_all(struct running *running, struct err *err)
@@ -177,7 +184,7 @@ static enum err_code open_all(struct running *running, struct err *err)
 		code = err_set(err, code, "%d mistakes in the settings of journeys", mistakes);
 	if (code == ERR_OK) {
 		process_metrics_start(&running->process, ingress->metrics, "verifyd-ingress");
-		show_certificate(ingress);
+		show_certificates(ingress);
 	}
 	const struct config_rate rate = config_rate(ingress->config, CONFIG_RATE_PER_CREDENTIAL);
 	if (code == ERR_OK && rate.count > 0)

@@ -18,7 +18,7 @@ struct key_watch {
 	enum key_watch_state state;
 	int64_t begun_ms, due_ms, pause_ms; /* the last fetch, the next one; after the next failure */
 	atomic_bool stop;
-	struct metric *fetched, *failed;
+	struct metric *fetched, *failed, *up;
 };
 
 struct key_set *key_watch_take(struct key_watch *watch)
@@ -67,12 +67,14 @@ static void keep(struct key_watch *watch, struct key_set *set)
 	key_set_free(watch->set);
 	watch->set = set;
 	watch->state = KEY_WATCH_GOOD;
+	metric_set(watch->up, 1);
 	watch->pause_ms = watch->options.retry_ms;
 	watch->due_ms = clock_mono_ms() + watch->options.refresh_ms;
 }
 
 static void keep_the_old(struct key_watch *watch)
 {
+	metric_set(watch->up, 0);
 	watch->state = watch->set ? KEY_WATCH_STALE : KEY_WATCH_NONE;
 	watch->due_ms = clock_mono_ms() + watch->pause_ms;
 	watch->pause_ms = watch->pause_ms * 2 < RETRY_MAX_MS ? watch->pause_ms * 2 : RETRY_MAX_MS;
@@ -151,6 +153,8 @@ enum err_code key_watch_new(const struct key_watch_options *options, struct key_
 	watch->fetched = metrics_counter(options->metrics, "verifyd_oauth_key_fetches", "result=\"good\"",
 	                                 "reads of the issuer's keys");
 	watch->failed = metrics_counter(options->metrics, "verifyd_oauth_key_fetches", "result=\"failed\"", "");
+	watch->up = metrics_gauge(options->metrics, "verifyd_dependency_up", "dependency=\"oauth_keys\"",
+	                          "1 while it is there; a vendor: no breaker is open");
 	if (!begin(watch)) {
 		free(watch);
 		return ERR_NO_MEMORY;

@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Returns: the text, ended by '\0'; NULL, and why in *ret_why. */
 static char *read_text(const char *path, const char **ret_why)
@@ -50,7 +51,13 @@ static int no_password(char *out, int size, int writing, void *ctx)
 	return -1;
 }
 
-static int check_pair(const struct tls_files *files, FILE *complaints)
+static int64_t end_of(const X509 *certificate)
+{
+	struct tm end;
+	return ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) == 1 ? timegm(&end) : 0;
+}
+
+static int check_pair(struct tls_files *files, FILE *complaints)
 {
 	BIO *from = BIO_new_mem_buf(files->certificate, -1), *of_key = BIO_new_mem_buf(files->key, -1);
 	X509 *certificate = from ? PEM_read_bio_X509(from, NULL, no_password, NULL) : NULL;
@@ -64,6 +71,8 @@ static int check_pair(const struct tls_files *files, FILE *complaints)
 		wrong = "VERIFYD_TLS_KEY_FILE: is not the key of the first certificate in VERIFYD_TLS_CERT_FILE";
 	if (wrong)
 		fprintf(complaints, "%s\n", wrong);
+	else
+		files->until_s = end_of(certificate);
 	EVP_PKEY_free(key);
 	X509_free(certificate);
 	BIO_free(of_key);

@@ -3,14 +3,17 @@ import base64
 import http.client
 import socket
 import ssl
+import time
 import urllib.parse
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from lib import certs, process
+from lib.cache import free_port
 from lib.http import Caller
-from lib.process import until
+from lib.process import Process, until
 from lib.stack import KEYS, Ingress
 
 GOOD = {"X-Api-Key": KEYS["b2c"]}
@@ -57,8 +60,9 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(session_folder):
-    return World(session_folder / "certs")
+def world(service, session_folder):
+    yield World(session_folder / "certs")
+    until(lambda: service.worker.metric("verifyd_vendor_calls_in_flight") == 0, 30, "calls that nobody waits for to end")
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +91,11 @@ def test_the_listener_speaks_tls_and_nothing_older_or_plainer(service, world, pi
     host, _, port = pinned.process.address(listener="http").rpartition(":")
     with pytest.raises(OSError), socket.create_connection((host, int(port)), timeout=30) as link, context.wrap_socket(link):
         pass
+
+
+def test_the_end_of_its_certificate_is_shown(pinned):
+    (line,) = [line for line in pinned.ops.get("/metrics").json.splitlines() if line.startswith('verifyd_certificate_expires_timestamp_seconds{certificate="tls"} ')]
+    assert 29 < (float(line.split()[1]) - time.time()) / 86400 <= 30
 
 
 def test_a_certificate_whose_key_is_pinned_names_its_caller(service, world, pinned):
@@ -130,7 +139,7 @@ def test_a_held_call_over_tls_is_answered_and_one_that_has_left_is_noticed(servi
     assert answer["score"] == 87 and answer.elapsed_s >= 1.4
     link = caller.connect()
     before = pinned.ops.get("/healthz")["in_hand"]
-    link.request("POST", "/api/BioCatch/GetScore", f'{{"customerSessionID": "{service.person("~delay=6000")}", "uuid": "u"}}', GOOD | {"Content-Type": "application/json"})
+    link.request("POST", "/api/BioCatch/GetScore", f'{{"customerSessionID": "{service.person("~delay=3000")}", "uuid": "u"}}', GOOD | {"Content-Type": "application/json"})
     until(lambda: pinned.ops.get("/healthz")["in_hand"] > before, 20, "the call to be held")
     link.close()
     until(lambda: pinned.ops.get("/healthz")["in_hand"] <= before, 5, "its place to be free")
@@ -182,6 +191,47 @@ def test_a_proxys_header_that_is_no_good_certificate_opens_nothing(service, worl
     link.close()
 
 
+HAPROXY = """global
+    maxconn 100
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+frontend front
+    bind 127.0.0.1:{port} ssl crt {server} ca-file {any} verify optional ca-ignore-err all crt-ignore-err all
+    http-request del-header X-ARR-ClientCert
+    http-request set-header X-ARR-ClientCert %[ssl_c_der,base64] if {{ ssl_c_used }}
+    default_backend back
+backend back
+    server one 127.0.0.1:{ingress} source 127.0.0.2
+"""
+
+
+def test_a_real_proxy_passes_on_what_it_saw_and_nothing_that_a_caller_says(service, world, behind, session_folder):
+    """As docs/operations.md writes it for HAProxy."""
+    if not Path("/usr/sbin/haproxy").exists():
+        pytest.skip("no haproxy")
+    port, config = free_port(), world.folder / "haproxy.cfg"
+    config.write_text(HAPROXY.format(port=port, server=world.server.write("both"), any=world.clients.write("cert"), ingress=behind.process.address(listener="http").rpartition(":")[2]))
+    proxy = Process("haproxy-tls", ["/usr/sbin/haproxy", "-db", "-f", config], session_folder)
+    try:
+        caller = lambda own, **headers: TlsCaller(f"127.0.0.1:{port}", headers, authority=world.servers, own=own)
+        until(lambda: is_open(port), 30, "haproxy")
+        answer = caller(world.b2c).score(service.person())
+        assert answer["score"] == 87 and service.redis.state(answer["verificationId"])["caller"] == "portal"
+        forged = {"X-ARR-ClientCert": forms(world.b2c)["app service"]}
+        for own in (None, world.stranger):
+            assert caller(own, **forged).score(service.person()).code == "unauthenticated"
+    finally:
+        proxy.stop()
+
+
+def is_open(port):
+    with socket.socket() as link:
+        return link.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_a_proxys_own_certificate_does_not_stand_for_its_callers(service, world):
     """One that speaks TLS with the ingress, too: what counts is the header, and there is none."""
     ingress = service.stack.ingress(CLIENT_CERT_HEADER="X-ARR-ClientCert", TRUSTED_PROXIES="127.0.0.0/8", TLS_CLIENT_SPKI=f"portal={world.b2c.pin}", **world.tls())
@@ -205,7 +255,7 @@ def test_settings_that_cannot_work_are_all_complained_of(service, world):
 def test_a_drain_over_tls_answers_who_is_held(service, world):
     ingress = Ingress(service.stack.spawn("verifyd-ingress", **world.tls()), wait=True)
     link = world.caller(ingress, headers=GOOD).connect()
-    link.request("POST", "/api/BioCatch/GetScore", f'{{"customerSessionID": "{service.person("~delay=5000")}", "uuid": "u"}}', GOOD | {"Content-Type": "application/json"})
+    link.request("POST", "/api/BioCatch/GetScore", f'{{"customerSessionID": "{service.person("~delay=3000")}", "uuid": "u"}}', GOOD | {"Content-Type": "application/json"})
     until(lambda: ingress.ops.get("/healthz")["in_hand"] > 0, 20, "the call to be held")
     ingress.process.terminate()
     reply = link.getresponse()

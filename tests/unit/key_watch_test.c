@@ -100,6 +100,8 @@ static void keys_that_are_not_to_be_had_are_asked_for_again_until_they_are(void 
 	atomic_store(&script.kid, 1);
 	wait_for(watch, "k1");
 	assert_int_equal(key_watch_state(watch), KEY_WATCH_GOOD);
+	assert_int_equal(metric_value(metrics_gauge(metrics, "verifyd_dependency_up", "dependency=\"oauth_keys\"", "")),
+	                 1);
 	end(watch, metrics);
 }
 

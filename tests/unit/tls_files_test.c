@@ -76,6 +76,7 @@ static void a_certificate_and_its_key_are_read(void **state)
 	assert_int_equal(strncmp(files->certificate, "-----BEGIN CERTIFICATE-----\n", 28), 0);
 	assert_int_equal(strncmp(files->key, "-----BEGIN PRIVATE KEY-----\n", 28), 0);
 	assert_null(files->authorities);
+	assert_in_range(files->until_s - time(NULL), 29 * CERT_DAY_S, 30 * CERT_DAY_S);
 	tls_files_free(files);
 	assert_int_equal(files_of(paths.certificate, paths.key, paths.certificate, complaints, &files), 0);
 	assert_string_equal(files->authorities, files->certificate);
