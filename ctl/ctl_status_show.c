@@ -193,6 +193,33 @@ static void print_workers(struct screen *screen, const struct status_picture *pi
 		say(screen, PLAIN, "and %zu more (--json shows all)\n", workers->count - STATUS_WORKERS_SHOWN);
 }
 
+static void print_ingress(struct screen *screen, const struct status_ingress *ingress, int64_t now_ms)
+{
+	char name[NAME_WIDTH + 1], version[WORKER_VERSION_BYTES], up[STATUS_SPAN_BYTES];
+	const struct ingress_status *now = &ingress->now;
+	ctl_printable(ingress->name, name, sizeof name);
+	ctl_printable(now->version, version, sizeof version);
+	status_span((now_ms - now->started_ms) / 1000, up);
+	say(screen, PLAIN, "%-*s %-9s %9s %8" PRId64 "ms  ", NAME_WIDTH, name, version, up, now->loop_lag_ms);
+	if (!ingress->is_fresh)
+		say(screen, RED, "silent for %" PRId64 "s", (now_ms - now->at_ms) / 1000);
+	else
+		say(screen, now->draining ? YELLOW : PLAIN, "%s", now->draining ? "draining" : "works");
+	say(screen, PLAIN, "  %" PRId64 " calls held\n", now->held);
+}
+
+static void print_ingresses(struct screen *screen, const struct status_picture *picture)
+{
+	const struct status_ingresses *ingresses = &picture->ingresses;
+	if (!picture->redis.is_up || ingresses->count == 0)
+		return;
+	say(screen, BOLD, "\n%-*s %-9s %9s %10s  %s\n", NAME_WIDTH, "INGRESS", "VERSION", "UP", "LOOP LAG", "STATE");
+	for (size_t i = 0; i < ingresses->count && i < STATUS_WORKERS_SHOWN; i++)
+		print_ingress(screen, &ingresses->list[i], picture->redis.now_ms);
+	if (ingresses->count > STATUS_WORKERS_SHOWN)
+		say(screen, PLAIN, "and %zu more (--json shows all)\n", ingresses->count - STATUS_WORKERS_SHOWN);
+}
+
 static void print_stores(struct screen *screen, const struct status_picture *picture)
 {
 	const struct status_redis *redis = &picture->redis;
@@ -242,5 +269,6 @@ enum err_code status_print(const struct status_picture *picture, bool colours, s
 	print_classes(&screen, picture);
 	print_waiting(&screen, sum);
 	print_workers(&screen, picture);
+	print_ingresses(&screen, picture);
 	return screen.failed;
 }

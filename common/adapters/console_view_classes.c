@@ -97,7 +97,7 @@ static void put_breaker(struct page *page, const struct status_class *class)
 
 static void put_waiting(struct page *page, const struct status_class *class)
 {
-	static const char *const names[WORKER_STATUS_PRIORITIES] = {"of people who wait", "retrievals", "others",
+	static const char *const names[WORKER_STATUS_PRIORITIES] = {"with people waiting", "retrievals", "others",
 	                                                            "replays"};
 	bool any = false;
 	for (size_t i = 0; i < WORKER_STATUS_PRIORITIES; i++) {

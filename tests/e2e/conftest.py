@@ -20,7 +20,7 @@ from lib.stack import Stack
 
 # The files that take longest, so that no process is left with one of them at the end.
 LONGEST = ("test_jumio_crash", "test_crash_points", "test_jumio_signup", "test_worker_kill", "test_rebalance", "test_redis_outage", "test_redis_replaced", "test_drain",
-           "test_jumio_join", "test_answer_kept", "test_b2c_policies", "test_jumio_chromium", "test_playground", "test_pages_chromium", "test_verifyctl", "test_privacy", "test_kafka_outage", "test_devbroker")
+           "test_jumio_join", "test_answer_kept", "test_b2c_policies", "test_jumio_chromium", "test_playground", "test_console", "test_pages_chromium", "test_verifyctl", "test_privacy", "test_kafka_outage", "test_devbroker")
 PARTS = {"all": (False, True), "crowd": (False,), "alone": (True,)}  # which of those that are not, and are, marked alone
 HOST_OF_BROKER = pytest.StashKey()
 

@@ -326,10 +326,15 @@ static void the_screen_is_plain_without_colours_and_shows_what_is_not_known_as_s
 	struct buf text;
 	buf_init(&text, STATUS_TEXT_MAX_BYTES);
 	(void)snprintf(picture->workers.list[0].name, WORKER_NAME_BYTES, "pod\033[31m");
+	struct status_ingress ingress = {
+	        .name = "front\033[31m", .is_fresh = true, .now = {.at_ms = now_ms, .held = 17}};
+	picture->ingresses = (struct status_ingresses){&ingress, 1, 1};
 	picture->kafka.classes[0].lag = 300;
 	status_sum_up(picture);
 	assert_int_equal(status_print(picture, false, &text), ERR_OK);
 	assert_null(strchr(text.data, '\033'));
+	assert_non_null(strstr(text.data, "front?[31m"));
+	assert_non_null(strstr(text.data, "works  17 calls held"));
 	assert_non_null(strstr(text.data, "healthy"));
 	assert_non_null(strstr(text.data, "pod?[31m"));
 	assert_non_null(strstr(text.data, " 300 "));
