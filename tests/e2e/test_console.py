@@ -4,6 +4,7 @@ it shows work as they stand. Telephone and desktop, light and dark, with and wit
 Screenshots go to the test's folder, or to VERIFYD_SCREENSHOTS where that is set."""
 import base64
 import http.client
+import json
 import os
 import re
 import secrets
@@ -233,6 +234,26 @@ def test_the_token_is_asked_for_and_viewers_are_limited(place):
         with stream(address) as one:
             return one.recv(12) == b"HTTP/1.1 200"
     until(place_is_free, 20, "the places to be free again")
+    assert place.worker.ops.get("/livez").status == 200
+
+
+@pytest.mark.slow
+def test_a_viewer_that_takes_nothing_is_cut_off(place):
+    link = place.stack.redis.client()
+    names = [f"planted-{number}-{'n' * 150}" for number in range(100)]  # so that there is much to send
+    said = json.dumps({"at_ms": int(time.time() * 1000) + 60_000, "started_ms": 1})
+    link.hset("verifyd:ingresses", mapping=dict.fromkeys(names, said))
+    stalled = stream(place.worker.process.address(listener="ops"), buffer=2048)
+    time.sleep(22)  # it fills within seconds, and is cut off 10 s later
+    until_s, size = time.monotonic() + 20, 0
+    try:
+        while (got := len(stalled.recv(65536))) and time.monotonic() < until_s:
+            size += got
+    except ConnectionResetError:
+        pass
+    link.hdel("verifyd:ingresses", *names)
+    assert time.monotonic() < until_s, "it still gets events"
+    assert size < 500_000
     assert place.worker.ops.get("/livez").status == 200
 
 
