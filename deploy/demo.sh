@@ -434,6 +434,8 @@ invite() {
 	say
 	say "  ${bold}a sign-up in a browser on this machine, with all that happens on the way:  http://$playground/${plain}"
 	say
+	say "  ${bold}what goes on, live, for who runs it:  http://$worker_ops/console${plain}"
+	say
 	say "  curl -X POST -d '{\"down\":true}' http://$vendor/control/biocatch    # the vendor is gone; {\"down\":null}: back"
 	say "  curl http://$ingress_ops/healthz http://$worker_ops/metrics"
 	say "  (export VERIFYD_KAFKA_BROKERS=$VERIFYD_KAFKA_BROKERS VERIFYD_REDIS_URL=$VERIFYD_REDIS_URL VERIFYD_TOPIC_PREFIX=$VERIFYD_TOPIC_PREFIX;"
