@@ -268,7 +268,7 @@ static void produce(struct ask *ask, enum desk_then then, enum operation operati
 		return;
 	}
 	*sending = (struct sending){
-	        .delivery = {on_delivered},
+	        .delivery = {.delivered = on_delivered},
 	        .sent_ms = now,
 	        .desk = desk,
 	        .ask = ask,
