@@ -1,5 +1,6 @@
 """Traces from the caller through Kafka to the vendor and back: one tree of spans, the same id in the logs, and no harm from a
 collector that is away."""
+import base64
 import secrets
 import time
 
@@ -28,7 +29,8 @@ def traced(broker, tmp_path_factory, collector):
     """A service that tells the collector everything."""
     from conftest import running  # pylint: disable=import-outside-toplevel
     key = secrets.token_hex(8)
-    for service in running(tmp_path_factory.mktemp("traced"), broker, OTLP_ENDPOINT=collector.endpoint, OTLP_HEADERS=f"X-Key={key}", RETRY_MAX_ATTEMPTS=2):
+    for service in running(tmp_path_factory.mktemp("traced"), broker, OTLP_ENDPOINT=collector.endpoint, OTLP_HEADERS=f"X-Key={key}", RETRY_MAX_ATTEMPTS=2,
+                           WEBHOOK_ALLOW="127.0.0.1:*", WEBHOOK_KEY=f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"):
         service.key = key
         yield service
 
@@ -134,6 +136,19 @@ def test_a_journey_goes_on_in_its_traces_through_the_delay_topics(traced, collec
     check_tree(second, "")
     sends = {item.attributes.get("server.address") for item in first + second if item.kind == CLIENT}
     assert sends == {"127.0.0.1"}
+
+
+def test_who_is_called_back_gets_the_trace_too(traced, collector):
+    trace, span, headers = caller()
+    body = {"kind": "biocatch.score", "subject": traced.person(), "session": traced.person(), "callback_url": collector.hook}
+    made = traced.b2c.post("/v1/verifications", body, headers=headers | {"Prefer": "wait=20"})
+    assert made["state"] == "completed"
+    (seen,) = until(lambda: [one for one in collector.called_back if one.get("traceparent", "").startswith(f"00-{trace}-")], 60, "the notice")
+    spans = collector.wait("POST callback_url", trace=trace)
+    check_tree(spans, span)
+    call = one(spans, "POST callback_url")
+    assert seen["traceparent"] == f"00-{trace}-{call.own}-01" and call.kind == CLIENT and not call.failed
+    assert call.parent == one(spans, f"send {traced.topics.name('delay.5s')}").own
 
 
 @pytest.mark.parametrize("given", [

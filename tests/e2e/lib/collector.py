@@ -57,10 +57,11 @@ def attributes_of(item):
 
 
 class Collector:
-    """`mode`: ok, or a status; hang: takes the request and says nothing; some: says that it refused all but one."""
+    """`mode`: ok, or a status; hang: takes the request and says nothing; some: says that it refused one. It also is what a callback_url leads to."""
 
     def __init__(self):
         self.mode, self.requests, self.troubles, self.batches = "ok", [], [], []
+        self.called_back = []  # headers of what came to hook
         self.lock = threading.Lock()
         collector = self
 
@@ -69,7 +70,10 @@ class Collector:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                collector.take(self.path, dict(self.headers), body)
+                if self.path == "/hook":
+                    collector.called_back.append({name.lower(): value for name, value in self.headers.items()})
+                else:
+                    collector.take(self.path, dict(self.headers), body)
                 if collector.mode == "hang":
                     while collector.mode == "hang":
                         time.sleep(0.05)
@@ -93,6 +97,10 @@ class Collector:
     @property
     def endpoint(self):
         return f"http://127.0.0.1:{self.server.server_port}/base"
+
+    @property
+    def hook(self):
+        return f"http://127.0.0.1:{self.server.server_port}/hook"
 
     def take(self, path, headers, body):
         with self.lock:
