@@ -86,6 +86,7 @@ REFUSED = {  # with 400, 413, 414 or 431, and the connection closed
     "host with a blank": GET + "Host: a b\r\n" + KEY + "\r\n",
     # what does the first line say?
     "NUL in the target": "GET /v1/x\0y HTTP/1.1\r\n" + HOST + KEY + "\r\n",
+    "NUL in the method": "GE\0T /v1/x HTTP/1.1\r\n" + HOST + KEY + "\r\n",
     "encoded NUL in the path": "GET /v1/x%00y HTTP/1.1\r\n" + HOST + KEY + "\r\n",
     "blank in the target": "GET /v1/x y HTTP/1.1\r\n" + HOST + KEY + "\r\n",
     "tab in the target": "GET /v1/x\ty HTTP/1.1\r\n" + HOST + KEY + "\r\n",
@@ -151,8 +152,9 @@ def test_an_ambiguous_message_is_refused_and_nothing_behind_it_is_served(service
     assert closed, "the connection stayed open"
     assert SERVED not in received, "what stood behind it was served"
     answers = split_answers(received)
-    if len(data) > 50_000 and not answers:
-        return  # it was closed while we were still sending: the answer was lost with the rest
+    if not answers:  # it was closed while we were still sending, and the answer was lost with the rest; or libmicrohttpd 1.0 says nothing to such a line
+        assert len(data) > 50_000 or "\0" in data.partition("\r\n")[0], "closed without a word"
+        return
     status, headers, body = answers[0]
     assert status in (400, 413, 414, 431) and headers.get("connection", "").lower() == "close", received
     if "content-type" in headers:  # else libmicrohttpd refused it before we saw it; 0.9.75 then writes its header twice
