@@ -143,6 +143,8 @@ def test_missing_topics_and_too_few_copies_in_sync_are_found(broker, folder):
 def test_settings_certificates_keys_and_vendors_that_are_wrong_are_found(whole):
     told = doctor(whole, 1, SIGNING_CERT_FILE=expired_certificate(Path(whole.folder) / "expired.pem"))
     assert found(told, "certificates", "VERIFYD_SIGNING_CERT_FILE: its certificate ended 1 days ago")["fix"] == "renew it"
+    told = doctor(whole, 1, TLS_CERT_FILE=Path(whole.folder) / "expired.pem", TLS_KEY_FILE=Path(whole.folder) / "expired.pem")
+    found(told, "certificates", "VERIFYD_TLS_CERT_FILE: its certificate ended 1 days ago")
     told = doctor(whole, 1, BIOCATCH_BASE_URL="http://127.0.0.1:1", VENDOR_MAX_CONNECTIONS="many")
     assert "firewall" in found(told, "vendors", "biocatch: not reached")["fix"]
     found(told, "settings", "worker: VERIFYD_VENDOR_MAX_CONNECTIONS")
