@@ -248,7 +248,11 @@ class Person:
         return self
 
     def blocked(self, code="not_confirmed"):
-        until(lambda: self.browser.run("(document.getElementById('blockCode') || {}).textContent") == code, 60, f"the page {code}")
+        look = "(document.getElementById('blockCode') || {}).textContent"
+        try:
+            until(lambda: self.browser.run(look) == code, 60, f"the page {code}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; shown is {self.browser.url}: {self.browser.text[:600]}; {self.tenant.emulator.calls[-3:]}") from None
         return self
 
     def landed(self, timeout_s=60):

@@ -170,7 +170,10 @@ class Chromium:
         self.call("POST", f"/element/{element}/click")
 
     def wait_url(self, start, timeout_s=30):
-        return until(lambda: (url := self.url).startswith(start) and url, timeout_s, f"Chromium to be at {start}")
+        try:
+            return until(lambda: (url := self.url).startswith(start) and url, timeout_s, f"Chromium to be at {start}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is at {self.url}: {self.text[:600]}; {self.complaints()[-5:]}") from None
 
     def cookies(self):
         return self.call("GET", "/cookie")
