@@ -35,6 +35,15 @@ static void add_partitions(struct queue_class *class, const struct worker_class 
 	}
 }
 
+/* Whether a worker lets requests wait: for the quota or the breaker, or because it has as many in hand as it may. */
+static bool lets_wait(const struct worker_class *from)
+{
+	for (size_t i = 0; i < WORKER_STATUS_PRIORITIES; i++)
+		if (from->waiting[i] > 0)
+			return true;
+	return from->in_flight >= from->max_in_flight;
+}
+
 void queue_view_add(struct queue_view *view, const struct worker_status *status)
 {
 	for (size_t i = 0; i < status->class_count; i++) {
@@ -43,6 +52,7 @@ void queue_view_add(struct queue_view *view, const struct worker_status *status)
 		class->known = true;
 		class->workers++;
 		class->stopped = class->stopped || from->breaker_open;
+		class->queues = class->queues || lets_wait(from);
 		class->lag += from->lag;
 		if (from->has_quota) {
 			class->quota_limit = from->quota_limit;
@@ -63,10 +73,11 @@ static int64_t moved(const struct queue_class *before, const struct queue_class 
 	return sum;
 }
 
-/* A pace is that of a queue which is worked on: without a queue, or with the breaker open, it begins anew. */
+/* A pace is that of a queue which is worked on: without a queue, or with the breaker open, it begins anew. One call
+ * that hangs is no queue, though nothing behind it in its partition counts as done: what moves then is what comes. */
 static void take_sample(const struct queue_class *before, struct queue_class *now, int64_t now_ms)
 {
-	if (!before->known || !now->known || now->stopped || now->lag == 0)
+	if (!before->known || !now->known || now->stopped || !now->queues || now->lag == 0)
 		return;
 	now->done = before->done + moved(before, now);
 	now->sample_count = before->sample_count;

@@ -22,6 +22,7 @@ struct queue_class {
 	bool known; /* a worker serves it, */
 	int64_t workers; /* so many */
 	bool stopped; /* the breaker is open */
+	bool queues; /* requests wait for their turn; without that all that are not done are being worked on */
 	bool complete; /* every worker told its partitions */
 	int64_t lag; /* requests that are not done */
 	int64_t quota_limit, quota_period_ms; /* 0: none */

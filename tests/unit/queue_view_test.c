@@ -196,6 +196,31 @@ static void a_pace_is_forgotten_with_its_queue(void **state)
 	assert_int_equal(view->classes[OP].sample_count, 0);
 }
 
+/* One call hangs for a minute: its partition stands, and five requests a minute are answered at once beside it. */
+static void a_call_that_hangs_is_no_queue(void **state)
+{
+	struct worker_status one = worker(0, 1, 5, 3);
+	(void)state;
+	for (int s = 0; s <= 60; s++) {
+		one = worker(0, 2, 5, 3);
+		one.classes[0].has_quota = false;
+		one.classes[0].in_flight = 1;
+		one.classes[0].max_in_flight = 666;
+		one.classes[0].partitions[1].next = 5 + s / 12;
+		refresh(&one, 1, NOW - (60 - s) * 1000);
+	}
+	struct queue_place place = place_of(-1, 0);
+	assert_int_equal(place.wait_ms, -1);
+	assert_false(queue_wait_is_pointless(&place, 8500));
+	for (int s = 0; s <= 60; s++) { /* all are in use: the next one waits */
+		one.classes[0].in_flight = 666;
+		one.classes[0].partitions[1].next = 10 + s / 12;
+		refresh(&one, 1, NOW - (60 - s) * 1000);
+	}
+	place = place_of(-1, 0);
+	assert_true(queue_wait_is_pointless(&place, 8500));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -210,6 +235,7 @@ int main(void)
 	        TEST(without_a_quota_the_pace_is_what_was_seen),
 	        TEST(a_queue_that_moves_slower_than_its_quota_is_told_so),
 	        TEST(a_pace_is_forgotten_with_its_queue),
+	        TEST(a_call_that_hangs_is_no_queue),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
