@@ -44,7 +44,7 @@ static bool set_way(CURL *curl, const struct http_fetch_source *source)
 	return curl_easy_setopt(curl, CURLOPT_PROXY, proxy) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_NOPROXY, "") == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_HTTPPROXYTUNNEL, 1L) == CURLE_OK &&
-	       curl_easy_setopt(curl, CURLOPT_PROXY_SSLVERSION, CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
 	       (!source->ca_file || (curl_easy_setopt(curl, CURLOPT_CAINFO, source->ca_file) == CURLE_OK &&
 	                             curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK &&
 	                             curl_easy_setopt(curl, CURLOPT_PROXY_CAINFO, source->ca_file) == CURLE_OK &&
@@ -55,7 +55,7 @@ static bool set_up(CURL *curl, const struct http_fetch_source *source, struct fe
 {
 	return set_way(curl, source) && curl_easy_setopt(curl, CURLOPT_URL, source->url) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-	       curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)HTTP_FETCH_TIMEOUT_MS) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
