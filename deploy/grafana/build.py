@@ -126,7 +126,7 @@ def wrong(board):
     board.stat("Redis", "Whether Redis is the one that was filled from Kafka", f"min(verifyd_cache_whole{{{NS}}})",
                steps=((None, RED), (1, GREEN)), text={"0": "being filled", "1": "whole"})
     board.stat("Longest queue", "How long it takes: at the vendor's quota; without one, at the pace of the last minute", f"max({drain()})", "s",
-               ((None, GREEN), (60, ORANGE), (300, RED)), decimals=0)
+               ((None, GREEN), (30, ORANGE), (300, RED)), decimals=0)
     board.stat("Dead letters, 1 h", "Jobs that died, and records that nobody can read",
                f'sum(increase(verifyd_jobs_total{{{NS},outcome=~"dead|poison"}}[1h]))', steps=((None, GREEN), (0.5, ORANGE), (10, RED)), decimals=0)
     board.stat("Our errors", "Share of the answers that tell a problem of ours: queue_away, overloaded, internal",
