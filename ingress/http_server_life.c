@@ -58,15 +58,19 @@ static enum err_code open_limits(struct http_server *server, struct err *err)
 static struct MHD_Daemon *start_daemon(struct http_server *server, const struct listen_address *address)
 {
 	const struct config *config = server->ingress->config;
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+	unsigned threads = http_server_threads(config);
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
 	struct MHD_OptionItem tls[HTTP_SERVER_TLS_OPTIONS];
+	server->has_threads = threads > 0;
+	if (server->has_threads)
+		flags |= MHD_USE_INTERNAL_POLLING_THREAD;
 	if (http_server_tls_options(server->ingress, tls) > 1)
 		flags |= MHD_USE_TLS;
 	if (address->addr.ss_family == AF_INET6)
 		flags |= MHD_USE_DUAL_STACK;
 	return MHD_start_daemon(
 	        flags, 0, NULL, NULL, http_server_on_call, server, MHD_OPTION_SOCK_ADDR, &address->addr,
-	        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)config_int(config, CONFIG_HTTP_THREADS),
+	        MHD_OPTION_THREAD_POOL_SIZE, threads,
 	        MHD_OPTION_CONNECTION_LIMIT, (unsigned)server->capacity, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
 	        MHD_OPTION_STRICT_FOR_CLIENT, header_check_strictness(), MHD_OPTION_NOTIFY_CONNECTION,
@@ -134,8 +138,12 @@ void http_server_finish(struct http_server *server, int64_t timeout_ms)
 {
 	enum { LOOK_MS = 2 };
 	int64_t until = clock_mono_ms() + timeout_ms;
-	while (connections_are_busy(server->connections) && clock_mono_ms() < until)
-		(void)usleep(LOOK_MS * 1000);
+	while (connections_are_busy(server->connections) && clock_mono_ms() < until) {
+		if (server->has_threads)
+			(void)usleep(LOOK_MS * 1000);
+		else
+			http_loop_run(server, LOOK_MS);
+	}
 }
 
 void http_server_stop(struct http_server *server)
