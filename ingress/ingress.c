@@ -194,8 +194,8 @@ static enum err_code open_all(struct running *running, struct err *err)
 		code = otlp_export_start(ingress->config, "verifyd-ingress", ingress->metrics, &running->traces, err);
 	ingress->decisions = &running->decisions;
 	ingress->tracer = otlp_export_tracer(running->traces);
-	const struct desk_options desk = {ingress->config, ingress->ring, ingress->metrics, ingress->decisions,
-	                                  ingress->tracer, in_loop};
+	const struct desk_options desk = {ingress->config,    ingress->ring,   ingress->metrics,
+	                                  ingress->decisions, ingress->tracer, in_loop};
 	if (code == ERR_OK)
 		code = desk_new(&desk, &ingress->desk, err);
 	const struct ops_server_options ops = {
