@@ -15,7 +15,10 @@ struct http_server;
  * Returns: ERR_OK; ERR_INVALID; ERR_IO (address in use or not ours); ERR_NO_MEMORY. ingress must outlive the server. */
 enum err_code http_server_start(struct ingress *ingress, struct http_server **ret_server, struct err *err) WARN_UNUSED;
 
-/* With HTTP_THREADS=0: it reads and answers in this loop, the desk's, from its next turn on. Until then, and after
+/* How many threads it has of its own. 0: it wants http_server_join_loop. */
+unsigned http_server_threads(const struct config *config);
+
+/* Without threads: it reads and answers in this loop, the desk's, from its next turn on. Until then, and after
  * http_server_leave_loop, it does neither. Thread: the loop's, or before there is one. Returns: ERR_OK; ERR_IO. */
 enum err_code http_server_join_loop(struct http_server *server, uv_loop_t *loop, struct err *err) WARN_UNUSED;
 /* Its handles have closed when the loop has run again. Does nothing when it is in no loop. Thread: the loop's. */

@@ -48,11 +48,20 @@ static enum err_code open_limits(struct http_server *server, struct err *err)
 	/* libmicrohttpd deals its limit out to its threads, evenly and rounded up */
 	connections.capacity = connections.limit + SPARE_CONNECTIONS;
 	server->capacity = connections.capacity;
-	connections.capacity += (size_t)config_int(config, CONFIG_HTTP_THREADS);
+	connections.capacity += http_server_threads(config);
 	if (connections_new(&connections, &server->connections) != ERR_OK ||
 	    admission_new(&admission, &server->admission) != ERR_OK)
 		return err_set(err, ERR_NO_MEMORY, "http listener");
 	return ERR_OK;
+}
+
+unsigned http_server_threads(const struct config *config)
+{
+	enum { THREADS_FOR_TLS = 2 };
+	int64_t given = config_int(config, CONFIG_HTTP_THREADS);
+	if (given >= 0)
+		return (unsigned)given;
+	return config_str(config, CONFIG_TLS_CERT_FILE) ? THREADS_FOR_TLS : 0;
 }
 
 static struct MHD_Daemon *start_daemon(struct http_server *server, const struct listen_address *address)
@@ -68,14 +77,14 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, const struct 
 		flags |= MHD_USE_TLS;
 	if (address->addr.ss_family == AF_INET6)
 		flags |= MHD_USE_DUAL_STACK;
-	return MHD_start_daemon(
-	        flags, 0, NULL, NULL, http_server_on_call, server, MHD_OPTION_SOCK_ADDR, &address->addr,
-	        MHD_OPTION_THREAD_POOL_SIZE, threads,
-	        MHD_OPTION_CONNECTION_LIMIT, (unsigned)server->capacity, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
-	        MHD_OPTION_STRICT_FOR_CLIENT, header_check_strictness(), MHD_OPTION_NOTIFY_CONNECTION,
-	        http_server_on_connection, server, MHD_OPTION_URI_LOG_CALLBACK, http_server_on_line, server,
-	        MHD_OPTION_NOTIFY_COMPLETED, http_server_on_completed, server, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+	return MHD_start_daemon(flags, 0, NULL, NULL, http_server_on_call, server, MHD_OPTION_SOCK_ADDR, &address->addr,
+	                        MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
+	                        (unsigned)server->capacity, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	                        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
+	                        MHD_OPTION_STRICT_FOR_CLIENT, header_check_strictness(), MHD_OPTION_NOTIFY_CONNECTION,
+	                        http_server_on_connection, server, MHD_OPTION_URI_LOG_CALLBACK, http_server_on_line,
+	                        server, MHD_OPTION_NOTIFY_COMPLETED, http_server_on_completed, server, MHD_OPTION_ARRAY,
+	                        tls, MHD_OPTION_END);
 }
 
 static enum err_code log_listening(const struct http_server *server, struct err *err)

@@ -189,7 +189,7 @@ static enum err_code open_all(struct running *running, struct err *err)
 	const struct config_rate rate = config_rate(ingress->config, CONFIG_RATE_PER_CREDENTIAL);
 	if (code == ERR_OK && rate.count > 0)
 		code = rate_new(rate, AUTH_SLOTS, &ingress->rate);
-	bool in_loop = config_int(ingress->config, CONFIG_HTTP_THREADS) == 0;
+	bool in_loop = http_server_threads(ingress->config) == 0;
 	if (code == ERR_OK)
 		code = otlp_export_start(ingress->config, "verifyd-ingress", ingress->metrics, &running->traces, err);
 	ingress->decisions = &running->decisions;
