@@ -94,7 +94,7 @@ static void on_ask_done(struct ask *ask)
 	call_trace_back(exchange);
 	connection_enter(exchange->place, CONNECTION_ANSWER);
 	MHD_resume_connection(exchange->connection);
-	http_loop_wake(server);
+	http_server_loop_wake(server);
 }
 
 void exchange_ask(struct exchange *exchange, void (*render)(struct exchange *exchange))

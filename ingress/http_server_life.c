@@ -149,12 +149,12 @@ void http_server_finish(struct http_server *server, int64_t timeout_ms)
 	enum { LOOK_MS = 2, ROUNDS = 3 /* accepted, read, answered */ };
 	int64_t until = clock_mono_ms() + timeout_ms;
 	for (int i = 0; i < ROUNDS && !server->has_threads; i++)
-		http_loop_run(server, 0);
+		http_server_loop_run(server, 0);
 	while (connections_are_busy(server->connections) && clock_mono_ms() < until) {
 		if (server->has_threads)
 			(void)usleep(LOOK_MS * 1000);
 		else
-			http_loop_run(server, LOOK_MS);
+			http_server_loop_run(server, LOOK_MS);
 	}
 }
 

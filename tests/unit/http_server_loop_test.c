@@ -1,4 +1,5 @@
-/* http_loop: the listener inside a loop, over real sockets; the desk is a script, the loop runs in a thread of its own.
+/* http_server_loop: the listener inside a loop, over real sockets; the desk is a script, the loop runs in a thread of
+ * its own.
  */
 #include "tests/unit/ingress_fixture.h"
 #include <poll.h>

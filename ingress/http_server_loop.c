@@ -1,5 +1,5 @@
-/* http_loop: the listener without threads of its own: libmicrohttpd's epoll set stands in the desk's loop, which so
- * reads and answers calls itself. Nobody has to be woken for a call, and what comes in one turn goes on together: to
+/* http_server_loop: the listener without threads of its own: libmicrohttpd's epoll set stands in the desk's loop, which
+ * so reads and answers calls itself. Nobody has to be woken for a call, and what comes in one turn goes on together: to
  * Redis in one write, back to the callers one after the other. */
 #include "ingress/http_server_internal.h"
 #include <poll.h>
@@ -10,7 +10,7 @@ static void on_again(uv_idle_t *again)
 	(void)again;
 }
 
-void http_loop_wake(struct http_server *server)
+void http_server_loop_wake(struct http_server *server)
 {
 	if (!server->loop.is_joined)
 		return;
@@ -38,7 +38,8 @@ static void on_turn_end(uv_check_t *turn_end)
 	(void)MHD_run(server->daemon); /* refuses only a daemon that has threads */
 	desk_serve(server->ingress->desk);
 	if (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES && wait_ms == 0)
-		http_loop_wake(server); /* it has not read all that is there, or somebody was answered meanwhile */
+		http_server_loop_wake(
+		        server); /* it has not read all that is there, or somebody was answered meanwhile */
 }
 
 enum err_code http_server_join_loop(struct http_server *server, uv_loop_t *loop, struct err *err)
@@ -66,7 +67,7 @@ void http_server_leave_loop(struct http_server *server)
 	uv_close((uv_handle_t *)&server->loop.again, NULL);
 }
 
-void http_loop_run(struct http_server *server, int wait_ms)
+void http_server_loop_run(struct http_server *server, int wait_ms)
 {
 	struct pollfd ready = {.fd = server->loop.epoll_fd, .events = POLLIN};
 	(void)poll(&ready, 1, wait_ms); /* cut short or refused: it is run all the same */
