@@ -15,7 +15,6 @@ enum {
 	LANE_MAX = 512, /* records of one partition kept in memory */
 	LANE_LOW = 128, /* below this a held partition goes on */
 	MAX_OUTSTANDING = 16384,
-	HEADER_BYTES = 256,
 	TICK_MS = 100,
 	RESEND_MS = 1000,
 	REVOKE_WAIT_MS = 2000,
@@ -134,40 +133,37 @@ static void on_ended(struct delay_end *end, bool is_done)
 	settle((struct item *)(void *)((char *)end - offsetof(struct item, end)), is_done);
 }
 
-/* A record's own headers, made into strings. The target has served its purpose; the rest travels on. */
-struct copied {
-	struct headers headers;
-	char text[HEADERS_MAX][HEADER_BYTES];
+/* Where a copy goes. */
+enum way {
+	WAY_ON,    /* to its own topic: its time came. The target has served its purpose; the rest travels on */
+	WAY_ROUND, /* once more through the same delay topic */
+	WAY_DEAD,
 };
 
-static void copy_headers(const struct kafka_record *record, struct copied *copied)
-{
-	const char *name, *value;
-	size_t len;
-	for (size_t i = 0; i < HEADERS_MAX && kafka_record_header_at(record, i, &name, &value, &len); i++) {
-		if (len >= HEADER_BYTES || strcmp(name, HEADER_TARGET) == 0)
-			continue;
-		memcpy(copied->text[i], value, len);
-		copied->text[i][len] = '\0';
-		headers_text(&copied->headers, name, copied->text[i]);
-	}
-}
-
-static enum err_code send_copy(struct item *item, const char *topic, bool poison)
+static void set_headers(const struct item *item, enum way way, struct copied_headers *copied)
 {
 	static const struct failure_note note = {
 	        .class = "poison", .reason = REASON_POISON, .message = "a delayed record without a known target"};
-	struct copied copied = {.headers = {.count = 0}};
+	static const char *const target[] = {HEADER_TARGET, NULL}, *const turn[] = {HEADER_NOT_BEFORE, NULL};
+	copied->headers.count = 0;
+	if (way == WAY_DEAD)
+		headers_failure(&copied->headers, &note);
+	else
+		headers_copy(item->record, way == WAY_ON ? target : turn, copied);
+	if (way == WAY_ROUND)
+		headers_number(&copied->headers, HEADER_NOT_BEFORE, clock_unix_ms() + item->lane->wait_ms);
+}
+
+static enum err_code send_copy(struct item *item, const char *topic, enum way way)
+{
+	struct copied_headers copied;
 	char key[ID_BYTES + 1];
 	const struct kafka_record *record = item->record;
 	size_t key_len = record->key && record->key_len < sizeof key ? record->key_len : 0;
 	if (key_len)
 		memcpy(key, record->key, key_len);
 	key[key_len] = '\0';
-	if (poison)
-		headers_failure(&copied.headers, &note);
-	else
-		copy_headers(record, &copied);
+	set_headers(item, way, &copied);
 	const struct kafka_message message = {
 	        .topic = topic,
 	        .key = key,
@@ -195,6 +191,18 @@ static bool is_to_be_taken(const struct delay *delay, const char *target, size_t
 	return ours && target && strlen(ours) == len && memcmp(ours, target, len) == 0;
 }
 
+/* What only a newer version knows where to send waits for one that does; what nobody knows is dead. */
+static enum way way_without_target(struct delay *delay, const struct item *item)
+{
+	bool is_newer = headers_are_newer(item->record);
+	if (!is_newer)
+		metric_add(delay->poison, 1);
+	log_warn(is_newer ? "newer_record" : "poison_record", LOG_STR("topic", item->record->topic),
+	         LOG_INT("partition", item->record->partition), LOG_INT("offset", item->record->offset),
+	         LOG_STR("why", "no known target"));
+	return is_newer ? WAY_ROUND : WAY_DEAD;
+}
+
 /* Returns: false when nothing can be sent now. */
 static bool forward(struct delay *delay, struct item *item)
 {
@@ -208,13 +216,8 @@ static bool forward(struct delay *delay, struct item *item)
 		if (taken != DELAY_POISON)
 			return taken == DELAY_TAKEN;
 	}
-	if (!topic) {
-		metric_add(delay->poison, 1);
-		log_warn("poison_record", LOG_STR("topic", item->record->topic),
-		         LOG_INT("partition", item->record->partition), LOG_INT("offset", item->record->offset),
-		         LOG_STR("why", "no known target"));
-	}
-	enum err_code sent = send_copy(item, topic ? topic : "dead", !topic);
+	enum way way = topic ? WAY_ON : way_without_target(delay, item);
+	enum err_code sent = send_copy(item, way == WAY_ROUND ? item->lane->topic : topic ? topic : "dead", way);
 	CRASH_POINT(delay.copy_sent);
 	if (sent != ERR_OK)
 		return false;

@@ -193,7 +193,9 @@ static void on_record(void *ctx, struct kafka_record *record)
 	if (code == ERR_OK && job->request.kind != engine->operation->kind)
 		code = err_set(&err, ERR_CONFLICT, "its kind does not belong to this topic");
 	job_trace_begin(job);
-	if (code != ERR_OK)
+	if (code == ERR_NEWER)
+		job_set_aside(job);
+	else if (code != ERR_OK)
 		job_refuse_poison(job, &err);
 	else if (job_table_add(&engine->table, job))
 		job_begin(job);

@@ -68,6 +68,7 @@ void engine_count_failure(struct engine *engine, enum failure failure); /* a cal
 /* engine_steps.c */
 void job_begin(struct job *job);                                /* the first of its id: go */
 void job_refuse_poison(struct job *job, const struct err *err); /* to `dead`, as it is */
+void job_set_aside(struct job *job); /* a record that only a newer version can read: it comes again, until one is there */
 void job_call_vendor(struct job *job); /* builds the call of job->step and sends it */
 /* Moves the state and sets its effects going; when the event has no place the job is finished. */
 void job_apply(struct job *job, struct event event);

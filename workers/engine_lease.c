@@ -18,17 +18,19 @@ enum {
 
 /* ---- what is known ---- */
 
-/* A state and its texts as Redis has them. Returns: false when there is none that can be read. */
-static bool decode_state(const struct job *job, const char *value, size_t len, struct verification *ret,
-                         struct verification_texts *ret_texts)
+/* A state and its texts as Redis has them. Returns: ERR_OK; ERR_NOT_FOUND (there is none, or nobody can read it);
+ * ERR_NEWER. */
+static enum err_code decode_state(const struct job *job, const char *value, size_t len, struct verification *ret,
+                                  struct verification_texts *ret_texts)
 {
 	struct err err;
 	if (!value)
-		return false;
-	if (verification_decode(value, len, ret, ret_texts, &err) == ERR_OK)
-		return true;
+		return ERR_NOT_FOUND;
+	enum err_code code = verification_decode(value, len, ret, ret_texts, &err);
+	if (code == ERR_OK)
+		return ERR_OK;
 	log_error("state_unreadable", LOG_STR("id", job->request.id), LOG_STR("why", err.msg));
-	return false;
+	return code == ERR_NEWER ? ERR_NEWER : ERR_NOT_FOUND;
 }
 
 /* texts: become the job's; an empty one leaves those that it has. */
@@ -44,13 +46,17 @@ static void take_state(struct job *job, const struct verification *state, struct
 }
 
 /* The state in Redis, what a retrieval's record brought along, or, of a new question, that it is queued; but what this
- * job has reached itself stands above what is older (Redis was away). Returns: false when nothing is known. */
-static bool read_state(struct job *job, const char *value, size_t len)
+ * job has reached itself stands above what is older (Redis was away). Returns: ERR_OK; ERR_NOT_FOUND when nothing is
+ * known; ERR_NEWER when a newer version has moved the state to where this one cannot follow. */
+static enum err_code read_state(struct job *job, const char *value, size_t len)
 {
 	struct verification found, brought;
 	struct verification_texts texts = {NULL, NULL};
 	const struct flow *flow = job->engine->flow;
-	bool known = decode_state(job, value, len, &found, &texts);
+	enum err_code code = decode_state(job, value, len, &found, &texts);
+	bool known = code == ERR_OK;
+	if (code == ERR_NEWER)
+		return code;
 	if (flow->opens && !known) {
 		verification_queued(&job->request, &found);
 		known = true;
@@ -70,7 +76,7 @@ static bool read_state(struct job *job, const char *value, size_t len)
 		job->request.attempts = verification_attempts(&job->state, &job->request, job->engine->operation->flow);
 	if (kind_is_journey(job->request.kind) && !job->texts.sealed)
 		job->texts.sealed = strndup(job->request.sealed, job->request.sealed_len);
-	return job->has_state;
+	return job->has_state ? ERR_OK : ERR_NOT_FOUND;
 }
 
 /* ---- an answer that its buyer left behind ---- */
@@ -131,7 +137,7 @@ static void drop_kept(struct job *job, const struct kept_answer *kept, const str
 static void decide_on_kept(struct job *job, struct kept_answer *kept, const char *value, size_t len)
 {
 	struct verification stands;
-	bool known = decode_state(job, value, len, &stands, NULL);
+	bool known = decode_state(job, value, len, &stands, NULL) == ERR_OK;
 	bool is_next = (!known || goes_on_from(&kept->state, &stands)) &&
 	               (!job->has_state || goes_on_from(&kept->state, &job->state));
 	if (is_next && can_adopt(job, &kept->state)) {
@@ -176,7 +182,7 @@ static void on_standing(void *ctx, enum err_code code, const char *value, size_t
 static void on_answered(struct job *job, const char *token, const char *value, size_t len)
 {
 	struct kept_answer *kept = job->kept = calloc(1, sizeof *kept);
-	if (!kept || !decode_state(job, value, len, &kept->state, &kept->texts)) {
+	if (!kept || decode_state(job, value, len, &kept->state, &kept->texts) != ERR_OK) {
 		job_forget_kept(job);
 		job_wait(job, LEASE_POLL_MS, job_take_lease);
 		return;
@@ -206,7 +212,7 @@ static void wait_for_cache(struct job *job)
 
 static void without_cache(struct job *job)
 {
-	if (needs_cache(job) || !read_state(job, NULL, 0)) {
+	if (needs_cache(job) || read_state(job, NULL, 0) != ERR_OK) {
 		wait_for_cache(job);
 		return;
 	}
@@ -217,6 +223,7 @@ static void without_cache(struct job *job)
 static void on_lease(void *ctx, enum err_code code, enum lease lease, const char *token, const char *value, size_t len)
 {
 	struct job *job = ctx;
+	enum err_code read;
 	job->held = false;
 	if (job->abandoned) {
 		job_end(job);
@@ -228,10 +235,12 @@ static void on_lease(void *ctx, enum err_code code, enum lease lease, const char
 		without_cache(job);
 	} else if (lease == LEASE_ANSWERED) {
 		on_answered(job, token, value, len);
-	} else if (lease != LEASE_REBUILDING && !read_state(job, value, len)) {
-		job_no_use(job); /* a retrieval of something that nobody knows: erased, or of another age */
 	} else if (lease == LEASE_REBUILDING) {
 		wait_for_cache(job);
+	} else if ((read = read_state(job, value, len)) == ERR_NEWER) {
+		job_retry_later(job, delay_tiers()[0].wait_ms); /* to begin anew would be to buy twice */
+	} else if (read != ERR_OK) {
+		job_no_use(job); /* a retrieval of something that nobody knows: erased, or of another age */
 	} else if (lease == LEASE_ANOTHERS && state_rank(job->state.state) == 0) {
 		/* another worker is at it, or died and its lease runs out */
 		job_wait(job, LEASE_POLL_MS, job_take_lease);
@@ -274,10 +283,13 @@ static void on_confirmed(void *ctx, enum err_code code, const char *value, size_
 {
 	struct job *job = ctx;
 	struct verification stands;
+	enum err_code read = code == ERR_OK ? decode_state(job, value, len, &stands, NULL) : code;
 	job->held = false;
 	if (job->abandoned) {
 		job_end(job);
-	} else if (code == ERR_OK && decode_state(job, value, len, &stands, NULL) && state_rank(stands.state) > 0 &&
+	} else if (read == ERR_NEWER) {
+		job_no_use(job); /* overtaken by a newer version */
+	} else if (read == ERR_OK && state_rank(stands.state) > 0 &&
 	           verification_compare(&stands, &job->state) >=
 	                   0) { /* what is lower may be shown and not yet durable */
 		job_note_orphan(job, job->state.reference, &stands);

@@ -11,6 +11,7 @@
 
 enum {
 	WARN_INTERVAL_MS = 1000,
+	NEWER_WAIT_MS = 30000,
 };
 
 /* ---- hops ---- */
@@ -69,6 +70,20 @@ void job_retry_later(struct job *job, int64_t wait_ms)
 		save_and_retry(job);
 	else
 		wait_and_retry(job);
+}
+
+static void send_aside(struct job *job)
+{
+	job_await_ack(job, job_send_aside(job, NULL), hopped, send_aside);
+}
+
+void job_set_aside(struct job *job)
+{
+	job->hop_wait_ms = NEWER_WAIT_MS;
+	metric_add(job->engine->metric.hopped, 1);
+	log_warn("newer_record", LOG_STR("topic", job->record->topic), LOG_INT("partition", job->record->partition),
+	         LOG_INT("offset", job->record->offset));
+	send_aside(job);
 }
 
 void job_refuse_poison(struct job *job, const struct err *err)

@@ -1,8 +1,10 @@
 /* headers: lists of constant names and short values. */
 #include "workers/headers.h"
 #include "common/base/clock.h"
+#include "common/base/decimal.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 void headers_text(struct headers *headers, const char *name, const char *value)
 {
@@ -17,6 +19,36 @@ void headers_number(struct headers *headers, const char *name, int64_t value)
 	char *text = headers->numbers[headers->count];
 	snprintf(text, HEADERS_NUMBER_BYTES, "%" PRId64, value);
 	headers_text(headers, name, text);
+}
+
+static bool is_among(const char *const *names, const char *name)
+{
+	while (*names && strcmp(*names, name) != 0)
+		names++;
+	return *names;
+}
+
+void headers_copy(const struct kafka_record *record, const char *const *except, struct copied_headers *ret)
+{
+	const char *name, *value;
+	size_t len;
+	ret->headers.count = 0;
+	for (size_t i = 0; i < HEADERS_MAX && kafka_record_header_at(record, i, &name, &value, &len); i++) {
+		if (len >= HEADERS_COPY_BYTES || is_among(except, name))
+			continue;
+		if (len > 0) /* a header may have no value at all: then value is NULL */
+			memcpy(ret->text[i], value, len);
+		ret->text[i][len] = '\0';
+		headers_text(&ret->headers, name, ret->text[i]);
+	}
+}
+
+bool headers_are_newer(const struct kafka_record *record)
+{
+	size_t len;
+	int64_t number;
+	const char *value = kafka_record_header(record, HEADER_SCHEMA, &len);
+	return value && decimal_parse(value, len, INT64_MAX, &number) == ERR_OK && number > REQUEST_SCHEMA;
 }
 
 void headers_failure(struct headers *headers, const struct failure_note *note)

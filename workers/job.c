@@ -36,6 +36,8 @@ static enum err_code read_not_before(struct job *job)
 enum err_code job_read(struct job *job, struct err *err)
 {
 	struct kafka_record *record = job->record;
+	if (headers_are_newer(record))
+		return err_set(err, ERR_NEWER, "its schema is newer than this version");
 	enum err_code code = request_decode(record->value, record->value_len, &job->request, err);
 	if (code != ERR_OK) {
 		job->request.kind = KIND_COUNT;
@@ -100,6 +102,18 @@ static const char *dead_letter_key(const struct job *job, char out[KEY_BYTES])
 		memcpy(out, job->record->key, len);
 	out[job->record->key ? len : 0] = '\0';
 	return out;
+}
+
+enum err_code job_send_aside(struct job *job, struct err *err)
+{
+	static const char *const own[] = {HEADER_NOT_BEFORE, HEADER_TARGET, NULL};
+	const char *topic = delay_tier_for(job->hop_wait_ms)->topic;
+	struct copied_headers copied;
+	char key[KEY_BYTES];
+	headers_copy(job->record, own, &copied);
+	headers_number(&copied.headers, HEADER_NOT_BEFORE, clock_unix_ms() + job->hop_wait_ms);
+	headers_text(&copied.headers, HEADER_TARGET, operation_info(job->operation)->topic);
+	return send_request(job, topic, dead_letter_key(job, key), &copied.headers, err);
 }
 
 enum err_code job_send_dead_letter(struct job *job, struct err *err)

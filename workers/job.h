@@ -87,6 +87,10 @@ enum err_code job_read(struct job *job, struct err *err) WARN_UNUSED;
 /* Wipes what the call needed: the person's fields and the request that was built of them. */
 void job_wipe_call(struct job *job);
 
+/* Sends the record as it is, a newer version's headers and all, through the delay topic for hop_wait_ms back to its own topic. What
+ * kafka_producer_send returns. */
+enum err_code job_send_aside(struct job *job, struct err *err) WARN_UNUSED;
+
 /* Sends the job's request to the delay topic for `wait_ms`; it comes back to its own topic. What kafka_producer_send
  * returns. */
 enum err_code job_send_hop(struct job *job, struct err *err) WARN_UNUSED;

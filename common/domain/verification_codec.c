@@ -173,9 +173,9 @@ static enum err_code read_required(const struct json_in *root, struct verificati
 	if (!id_is_valid(verification->id, strlen(verification->id)))
 		return err_set(err, ERR_INVALID, "id: not of the right shape");
 	if ((verification->kind = kind_by_name(kind)) == KIND_COUNT)
-		return err_set(err, ERR_INVALID, "kind: not known to this version");
+		return err_set(err, ERR_NEWER, "kind: not known to this version");
 	if ((verification->state = state_by_name(state)) == STATE_COUNT)
-		return err_set(err, ERR_INVALID, "state: not known to this version");
+		return err_set(err, ERR_NEWER, "state: not known to this version");
 	return ERR_OK;
 }
 
@@ -192,11 +192,11 @@ static enum err_code read_names(const struct json_in *root, struct verification 
 	    (code = read_optional_str(root, "reason", reason, sizeof reason, err)) != ERR_OK)
 		return code;
 	if ((verification->risk = *risk ? risk_by_name(risk) : RISK_NONE) == RISK_COUNT)
-		return err_set(err, ERR_INVALID, "risk: not known to this version");
+		return err_set(err, ERR_NEWER, "risk: not known to this version");
 	if ((verification->verdict = verdict_by_name(verdict)) == VERDICT_COUNT)
-		return err_set(err, ERR_INVALID, "verdict: not known to this version");
+		return err_set(err, ERR_NEWER, "verdict: not known to this version");
 	if ((verification->reason = reason_by_name(reason)) == REASON_COUNT)
-		return err_set(err, ERR_INVALID, "reason: not known to this version");
+		verification->reason = REASON_OTHER; /* state and verdict say what matters */
 	verification->notify = json_in_type(json_in_get(root, "notify")) == JSON_IN_TRUE;
 	verification->adopted = json_in_type(json_in_get(root, "adopted")) == JSON_IN_TRUE;
 	return ERR_OK;

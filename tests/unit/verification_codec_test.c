@@ -162,7 +162,7 @@ static void a_state_that_is_refused_leaves_the_texts_alone(void **state)
 	struct verification_texts texts = {mine, NULL};
 	struct verification got;
 	(void)state;
-	assert_int_equal(verification_decode(text, strlen(text), &got, &texts, NULL), ERR_INVALID);
+	assert_int_equal(verification_decode(text, strlen(text), &got, &texts, NULL), ERR_NEWER);
 	assert_ptr_equal(texts.sealed, mine);
 	assert_null(texts.link);
 }
@@ -307,6 +307,16 @@ static void members_of_a_newer_writer_are_ignored(void **state)
 	assert_int_equal(got.reason, REASON_RESET);
 }
 
+static void a_newer_writers_reason_is_some_other_one(void **state)
+{
+	static const char text[] = HEAD ",\"state\":\"dead\",\"rev\":9,\"reason\":\"bad_mood\"}";
+	struct verification got;
+	(void)state;
+	assert_int_equal(verification_decode(text, strlen(text), &got, NULL, NULL), ERR_OK);
+	assert_int_equal(got.reason, REASON_OTHER);
+	assert_string_equal(reason_name(got.reason), "other");
+}
+
 static void what_is_not_known_or_not_whole_is_refused(void **state)
 {
 	static const struct {
@@ -319,13 +329,12 @@ static void what_is_not_known_or_not_whole_is_refused(void **state)
 	        {"{}", ERR_INVALID},
 	        {HEAD ",\"state\":\"queued\"}", ERR_INVALID},
 	        {HEAD ",\"rev\":1}", ERR_INVALID},
-	        {HEAD ",\"state\":\"verified\",\"rev\":1}", ERR_INVALID},
+	        {HEAD ",\"state\":\"verified\",\"rev\":1}", ERR_NEWER},
 	        {HEAD ",\"state\":null,\"rev\":1}", ERR_INVALID},
 	        {HEAD ",\"state\":\"queued\",\"rev\":\"1\"}", ERR_INVALID},
 	        {HEAD ",\"state\":\"queued\",\"rev\":0}", ERR_LIMIT},
-	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"risk\":\"SEVERE\"}", ERR_INVALID},
-	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"reason\":\"bad_mood\"}", ERR_INVALID},
-	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"verdict\":\"approved\"}", ERR_INVALID},
+	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"risk\":\"SEVERE\"}", ERR_NEWER},
+	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"verdict\":\"approved\"}", ERR_NEWER},
 	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"verdict\":null}", ERR_INVALID},
 	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"sends\":2147483648}", ERR_LIMIT},
 	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"poll\":-1}", ERR_LIMIT},
@@ -340,7 +349,7 @@ static void what_is_not_known_or_not_whole_is_refused(void **state)
 	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"taken_ms\":-1}", ERR_LIMIT},
 	        {HEAD ",\"state\":\"queued\",\"rev\":1,\"rev\":2}", ERR_INVALID},
 	        {"{\"id\":\"" ID "\",\"kind\":\"other.kind\",\"caller\":\"d\",\"state\":\"queued\",\"rev\":1}",
-	         ERR_INVALID},
+	         ERR_NEWER},
 	        {"{\"id\":\"v\",\"kind\":\"biocatch.score\",\"caller\":\"d\",\"state\":\"queued\",\"rev\":1}",
 	         ERR_INVALID},
 	        {"{\"id\":\"" ID "\",\"kind\":\"biocatch.score\",\"state\":\"queued\",\"rev\":1}", ERR_INVALID},
@@ -385,6 +394,7 @@ int main(void)
 	        cmocka_unit_test(what_has_not_happened_is_absent),
 	        cmocka_unit_test(absent_members_read_as_has_not_happened),
 	        cmocka_unit_test(members_of_a_newer_writer_are_ignored),
+	        cmocka_unit_test(a_newer_writers_reason_is_some_other_one),
 	        cmocka_unit_test(what_is_not_known_or_not_whole_is_refused),
 	        cmocka_unit_test(a_state_that_is_too_long_is_refused_before_it_is_read),
 	};
