@@ -191,13 +191,10 @@ static enum err_code open_handle(const struct kafka_client *client, const char *
 	code = kafka_client_set(conf, "group.id", group, err);
 	if (code == ERR_OK)
 		code = kafka_client_set(conf, "enable.auto.commit", "false", err);
-	rd_kafka_t *rk = code == ERR_OK ? rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0) : NULL;
-	if (!rk) {
-		rd_kafka_conf_destroy(conf);
-		return err_set(err, ERR_INVALID, "librdkafka refuses the settings");
-	}
-	*ret_rk = rk;
-	return ERR_OK;
+	if (code == ERR_OK)
+		return kafka_client_open(RD_KAFKA_CONSUMER, conf, ret_rk, err);
+	rd_kafka_conf_destroy(conf);
+	return code;
 }
 
 /* Entries of one group share a handle. */

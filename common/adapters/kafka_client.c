@@ -458,11 +458,13 @@ enum err_code kafka_client_join(const struct kafka_client *client, const struct 
 	rd_kafka_conf_set_error_cb(conf, membership->on_error);
 	rd_kafka_conf_set_stats_cb(conf, membership->on_stats);
 	code = membership_conf(client, membership, conf, err);
-	rd_kafka_t *rk = code == ERR_OK ? rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0) : NULL;
-	if (!rk) {
+	rd_kafka_t *rk;
+	if (code != ERR_OK)
 		rd_kafka_conf_destroy(conf);
-		return code == ERR_OK ? err_set(err, ERR_INVALID, "librdkafka refuses the consumer's settings") : code;
-	}
+	else
+		code = kafka_client_open(RD_KAFKA_CONSUMER, conf, &rk, err);
+	if (code != ERR_OK)
+		return code;
 	(void)rd_kafka_poll_set_consumer(rk); /* fails only for what is no group member */
 	code = subscribe(client, membership, rk, err);
 	if (code != ERR_OK)

@@ -26,7 +26,7 @@ enum err_code kafka_client_name(const struct kafka_client *client, const char *n
 const char *kafka_client_bare(const struct kafka_client *client, const char *topic);
 
 /* A configuration with brokers, client.id, the file's lines, and quiet, rate-limited logging through common/base/log.
- * The caller adds its own settings with kafka_client_set and passes it to rd_kafka_new, or destroys it.
+ * The caller adds its own settings with kafka_client_set and passes it to kafka_client_open, or destroys it.
  * Returns: ERR_OK; ERR_INVALID; ERR_NO_MEMORY. */
 enum err_code kafka_client_conf(const struct kafka_client *client, rd_kafka_conf_t **ret_conf, struct err *err) WARN_UNUSED;
 enum err_code kafka_client_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err) WARN_UNUSED;
@@ -34,6 +34,11 @@ enum err_code kafka_client_set(rd_kafka_conf_t *conf, const char *name, const ch
  * librdkafka does not know is left out. */
 enum err_code kafka_client_default(const struct kafka_client *client, rd_kafka_conf_t *conf, const char *name,
 				   const char *value, struct err *err) WARN_UNUSED;
+
+/* A handle of this configuration, which is its own or destroyed afterwards; the message names the setting that is refused,
+ * where librdkafka tells it.
+ * Returns: ERR_OK; ERR_INVALID (also: a certificate or key that the file names cannot be read). */
+enum err_code kafka_client_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **ret_rk, struct err *err) WARN_UNUSED;
 
 /* What is given to rd_kafka_conf_set_opaque begins with this: the log callback, which runs in librdkafka's threads, finds
  * the client by it. kafka_client_conf sets the client itself. */

@@ -22,13 +22,10 @@ enum err_code kafka_lookup_open(const struct kafka_client *client, rd_kafka_type
 		for (size_t i = 0; code == ERR_OK && i < sizeof settings / sizeof *settings; i++)
 			code = kafka_client_set(conf, settings[i][0], settings[i][1], err);
 	}
-	rd_kafka_t *rk = code == ERR_OK ? rd_kafka_new(type, conf, NULL, 0) : NULL;
-	if (!rk) {
-		rd_kafka_conf_destroy(conf);
-		return err_set(err, ERR_INVALID, "librdkafka refuses the settings");
-	}
-	*ret_rk = rk;
-	return ERR_OK;
+	if (code == ERR_OK)
+		return kafka_client_open(type, conf, ret_rk, err);
+	rd_kafka_conf_destroy(conf);
+	return code;
 }
 
 enum err_code kafka_lookup_fetch(rd_kafka_t *rk, int timeout_ms, kafka_lookup_t **ret_metadata, struct err *err)

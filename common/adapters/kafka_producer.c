@@ -305,14 +305,10 @@ static enum err_code make_rk(struct kafka_producer *producer, struct handle *han
 	rd_kafka_conf_t *conf;
 	const uint64_t one = 1;
 	enum err_code code = make_conf(producer, handle, &conf, err);
+	if (code == ERR_OK)
+		code = kafka_client_open(RD_KAFKA_PRODUCER, conf, &handle->rk, err);
 	if (code != ERR_OK)
 		return code;
-	handle->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, NULL, 0);
-	if (!handle->rk) {
-		rd_kafka_conf_destroy(conf);
-		return err_set(err, ERR_INVALID, "librdkafka refuses the producer's settings: %s",
-		               rd_kafka_err2name(rd_kafka_last_error()));
-	}
 	handle->queue = rd_kafka_queue_get_main(handle->rk);
 	if (!handle->queue)
 		return err_set(err, ERR_NO_MEMORY, "kafka producer's queue");

@@ -152,13 +152,10 @@ static enum err_code open_listening(const struct kafka_client *client, struct he
 	rd_kafka_conf_set_opaque(conf, heard);
 	rd_kafka_conf_set_log_cb(conf, on_line);
 	code = kafka_client_set(conf, "debug", "feature", err);
-	rd_kafka_t *rk = code == ERR_OK ? rd_kafka_new(RD_KAFKA_PRODUCER, conf, NULL, 0) : NULL;
-	if (!rk) {
-		rd_kafka_conf_destroy(conf);
-		return err_set(err, ERR_INVALID, "librdkafka refuses the settings");
-	}
-	*ret_rk = rk;
-	return ERR_OK;
+	if (code == ERR_OK)
+		return kafka_client_open(RD_KAFKA_PRODUCER, conf, ret_rk, err);
+	rd_kafka_conf_destroy(conf);
+	return code;
 }
 
 /* ---- topics ---- */

@@ -152,6 +152,29 @@ static void a_bad_line_is_named_by_number_and_its_value_is_kept_secret(void **st
 	}
 }
 
+/* librdkafka reads them when a handle is made. */
+static void a_key_or_certificate_that_cannot_be_read_is_named_and_nothing_crashes(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"ssl.key.location", "ssl.certificate.location", "ssl.ca.location"};
+	const struct kafka_admin_options options = {.partitions = 1, .replication = -1, .timeout_ms = 100};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct kafka_client *client;
+		struct err err = {0};
+		rd_kafka_t *rk = NULL;
+		char file[128];
+		(void)snprintf(file, sizeof file, "security.protocol=ssl\n%s=/nowhere/s3cret\n", names[i]);
+		assert_int_equal(client_of("127.0.0.1:1", file, &client, &err), ERR_OK);
+		assert_int_equal(kafka_lookup_open(client, RD_KAFKA_CONSUMER, NULL, &rk, &err), ERR_INVALID);
+		assert_null(rk);
+		assert_non_null(strstr(err.msg, names[i]));
+		assert_null(strstr(err.msg, "s3cret"));
+		assert_int_equal(kafka_admin_check(client, &options, stderr, &err), ERR_INVALID);
+		assert_non_null(strstr(err.msg, names[i]));
+		kafka_client_free(client);
+	}
+}
+
 static void every_topic_the_domain_knows_is_in_the_table(void **state)
 {
 	(void)state;
@@ -352,6 +375,7 @@ int main(void)
 	        cmocka_unit_test(the_file_passes_settings_through_and_wins_over_tuning),
 	        cmocka_unit_test(a_file_may_set_how_long_a_silent_member_is_waited_for),
 	        cmocka_unit_test(a_bad_line_is_named_by_number_and_its_value_is_kept_secret),
+	        cmocka_unit_test(a_key_or_certificate_that_cannot_be_read_is_named_and_nothing_crashes),
 	        cmocka_unit_test(every_topic_the_domain_knows_is_in_the_table),
 	        cmocka_unit_test(a_scan_sees_every_record_of_every_partition_once),
 	        cmocka_unit_test(what_a_group_has_not_done_is_read_from_its_commits_on),
