@@ -172,7 +172,7 @@ void desk_submit(struct desk *desk, struct ask *ask)
 	ask->desk = desk;
 	pthread_mutex_lock(&desk->inbox_lock);
 	bool shut = desk->shut, full = desk->inbox_count >= INBOX_MAX, taken = !shut && !full;
-	bool ring = desk->inbox == NULL && taken;
+	bool ring = desk->inbox == NULL && taken && !desk->options.in_loop;
 	if (taken) {
 		atomic_fetch_add(&desk->asks, 1);
 		ask->next_in_inbox = desk->inbox;
@@ -222,6 +222,11 @@ static void serve_inbox(struct desk *desk)
 		else
 			first_step[ask->type](ask);
 	}
+}
+
+void desk_serve(struct desk *desk)
+{
+	serve_inbox(desk);
 }
 
 static void on_inbox_bell(uv_poll_t *bell, int status, int events)

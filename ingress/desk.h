@@ -19,6 +19,7 @@ struct desk_options {
 	struct metrics *metrics;
 	struct decision_log *decisions; /* NULL: nothing is logged of them */
 	const struct tracer *tracer;    /* NULL: nothing is traced */
+	bool in_loop; /* who submits is in the loop's thread, and calls desk_serve afterwards */
 };
 
 /* Connects in the background. Returns: ERR_OK; ERR_INVALID (a setting); ERR_NO_MEMORY; ERR_IO. */
@@ -31,8 +32,12 @@ void desk_run(struct desk *desk, void (*on_signal)(void *ctx), void *ctx);
 /* Returns: the loop, for handles of the caller's, which are closed before desk_close. Thread: the loop's, or before it runs. */
 uv_loop_t *desk_loop(struct desk *desk);
 
-/* Hands an ask over. Thread: any but the loop's. Blocks: for a lock that is held for a pointer's exchange. */
+/* Hands an ask over. Thread: any but the loop's; with in_loop the loop's only. Blocks: for a lock that is held for a
+ * pointer's exchange. */
 void desk_submit(struct desk *desk, struct ask *ask);
+
+/* With in_loop: begins with what was submitted. Thread: the loop's. */
+void desk_serve(struct desk *desk);
 
 /* From on_signal: waiting asks get what is known now, new ones are refused (OUTCOME_QUEUE_AWAY); desk_run returns when
  * none is left or drain_ms have passed. */

@@ -86,6 +86,7 @@ struct exchange {
 	} kept;
 
 	struct MHD_Connection *connection; /* http_server's */
+	struct http_server *server;
 	struct connection *place;          /* of that connection */
 	struct admitted admitted;          /* while its ask is at the desk */
 	bool closes;                       /* the connection ends with this answer */

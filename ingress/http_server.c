@@ -90,9 +90,11 @@ static struct connection *connection_of(struct MHD_Connection *connection)
 static void on_ask_done(struct ask *ask)
 {
 	struct exchange *exchange = (struct exchange *)(void *)((char *)ask - offsetof(struct exchange, ask));
+	struct http_server *server = exchange->server; /* the exchange may end as soon as it is resumed */
 	call_trace_back(exchange);
 	connection_enter(exchange->place, CONNECTION_ANSWER);
 	MHD_resume_connection(exchange->connection);
+	http_server_loop_wake(server);
 }
 
 void exchange_ask(struct exchange *exchange, void (*render)(struct exchange *exchange))
@@ -243,7 +245,7 @@ static void check_headers(struct exchange *exchange, enum method method, const s
 }
 
 /* Returns: NULL when there is no memory, or the connection was cut off. */
-static struct exchange *new_exchange(const struct http_server *server, struct MHD_Connection *connection)
+static struct exchange *new_exchange(struct http_server *server, struct MHD_Connection *connection)
 {
 	struct connection *place = connection_of(connection);
 	if (!place || connection_is_ended(place))
@@ -255,6 +257,7 @@ static struct exchange *new_exchange(const struct http_server *server, struct MH
 	}
 	exchange_init(exchange, server->ingress, server->ingress->max_body_bytes);
 	exchange->connection = connection;
+	exchange->server = server;
 	exchange->place = place;
 	exchange->accepted_us = clock_mono_us();
 	exchange->accepted_ms = exchange->accepted_us / 1000;

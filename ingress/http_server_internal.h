@@ -1,5 +1,5 @@
 /* http_server_internal: what http_server.c (libmicrohttpd's callbacks), http_server_life.c (start and end), http_server_figures.c
- * (metrics) and http_server_tls.c share. */
+ * (metrics), http_server_tls.c and http_server_loop.c share. */
 #ifndef VERIFYD_HTTP_SERVER_INTERNAL_H
 #define VERIFYD_HTTP_SERVER_INTERNAL_H
 
@@ -8,6 +8,7 @@
 #include "ingress/http_server.h"
 #include "ingress/routes/routes.h"
 #include <microhttpd.h>
+#include <uv.h>
 
 enum { STATUS_CLASSES = 6, HTTP_SERVER_TLS_OPTIONS = 5 };
 
@@ -24,11 +25,25 @@ struct http_server {
 	struct metric *problems[PROBLEM_COUNT];
 	struct metric *undecided[ROUTE_COUNT][UNDECIDED_COUNT]; /* NULL: not counted */
 	struct metric *refused;
+	bool has_threads;
+	struct { /* without threads: handles in the desk's loop */
+		uv_poll_t ready;
+		uv_check_t turn_end;
+		uv_idle_t again;
+		int epoll_fd; /* libmicrohttpd's */
+		bool is_joined, is_due;
+	} loop;
 };
 
 /* http_server_figures.c */
 void http_server_make_figures(struct http_server *server);
 void http_server_count(const struct http_server *server, const struct exchange *exchange); /* it is answered */
+
+/* http_server_loop.c: a held call is answered: libmicrohttpd is run in this turn of the loop, or in the next one. Does nothing for a
+ * server that has threads, or has left the loop. */
+void http_server_loop_wake(struct http_server *server);
+/* Runs libmicrohttpd outside of the loop, once: when there is something to do, wait_ms later at the latest. */
+void http_server_loop_run(struct http_server *server, int wait_ms);
 
 /* libmicrohttpd's callbacks; cls is the server. */
 enum MHD_Result http_server_on_call(void *cls, struct MHD_Connection *connection, const char *url, const char *method,

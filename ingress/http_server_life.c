@@ -48,30 +48,43 @@ static enum err_code open_limits(struct http_server *server, struct err *err)
 	/* libmicrohttpd deals its limit out to its threads, evenly and rounded up */
 	connections.capacity = connections.limit + SPARE_CONNECTIONS;
 	server->capacity = connections.capacity;
-	connections.capacity += (size_t)config_int(config, CONFIG_HTTP_THREADS);
+	connections.capacity += http_server_threads(config);
 	if (connections_new(&connections, &server->connections) != ERR_OK ||
 	    admission_new(&admission, &server->admission) != ERR_OK)
 		return err_set(err, ERR_NO_MEMORY, "http listener");
 	return ERR_OK;
 }
 
+unsigned http_server_threads(const struct config *config)
+{
+	enum { THREADS_FOR_TLS = 2 };
+	int64_t given = config_int(config, CONFIG_HTTP_THREADS);
+	if (given >= 0)
+		return (unsigned)given;
+	return config_str(config, CONFIG_TLS_CERT_FILE) ? THREADS_FOR_TLS : 0;
+}
+
 static struct MHD_Daemon *start_daemon(struct http_server *server, const struct listen_address *address)
 {
 	const struct config *config = server->ingress->config;
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+	unsigned threads = http_server_threads(config);
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
 	struct MHD_OptionItem tls[HTTP_SERVER_TLS_OPTIONS];
+	server->has_threads = threads > 0;
+	if (server->has_threads)
+		flags |= MHD_USE_INTERNAL_POLLING_THREAD;
 	if (http_server_tls_options(server->ingress, tls) > 1)
 		flags |= MHD_USE_TLS;
 	if (address->addr.ss_family == AF_INET6)
 		flags |= MHD_USE_DUAL_STACK;
-	return MHD_start_daemon(
-	        flags, 0, NULL, NULL, http_server_on_call, server, MHD_OPTION_SOCK_ADDR, &address->addr,
-	        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)config_int(config, CONFIG_HTTP_THREADS),
-	        MHD_OPTION_CONNECTION_LIMIT, (unsigned)server->capacity, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
-	        MHD_OPTION_STRICT_FOR_CLIENT, header_check_strictness(), MHD_OPTION_NOTIFY_CONNECTION,
-	        http_server_on_connection, server, MHD_OPTION_URI_LOG_CALLBACK, http_server_on_line, server,
-	        MHD_OPTION_NOTIFY_COMPLETED, http_server_on_completed, server, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+	return MHD_start_daemon(flags, 0, NULL, NULL, http_server_on_call, server, MHD_OPTION_SOCK_ADDR, &address->addr,
+	                        MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
+	                        (unsigned)server->capacity, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	                        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
+	                        MHD_OPTION_STRICT_FOR_CLIENT, header_check_strictness(), MHD_OPTION_NOTIFY_CONNECTION,
+	                        http_server_on_connection, server, MHD_OPTION_URI_LOG_CALLBACK, http_server_on_line,
+	                        server, MHD_OPTION_NOTIFY_COMPLETED, http_server_on_completed, server, MHD_OPTION_ARRAY,
+	                        tls, MHD_OPTION_END);
 }
 
 static enum err_code log_listening(const struct http_server *server, struct err *err)
@@ -130,12 +143,19 @@ void http_server_quiesce(struct http_server *server)
 	server->listener = MHD_quiesce_daemon(server->daemon);
 }
 
+/* Without threads what came meanwhile was not read: a socket that is closed with it resets its connection. */
 void http_server_finish(struct http_server *server, int64_t timeout_ms)
 {
-	enum { LOOK_MS = 2 };
+	enum { LOOK_MS = 2, ROUNDS = 3 /* accepted, read, answered */ };
 	int64_t until = clock_mono_ms() + timeout_ms;
-	while (connections_are_busy(server->connections) && clock_mono_ms() < until)
-		(void)usleep(LOOK_MS * 1000);
+	for (int i = 0; i < ROUNDS && !server->has_threads; i++)
+		http_server_loop_run(server, 0);
+	while (connections_are_busy(server->connections) && clock_mono_ms() < until) {
+		if (server->has_threads)
+			(void)usleep(LOOK_MS * 1000);
+		else
+			http_server_loop_run(server, LOOK_MS);
+	}
 }
 
 void http_server_stop(struct http_server *server)

@@ -189,12 +189,13 @@ static enum err_code open_all(struct running *running, struct err *err)
 	const struct config_rate rate = config_rate(ingress->config, CONFIG_RATE_PER_CREDENTIAL);
 	if (code == ERR_OK && rate.count > 0)
 		code = rate_new(rate, AUTH_SLOTS, &ingress->rate);
+	bool in_loop = http_server_threads(ingress->config) == 0;
 	if (code == ERR_OK)
 		code = otlp_export_start(ingress->config, "verifyd-ingress", ingress->metrics, &running->traces, err);
 	ingress->decisions = &running->decisions;
 	ingress->tracer = otlp_export_tracer(running->traces);
-	const struct desk_options desk = {ingress->config, ingress->ring, ingress->metrics, ingress->decisions,
-	                                  ingress->tracer};
+	const struct desk_options desk = {ingress->config,    ingress->ring,   ingress->metrics,
+	                                  ingress->decisions, ingress->tracer, in_loop};
 	if (code == ERR_OK)
 		code = desk_new(&desk, &ingress->desk, err);
 	const struct ops_server_options ops = {
@@ -213,6 +214,8 @@ static enum err_code open_all(struct running *running, struct err *err)
 		code = auth_start(ingress->auth, ingress->metrics);
 	if (code == ERR_OK)
 		code = http_server_start(ingress, &running->http, err);
+	if (code == ERR_OK && in_loop)
+		code = http_server_join_loop(running->http, desk_loop(ingress->desk), err);
 	return code;
 }
 
@@ -221,6 +224,7 @@ static void close_all(struct running *running)
 {
 	struct ingress *ingress = &running->ingress;
 	uv_close((uv_handle_t *)&running->notice, NULL);
+	http_server_leave_loop(running->http);
 	desk_close(ingress->desk);
 	http_server_finish(running->http, LAST_ANSWERS_MS);
 	http_server_stop(running->http);

@@ -55,7 +55,7 @@ WRONG = {
     "LOG_LEVEL": "loud", "SEAL_KEYS": "k1:short", "TOPIC_PREFIX": "x" * 65,
 }
 WRONG_OF = {
-    "verifyd-ingress": WRONG | {"HTTP_LISTEN": "127.0.0.1", "HTTP_THREADS": "0", "SYNC_BUDGET_MS": "-1", "MAX_BODY_BYTES": "1e9", "ID_KEY": "short",
+    "verifyd-ingress": WRONG | {"HTTP_LISTEN": "127.0.0.1", "HTTP_THREADS": "65", "SYNC_BUDGET_MS": "-1", "MAX_BODY_BYTES": "1e9", "ID_KEY": "short",
                                 "AUTH_API_KEYS": "b2c=tooshort"},
     "verifyd-worker": WRONG | {"MAX_IN_FLIGHT": "0", "RETRY_MAX_ATTEMPTS": "many", "BIOCATCH_METHOD": "PUT", "BIOCATCH_TIMEOUT_MS": "1",
                                "BIOCATCH_BASE_URL": "http://vendor.example", "BIOCATCH_CUSTOMER_ID": "", "RISK_HIGH_AT": "1001",

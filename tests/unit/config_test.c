@@ -266,9 +266,9 @@ static void check_all(enum config_program program, const char *name, const char 
 static void a_number_is_decimal_digits_within_its_range(void **state)
 {
 	(void)state;
-	check_all(CONFIG_INGRESS, "HTTP_THREADS", VALUES("1", "64", "007"), true);
+	check_all(CONFIG_INGRESS, "HTTP_THREADS", VALUES("0", "1", "64", "007"), true);
 	check_all(CONFIG_INGRESS, "HTTP_THREADS",
-	          VALUES("0", "65", "-1", "+1", " 1", "1 ", "0x10", "1e1", "1.0", "99999999999999999999999999"), false);
+	          VALUES("65", "-1", "+1", " 1", "1 ", "0x10", "1e1", "1.0", "99999999999999999999999999"), false);
 }
 
 static void a_duration_is_a_number_with_a_unit(void **state)
