@@ -129,15 +129,18 @@ end_to_end alone $suites "$@"
 [ $# -eq 0 ] || finish "$reports/ctest.xml" "$reports/crowd.xml" "$reports/alone.xml"
 echo "== chaos, briefly"
 mkdir "$reports/chaos"
-packages=
-if [ "$preset" = dev ]; then # beside it: chaos mostly waits; the package is always built as a release
-	packages=$reports/packages.log
+packages= gameday=
+if [ "$preset" = dev ]; then # beside it: chaos mostly waits; the package is always built as a release, and a game day measures time
+	packages=$reports/packages.log gameday=$reports/gameday.log
 	sh tests/packages/run.sh --bin "$VERIFYD_BIN" >"$packages" 2>&1 &
+	sh tests/gameday.sh >"$gameday" 2>&1 &
 fi
 sh tests/chaos/run.sh --quick --dir "$PWD/$reports/chaos" || broken=$((broken + 1))
 if [ -n "$packages" ]; then
 	echo "== package and image"
 	wait
 	cat "$packages"
+	echo "== game day"
+	cat "$gameday"
 fi
-finish "$reports/ctest.xml" "$reports/crowd.xml" "$reports/alone.xml" "$reports/chaos/shards.jsonl" ${packages:+"$packages"}
+finish "$reports/ctest.xml" "$reports/crowd.xml" "$reports/alone.xml" "$reports/chaos/shards.jsonl" ${packages:+"$packages"} ${gameday:+"$gameday"}
