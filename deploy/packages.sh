@@ -27,6 +27,7 @@ package|dpkg-dev|command -v dpkg-shlibdeps
 package|file|command -v file
 rootfs|mmdebstrap|command -v mmdebstrap
 rootfs|git|command -v git
+rootfs|iproute2|command -v ip
 redis|redis-server|command -v redis-server
 demo|curl|command -v curl
 demo|python3|command -v python3

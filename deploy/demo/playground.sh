@@ -12,24 +12,9 @@ start_playground() {
 	playground=$(address "$work/playground.log" playground)
 }
 
-# render NAME JOURNEYS [SETTING]…: one set of journeys, as for a tenant but for the addresses.
-render() {
-	name=$1
-	{
-		printf '%s\n' "Name = $name" "Journeys = $2" "Tenant = playground.onmicrosoft.com" "ApiUrl = http://$http" \
-			"TokenAudience = $VERIFYD_TOKEN_AUDIENCE" "ExtensionsAppId = 11111111-1111-4111-8111-111111111111" \
-			"ExtensionsAppObjectId = 22222222-2222-4222-8222-222222222222"
-		shift 2
-		[ $# -eq 0 ] || printf '%s\n' "$@"
-	} >"$work/$name.settings"
-	run render "$own/verifyctl" policy render --loopback-http --settings "$work/$name.settings" --out "$work/policies/$name" ||
-		fail "the policies cannot be made:" "$work/render.log"
-}
-
 render_policies() {
-	render Verifyd combined
-	render VerifydJumio jumio
-	render VerifydBioCatch biocatch 'HighRisk = block'
+	run render sh deploy/demo/policies.sh "$own/verifyctl" "http://$http" "$VERIFYD_TOKEN_AUDIENCE" "$work/policies" ||
+		fail "the policies cannot be made:" "$work/render.log"
 }
 
 walk_playground() {

@@ -1,15 +1,18 @@
 #!/bin/sh
 # The image's file system without a container engine: the Dockerfile's two stages, by mmdebstrap.
 #
-#   sh deploy/image/build-rootfs.sh OUT      as root; makes OUT/rootfs (a folder) and OUT/verifyd_*.deb
+#   sh deploy/image/build-rootfs.sh [--demo] OUT      as root; makes OUT/rootfs (a folder) and OUT/verifyd_*.deb
 #
+# --demo: also OUT/rootfs-demo, the Dockerfile's target of that name: the same and the stand-ins of deploy/compose.yaml.
 # A Debian 13 with what the build needs is kept in ${VERIFYD_CACHE:-~/.cache/verifyd} and used again.
 set -eu
+demo=no
+[ "${1-}" != --demo ] || { demo=yes && shift; }
 [ $# -eq 1 ] || { echo "build-rootfs.sh: needs OUT, a folder" >&2; exit 2; }
 [ "$(id -u)" = 0 ] || { echo "build-rootfs.sh: must be run as root" >&2; exit 2; }
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
-[ ! -e "$out/rootfs" ] || { echo "build-rootfs.sh: $out/rootfs is there already" >&2; exit 2; }
+[ ! -e "$out/rootfs" ] && [ ! -e "$out/rootfs-demo" ] || { echo "build-rootfs.sh: $out/rootfs is there already" >&2; exit 2; }
 cd "$(dirname "$0")/../.."
 . deploy/packages.sh
 verifyd_install rootfs
@@ -61,4 +64,13 @@ cp "$out"/verifyd_*.deb "$out/rootfs/tmp/verifyd.deb"
 cp deploy/image/install-deb.sh "$out/rootfs/tmp/"
 enter "$out/rootfs" sh /tmp/install-deb.sh /tmp/verifyd.deb >"$work/install.log" 2>&1 || { tail -n 30 "$work/install.log" >&2; exit 1; }
 rm "$out/rootfs/tmp/install-deb.sh"
+[ "$demo" = no ] || {
+	echo "Adding the demo's stand-ins" >&2
+	enter "$work" sh /src/deploy/image/build-demo.sh /demo >&2
+	cp -a "$out/rootfs" "$out/rootfs-demo"
+	cp -a "$work/demo/." "$out/rootfs-demo/"
+	cp deploy/image/install-demo.sh "$out/rootfs-demo/tmp/"
+	enter "$out/rootfs-demo" sh /tmp/install-demo.sh >"$work/install.log" 2>&1 || { tail -n 30 "$work/install.log" >&2; exit 1; }
+	rm "$out/rootfs-demo/tmp/install-demo.sh"
+}
 du -sh "$out/rootfs" | sed 's/\t.*/ in rootfs/' >&2

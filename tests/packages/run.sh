@@ -1,6 +1,7 @@
 #!/bin/sh
 # The chart, the package and the image, for real: renders the chart, builds the .deb in a Debian 13 root, installs it in an empty one, and runs the services
-# from there, as the image's user, against Kafka, Redis and the vendors' stand-in outside. Needs root and mmdebstrap; for the chart, go.
+# from there, as the image's user, against Kafka, Redis and the vendors' stand-in outside; and those of deploy/compose.yaml, as a container engine would.
+# Needs root and mmdebstrap; for the chart and compose.yaml, go.
 #
 #   sh tests/packages/run.sh [--bin DIR]     stand-ins and test programs are taken from DIR (build/dev/bin)
 #
@@ -40,7 +41,7 @@ finish() {
 }
 
 image() {
-	sh deploy/image/build-rootfs.sh "$work/image"
+	sh deploy/image/build-rootfs.sh --demo "$work/image"
 }
 
 # What systemd says of a unit's sandbox, 0 (safe) to 10: 2.0 at most, and no line that it does not understand.
@@ -145,6 +146,22 @@ check_chart() {
 	check "the chart refuses a host without TLS" refuses tlsSecret -f $minimal --set ingress.host=a.example
 }
 
+# Compose's own reader of its files, built as helm is.
+compose_version=v2.9.0
+compose=$cache/compose-$compose_version/cmd
+fetch_compose() {
+	[ -x "$compose" ] || GOBIN=$cache/compose-$compose_version go install "github.com/compose-spec/compose-go/v2/cmd@$compose_version"
+}
+
+# It takes the current folder for the file's.
+reads_compose() {
+	(cd deploy && "$compose" -format json compose.yaml) >"$work/model" && python3 tests/packages/compose.py check "$bin/verifyctl" <"$work/model"
+}
+
+runs_compose() {
+	mkdir "$work/engine" && python3 tests/kafka/broker.py fetch && unshare --net python3 tests/packages/compose.py run "$work/image" "$work/engine" "$cache" <"$work/model"
+}
+
 if ! venv_is_made && ! venv_make >"$work/log" 2>&1; then
 	echo "packages: no Python packages:" && tail -n 5 "$work/log"
 	failed=1
@@ -152,14 +169,16 @@ if ! venv_is_made && ! venv_make >"$work/log" 2>&1; then
 elif command -v go >/dev/null 2>&1; then
 	check "helm builds" fetch_helm
 	check_chart
+	check "compose-go builds" fetch_compose
+	check "Compose reads deploy/compose.yaml, and nothing in it is wrong" reads_compose
 else
-	echo "packages: the chart is not checked: needs go 1.24 or later, to build helm"
+	echo "packages: the chart and compose.yaml are not checked: needs go 1.24 or later, to build helm and compose-go"
 fi
 if [ "$(id -u)" != 0 ]; then
 	echo "packages: not run: needs root (mmdebstrap, chroot)"
 	finish
 fi
-verifyd_install rootfs redis || { failed=1; finish; }
+verifyd_install rootfs redis kafka test || { failed=1; finish; }
 check "the package builds in a Debian 13 and installs in an empty one" image
 [ $failed -eq 0 ] || finish
 units=$work/image/rootfs/lib/systemd/system
@@ -173,4 +192,5 @@ check "bash completes commands and flags" completes
 wrappers "$work/as-user" 65532 && wrappers "$work/as-root"
 check "scores end to end, from the image, as its user" end_to_end
 check "the demo, from the image" demo
+[ ! -s "$work/model" ] || check "the services of deploy/compose.yaml, from the images" runs_compose
 finish

@@ -28,7 +28,7 @@ from tracing import Trace
 
 HERE = Path(__file__).resolve().parent
 TENANT, CLIENT = "playground", "playground-app"
-JOURNEYS = {"combined": "Verifyd", "jumio": "VerifydJumio", "biocatch": "VerifydBioCatch"}  # and the names of their policies (deploy/demo/playground.sh)
+JOURNEYS = {"combined": "Verifyd", "jumio": "VerifydJumio", "biocatch": "VerifydBioCatch"}  # and the names of their policies (deploy/demo/policies.sh)
 STATIC = {"/playground.css": "text/css", "/panel.js": "text/javascript"}
 MOST_JOURNEYS = 1000
 MOST_BODY = 64 * 1024
@@ -253,13 +253,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def main():
     parser = argparse.ArgumentParser(prog="playground", description="A stand-in of Azure AD B2C on loopback.",
                                      epilog="Kafka and Redis as VERIFYD_KAFKA_BROKERS, _KAFKA_CONFIG_FILE, _TOPIC_PREFIX and _REDIS_URL say.")
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--port", type=int, required=True, help="of 127.0.0.1, where browsers come; 0: any free one")
+    parser.add_argument("--bind", default="127.0.0.1", help="the address it listens on; another one in a container whose port is published on the host's 127.0.0.1")
     parser.add_argument("--policies", required=True, help="a folder with a folder for each rendered set of policies; may be filled later")
     parser.add_argument("--key-file", required=True, help="the API key of every policy key: NAME=KEY")
     parser.add_argument("--vendor", required=True, help="http://HOST:PORT of vendorsim")
     parser.add_argument("--verifyctl", required=True, help="its path")
     arguments = parser.parse_args()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)
+    server = http.server.ThreadingHTTPServer((arguments.bind, arguments.port), Handler)
     Handler.playground = Playground(arguments, f"http://127.0.0.1:{server.server_port}")
     print(json.dumps({"event": "listening", "listener": "playground", "address": f"127.0.0.1:{server.server_port}"}, separators=(",", ":")), file=sys.stderr, flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
