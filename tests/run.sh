@@ -129,7 +129,8 @@ end_to_end alone $suites "$@"
 [ $# -eq 0 ] || finish "$reports/ctest.xml" "$reports/crowd.xml" "$reports/alone.xml"
 echo "== chaos, briefly"
 mkdir "$reports/chaos"
-packages= gameday=
+packages=
+gameday=
 if [ "$preset" = dev ]; then # beside it: chaos mostly waits; the package is always built as a release, and a game day measures time
 	packages=$reports/packages.log gameday=$reports/gameday.log
 	sh tests/packages/run.sh --bin "$VERIFYD_BIN" >"$packages" 2>&1 &

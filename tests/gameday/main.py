@@ -35,6 +35,7 @@ def vendor(system):
     system.stack.vendor.set_jumio(status=503)
     people = system.people(20)
     system.shown(alert, metric, vendor="jumio", op="initiate")
+    system.first_look("jumio initiate", "breaker is open", "server_error")
     died = {record.key for record in system.stack.topics.dead()}
     assert died, "those whose tries were used up before the breaker opened"
     report("", f"  {len(died)} died before the breaker opened, the others wait")
@@ -86,6 +87,7 @@ def kafka(system):
     system.broken("the only broker is killed, while 3 people sign up")
     system.kafka.kill()
     system.shown(alert, metric)
+    system.first_look("Kafka is not to be seen")
     answer = system.ingress.b2c.create(system.stack.person())
     assert (answer.status, answer.code) == (503, "queue_away"), "nothing is pretended"
     system.kafka.begin_start()
@@ -104,6 +106,7 @@ def poison(system):
     for partition in range(PARTITIONS):
         system.stack.topics.produce(REQUESTS, f"poison-{partition}", b"\x00\xff not json", {"verifyd-schema": "1", "verifyd-op": "score"}, partition)
     system.shown(alert, metric, vendor="biocatch", op="score")
+    system.first_look("dead letters in the last hour")
     told = system.by_the_book(alert, "verifyctl dead list")
     assert f"{PARTITIONS} shown" in told, told
     told = system.by_the_book(alert, "journalctl", **{"journalctl -u verifyd-worker -o cat": f"cat {system.worker.process.log}"})

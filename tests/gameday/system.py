@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "chaos")]
+sys.path += [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "chaos")]
 
 # pylint: disable=wrong-import-position
 from cluster import KafkaNode
@@ -86,9 +86,10 @@ class Contract:
         self.server.server_close()
 
 
-def commands(alert):
-    """The runbook's commands against an alert, without their comments."""
-    section = RUNBOOK.split("\n## Alerts\n")[1].split(f"\n### {alert}\n")[1].split("\n##")[0]
+def commands(alert=None):
+    """The runbook's commands against an alert, or against any, without their comments."""
+    section = RUNBOOK.split("\n## Alerts\n")[1]
+    section = (section.split(f"\n### {alert}\n")[1] if alert else section).split("\n##")[0]
     lines = [line for block in re.findall(r"^```\n(.*?)^```$", section, re.M | re.S) for line in block.splitlines()]
     return [re.sub(r"\s+#.*$", "", line) for line in lines]
 
@@ -213,6 +214,15 @@ class System:
         report("", f"  {lines[-1][:WIDTH]}" if lines else "  (prints nothing)")
         return printed
 
+    def first_look(self, *words):
+        """The runbook's first command: it must say so, and that somebody should look."""
+        (command,) = commands()
+        printed = self.shell(command, 1)
+        (line, *_) = [line for line in printed.splitlines() if all(word in line for word in words)] or [None]
+        assert line, f"{command} does not say {words}:\n{printed}"
+        report("command", f"$ {command}")
+        report("", f"  {line.strip()[:WIDTH]}")
+
     def restart(self, service, what="mended", **settings):
         """With other settings."""
         begun = time.monotonic()
@@ -235,6 +245,8 @@ class System:
 
     def all_approved(self, journeys):
         """Each walks on to its end."""
+        begun = time.monotonic()
+
         def walk(journey):
             journey.open_vendor(90)
             journey.finish()
@@ -244,12 +256,13 @@ class System:
             assert journey.initiates() >= 1
 
         in_parallel(walk, journeys)
-        report("ended", f"{len(journeys)} of {len(journeys)} sign-ups: SUCCESS")
+        report("ended", f"{len(journeys)} of {len(journeys)} sign-ups: SUCCESS", time.monotonic() - begun)
 
     def scores_go_on(self, many=10):
+        begun = time.monotonic()
         views = in_parallel(lambda _: self.ingress.b2c.create(self.stack.person(), wait=25, deadline_ms=DAY_MS), range(many))
         assert {(view["state"], view["score"]) for view in views} == {("completed", 87)}
-        report("ended", f"{many} of {many} new scores: completed")
+        report("ended", f"{many} of {many} new scores: completed", time.monotonic() - begun)
 
     def end(self):
         """Everything that was accepted, since the beginning, is completed; nothing fires any more. Returns a sentence."""
@@ -263,6 +276,8 @@ class System:
         self.completed(asked)
         until(lambda: not self.hasty.alerts(), GONE_WITHIN_S, "nothing to fire", 0.2)
         self.stack.judge()
+        troubles = self.stack.stop_all()
+        assert not troubles, "\n".join(troubles)
         return (f"{len(self.load.calls)} scores asked, {len(asked)} accepted, all completed; {len(refused)} told to come again, "
                 f"{sum(call.error is not None for call in self.load.calls)} met an ingress that was being restarted")
 
