@@ -146,7 +146,7 @@ static void judge_all(struct doctor *doctor, const char *brokers, int64_t result
 		if (topic->partitions != width) {
 			doctor_say(doctor, DOCTOR_WARNING, "%s: %d partitions, another request topic has %d",
 			           topic->name, topic->partitions, width);
-			doctor_fix(doctor, "docs/operations.md, Kafka: partitions");
+			doctor_fix(doctor, "docs/operations.md, Scaling: partitions");
 		}
 	}
 	if (results_ms < longest_ms) {
