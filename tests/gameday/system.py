@@ -183,7 +183,11 @@ class System:
                 seen["alert"] = f"{alert} ({firing[0]['severity']}) {' '.join(f'{k}={v}' for k, v in labels.items())}", self.since()
             return len(seen) == 2
 
-        until(look, SHOWN_WITHIN_S - self.since(), f"{expression} and {alert}; {seen}; firing: {sorted(self.prometheus.alerts())}", 0.2)
+        try:
+            until(look, SHOWN_WITHIN_S - self.since(), every_s=0.2)
+        except AssertionError:
+            told = f"only {seen}" if seen else "nothing"
+            raise AssertionError(f"{expression} and {alert} within {SHOWN_WITHIN_S} s: {told}; fires: {sorted(self.prometheus.alerts())}") from None
         for what in ("metric", "alert"):
             report(what, *seen[what])
         until(lambda: alert in self.hasty.alerts(), SHOWN_WITHIN_S, f"{alert} in the hasty Prometheus")
@@ -204,7 +208,9 @@ class System:
 
     def by_the_book(self, alert, begins, **words):
         """Runs the command of the alert's section that begins so, with `words` put in for its placeholders. Returns what it prints."""
-        (command,) = [one for one in commands(alert) if one.startswith(begins)]
+        found = [one for one in commands(alert) if one.startswith(begins)]
+        assert len(found) == 1, f"the runbook's section {alert} has no one command that begins with {begins}: {commands(alert)}"
+        command = found[0]
         for word, value in words.items():
             assert re.search(rf"\b{word}\b", command), f"{command} has no {word}"
             command = re.sub(rf"\b{word}\b", str(value), command)
