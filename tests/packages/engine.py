@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 NET = "10.213.44"
+DIE_WITH_US = "setpriv", "--pdeathsig", "KILL"
 # Arguments: root, work folder, rw or ro, network namespace, user, group, directory; mounts on standard input: kind, source, target, mode.
 ENTER = r"""
 set -eu
@@ -135,7 +136,7 @@ class Container:
         environment = {"PATH": "/opt/kafka/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/"} | self.environment
         mode = "ro" if self.service.get("read_only") else "rw"
         process = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=TERM", "sh", "-c", ENTER, "sh", self.root(), own, mode, self.net,
+            [*DIE_WITH_US, "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=TERM", "sh", "-c", ENTER, "sh", self.root(), own, mode, self.net,
              uid, gid or uid, *command],
             stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment, text=True, start_new_session=True)
         process.stdin.write(self.mounts())
@@ -218,7 +219,7 @@ class Engine:
     def add_network(self, name, is_connected):
         """Its namespace is held by a process that sleeps in it. Returns its path."""
         number = len(self.holders) + 2
-        holder = subprocess.Popen(["unshare", "--net", "--kill-child", "sleep", "infinity"], stdin=subprocess.DEVNULL)
+        holder = subprocess.Popen([*DIE_WITH_US, "unshare", "--net", "sleep", "infinity"], stdin=subprocess.DEVNULL)
         self.holders[name] = (holder, f"{NET}.{number}")
         path = f"/proc/{holder.pid}/ns/net"
         own = os.stat("/proc/self/ns/net").st_ino

@@ -5,7 +5,7 @@
 #
 #   sh tests/packages/run.sh [--bin DIR]     stand-ins and test programs are taken from DIR (build/dev/bin)
 #
-# One line a check; last line 'N passed, N failed'. 3 minutes; half of it is kept for the next time in the cache.
+# One line a check; last line 'N passed, N failed'. 4 minutes; half of it is kept for the next time in the cache.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 root=$PWD
