@@ -18,9 +18,12 @@ from lib.kafka import Broker, SharedBroker
 from lib.process import BIN
 from lib.stack import Stack
 
+# Files whose tests run one after the other, in one process; every other file is such a group of its own. Chromium is most of the work there is: two at a time.
+TOGETHER = {"test_b2c_policies": "chromium-1", "test_jumio_chromium": "chromium-1", "test_playground": "chromium-2", "test_console": "chromium-2",
+            "test_pages_chromium": "chromium-2"}
 # The files that take longest, so that no process is left with one of them at the end.
-LONGEST = ("test_jumio_crash", "test_crash_points", "test_jumio_signup", "test_worker_kill", "test_rebalance", "test_redis_outage", "test_redis_replaced", "test_drain",
-           "test_jumio_join", "test_answer_kept", "test_b2c_policies", "test_jumio_chromium", "test_playground", "test_console", "test_pages_chromium", "test_verifyctl", "test_privacy", "test_kafka_outage", "test_devbroker")
+LONGEST = (*TOGETHER, "test_jumio_crash", "test_crash_points", "test_jumio_signup", "test_worker_kill", "test_rebalance", "test_redis_outage", "test_redis_replaced", "test_drain",
+           "test_jumio_join", "test_answer_kept", "test_verifyctl", "test_privacy", "test_kafka_outage", "test_devbroker", "test_prometheus", "test_rolling")
 PARTS = {"all": (False, True), "crowd": (False,), "alone": (True,)}  # which of those that are not, and are, marked alone
 HOST_OF_BROKER = pytest.StashKey()
 
@@ -58,6 +61,8 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=left_out)
     kept = [item for item in items if (item.get_closest_marker("alone") is not None) in wanted]
     items[:] = sorted(kept, key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(TOGETHER.get(item.path.stem, item.path.stem)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lib.journey import Journey, check_approved
+from lib.kafka import REQUESTS
 from lib.process import until
 from lib.stack import Stack
 
@@ -82,7 +83,8 @@ def end_with_a_new_worker(stack, identity, operation):
     until(lambda: stack.topics.final().get(identity, {}).get("state") in ("completed", "dead"), PATIENCE_S, f"the end of {identity}", 0.2)
     truth = stack.topics.final()[identity]
     until(lambda: stack.redis.state(identity)["rev"] == truth["rev"], PATIENCE_S, "Redis to know it")
-    until(lambda: not stack.redis.client().exists(f"verifyd:lease:{{{identity}}}:{operation}"), PATIENCE_S, "its lease to be given back")
+    lease = f"verifyd:lease:{{{identity}}}:{operation}"
+    until(lambda: not stack.redis.client().exists(lease) or stack.topics.left(REQUESTS, "biocatch") == 0, PATIENCE_S, "it to be settled", 0.2)
     return worker, truth
 
 

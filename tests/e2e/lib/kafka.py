@@ -142,6 +142,17 @@ class Topics:
             judge(record)
         return sorted(records, key=lambda record: (record.partition, record.offset))
 
+    def left(self, topic, group):
+        """How many records a group has not committed."""
+        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": self.name(group), "enable.auto.commit": False})
+        try:
+            name = self.name(topic)
+            ends = watermarks(consumer, name)
+            committed = consumer.committed([TopicPartition(name, partition) for partition in ends], timeout=30)
+            return sum(ends[place.partition][1] - max(place.offset, ends[place.partition][0]) for place in committed)
+        finally:
+            consumer.close()
+
     @staticmethod
     def record(topic, message):
         headers = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or []}
