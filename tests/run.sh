@@ -120,7 +120,7 @@ if [ -z "${B2C_EMULATOR-}" ] && [ -e "$b2c/emulator/emulator.py" ]; then
 fi
 echo "== end to end, on real Kafka and Redis, $beside files at a time"
 # shellcheck disable=SC2086
-end_to_end crowd -n "$beside" --dist loadgroup --no-loadscope-reorder $suites "$@"
+end_to_end crowd -n "$beside" --dist loadfile --no-loadscope-reorder $suites "$@"
 echo "== end to end, what measures time"
 # shellcheck disable=SC2086
 end_to_end alone $suites "$@"

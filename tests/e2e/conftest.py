@@ -49,6 +49,19 @@ def pytest_configure_node(node):
     node.workerinput["broker"] = str(config.stash[HOST_OF_BROKER].ready)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """As --dist loadfile, but for the files that are TOGETHER."""
+    from xdist.scheduler import LoadScopeScheduling  # pylint: disable=import-outside-toplevel  # not everywhere there
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::", 1)[0]
+            return TOGETHER.get(Path(file).stem, file)
+
+    return Scheduling(config, log)
+
+
 def pytest_sessionstart(session):
     if not (BIN / "verifyd-ingress").exists() and not hasattr(session.config, "workerinput"):
         pytest.exit(f"no programs in {BIN}: build first (cmake --preset dev && cmake --build --preset dev)", returncode=2)
@@ -61,8 +74,6 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=left_out)
     kept = [item for item in items if (item.get_closest_marker("alone") is not None) in wanted]
     items[:] = sorted(kept, key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(TOGETHER.get(item.path.stem, item.path.stem)))
 
 
 @pytest.hookimpl(wrapper=True)
