@@ -134,7 +134,8 @@ static void a_clock_that_is_ahead_holds_its_partition_up_no_longer_than_to_the_p
 	produce_at("merge", 1, OLDER, now - 1000, 0);
 	finish_all(probe, true);
 	AWAIT(probe->seen == seen + 2 * FULL_AT);
-	produce_at("merge", 1, OLDER, clock_unix_ms() + 10000, 1); /* later than the other one is read, however slow this is */
+	produce_at("merge", 1, OLDER, clock_unix_ms() + 10000,
+	           1); /* later than the other one is read, however slow this is */
 	run_for(300);
 	size_t place = 0;
 	for (size_t i = seen + FULL_AT; i < seen + FULL_AT + 1 + 2 * OLDER; i++) {
