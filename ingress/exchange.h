@@ -91,7 +91,7 @@ struct exchange {
 	struct admitted admitted;          /* while its ask is at the desk */
 	bool closes;                       /* the connection ends with this answer */
 	struct {
-		const char *target_end; /* in the request's own memory: where its target ended */
+		const char *target, *target_end; /* in the request's own memory: where its target began and ended */
 		const char *broken;     /* the rule that line or headers break; NULL: none */
 	} line;
 	enum phase { PHASE_HEADERS, PHASE_BODY, PHASE_ASKED, PHASE_ANSWERED } phase;

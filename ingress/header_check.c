@@ -151,7 +151,8 @@ const char *header_check(struct MHD_Connection *connection, const struct request
 		return "neither HTTP/1.0 nor HTTP/1.1";
 	if (keeps_its_texts()) {
 		findings.next = version + strlen(version) + LINE_END;
-		if (line->target_end && version != line->target_end + 1)
+		if (line->target_end &&
+		    (line->target != line->method + strlen(line->method) + 1 || version != line->target_end + 1))
 			return "the request line holds a NUL";
 	}
 	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &findings);

@@ -26,7 +26,7 @@ const char *header_check_target(const char *target);
 /* Of the request line, as libmicrohttpd hands it out: pointers into the memory that the request came into. */
 struct request_line {
 	const char *method, *version;
-	const char *target_end; /* the '\0' of the target, where it stood when the line was read; NULL: not known */
+	const char *target, *target_end; /* where it stood when the line was read, and its '\0'; both NULL: not known */
 };
 
 /* Returns: NULL and *ret_body; or the rule that is broken (a constant text). */

@@ -273,6 +273,7 @@ void *http_server_on_line(void *cls, const char *target, struct MHD_Connection *
 		return NULL;
 	connection_enter(exchange->place, CONNECTION_HEADERS);
 	exchange->line.broken = header_check_target(target);
+	exchange->line.target = target;
 	exchange->line.target_end = target + strlen(target);
 	return exchange;
 }
@@ -290,7 +291,7 @@ static enum MHD_Result on_headers(const struct http_server *server, struct excha
 {
 	struct body_announcement body;
 	call_trace_begin(exchange, method);
-	const struct request_line line = {method, version, exchange->line.target_end};
+	const struct request_line line = {method, version, exchange->line.target, exchange->line.target_end};
 	if (!exchange->line.broken)
 		exchange->line.broken = header_check(exchange->connection, &line, &body);
 	add_cors_headers(exchange);

@@ -87,6 +87,8 @@ REFUSED = {  # with 400, 413, 414 or 431, and the connection closed
     # what does the first line say?
     "NUL in the target": "GET /v1/x\0y HTTP/1.1\r\n" + HOST + KEY + "\r\n",
     "NUL in the method": "GE\0T /v1/x HTTP/1.1\r\n" + HOST + KEY + "\r\n",
+    "NUL after the method": "GET\0 /v1/x HTTP/1.1\r\n" + HOST + KEY + "\r\n",
+    "NUL in the method's tail": "GET\0X /v1/x HTTP/1.1\r\n" + HOST + KEY + "\r\n",
     "encoded NUL in the path": "GET /v1/x%00y HTTP/1.1\r\n" + HOST + KEY + "\r\n",
     "blank in the target": "GET /v1/x y HTTP/1.1\r\n" + HOST + KEY + "\r\n",
     "tab in the target": "GET /v1/x\ty HTTP/1.1\r\n" + HOST + KEY + "\r\n",

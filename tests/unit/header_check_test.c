@@ -41,7 +41,7 @@ static enum MHD_Result on_call(void *cls, struct MHD_Connection *connection, con
 		MHD_destroy_response(response);
 		return queued;
 	}
-	const struct request_line line = {method, version, NULL};
+	const struct request_line line = {method, version, NULL, NULL};
 	const char *broken = header_check(connection, &line, &body);
 	if (!broken) {
 		(void)snprintf(verdict, sizeof verdict, "good chunked=%d length=%" PRIu64, body.chunked,
