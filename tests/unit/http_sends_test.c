@@ -432,7 +432,7 @@ static void die_while_idle(struct client *client, const struct variant *variant)
 		finish(client, &victim);
 		http_request_fini(&victim.request);
 		wait_for_drop(client);
-		if (seen)
+		for (int turn = 0; seen && turn < 10; turn++) /* in one turn the sockets' own set may not be due yet */
 			uv_run(&client->loop, UV_RUN_NOWAIT);
 		begin(client, &victim, variant->method, "/victim");
 		finish(client, &victim);
