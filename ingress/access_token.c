@@ -1,11 +1,8 @@
 /* access_token: header, key, signature, then claims; nothing of a token counts before its signature does. */
 #include "ingress/access_token.h"
-#include "common/base/ids.h"
 #include "common/base/json_in.h"
 #include <string.h>
 #include <strings.h>
-
-enum { PART_MAX_BYTES = ACCESS_TOKEN_MAX_BYTES / 4 * 3 };
 
 #define SECONDS_MAX (INT64_C(1) << 40) /* far enough, and no sum of two overflows */
 
@@ -19,48 +16,7 @@ const char *access_verdict_name(enum access_verdict verdict)
 	return names[verdict];
 }
 
-/* ---- form ---- */
-
-/* Three parts, none empty; what base64url is strict about, their readers look at. */
-static bool split(const char *text, size_t len, struct jws_parts *parts)
-{
-	struct jws_part *const list[] = {&parts->header, &parts->payload, &parts->signature};
-	const size_t count = sizeof list / sizeof *list;
-	if (len > ACCESS_TOKEN_MAX_BYTES)
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		const char *dot = memchr(text, '.', len);
-		size_t part = dot ? (size_t)(dot - text) : len;
-		if (part == 0 || (dot != NULL) != (i + 1 < count))
-			return false;
-		*list[i] = (struct jws_part){text, part};
-		text += part + (dot != NULL);
-		len -= part + (dot != NULL);
-	}
-	return true;
-}
-
-/* Reads a part as a JSON object. Returns: it, ended by json_in_free; NULL. */
-static struct json_in *part_object(const struct jws_part *part)
-{
-	char bytes[PART_MAX_BYTES];
-	size_t len = 0;
-	struct json_in *object = NULL;
-	if (base64url_decode(part->text, part->len, bytes, sizeof bytes, &len) != ERR_OK ||
-	    json_in_parse(bytes, len, &object, NULL) != ERR_OK)
-		return NULL;
-	if (json_in_type(object) == JSON_IN_OBJECT)
-		return object;
-	json_in_free(object);
-	return NULL;
-}
-
-static bool is_base64url(const struct jws_part *part)
-{
-	char bytes[PART_MAX_BYTES];
-	size_t len;
-	return base64url_decode(part->text, part->len, bytes, sizeof bytes, &len) == ERR_OK;
-}
+/* ---- header ---- */
 
 /* RFC 9068 section 2.1 wants at+jwt; Azure AD says JWT. A token of a kind that says otherwise is not for us. */
 static bool is_type(const struct json_in *header)
@@ -80,9 +36,9 @@ struct signer {
 };
 
 /* jku, jwk, x5u, x5c and the like are the sender's own words about keys, and not read (RFC 8725 section 3.10). */
-static enum access_verdict read_header(const struct jws_part *part, struct signer *ret_signer)
+static enum access_verdict read_header(const struct jose_part *part, struct signer *ret_signer)
 {
-	struct json_in *header = part_object(part);
+	struct json_in *header = jose_part_object(part);
 	const char *algorithm = json_in_text(json_in_get(header, "alg"));
 	enum access_verdict verdict = ACCESS_GOOD;
 	if (!algorithm || json_in_get(header, "crit") || !is_type(header) ||
@@ -175,20 +131,20 @@ static enum access_verdict check_claims(const struct access_rules *rules, const 
 enum access_verdict access_token_read(const struct access_rules *rules, const struct key_set *keys, const char *text,
                                       size_t len, int64_t now_s, char ret_client[ACCESS_CLIENT_BYTES])
 {
-	struct jws_parts parts;
+	struct jose_part parts[JWS_PARTS];
 	struct signer signer;
-	if (!split(text, len, &parts) || !is_base64url(&parts.payload) || !is_base64url(&parts.signature))
+	if (!jose_split(text, len, parts, JWS_PARTS))
 		return ACCESS_MALFORMED;
-	enum access_verdict verdict = read_header(&parts.header, &signer);
+	enum access_verdict verdict = read_header(&parts[JWS_HEADER], &signer);
 	if (verdict != ACCESS_GOOD)
 		return verdict;
 	if (!keys)
 		return ACCESS_NO_KEYS;
 	if (!key_set_has(keys, signer.kid, signer.algorithm))
 		return ACCESS_UNKNOWN_KEY;
-	if (!key_set_verify(keys, signer.kid, signer.algorithm, &parts))
+	if (!key_set_verify(keys, signer.kid, signer.algorithm, parts))
 		return ACCESS_SIGNATURE;
-	struct json_in *claims = part_object(&parts.payload);
+	struct json_in *claims = jose_part_object(&parts[JWS_PAYLOAD]);
 	verdict = check_claims(rules, claims, now_s, ret_client);
 	json_in_free(claims);
 	return verdict;

@@ -7,7 +7,7 @@
 #include "ingress/key_set.h"
 #include <stdint.h>
 
-enum { ACCESS_TOKEN_MAX_BYTES = 8 * 1024, ACCESS_CLIENT_BYTES = 129, ACCESS_LEEWAY_S = 60 };
+enum { ACCESS_CLIENT_BYTES = 129, ACCESS_LEEWAY_S = 60 };
 
 enum access_verdict {
 #define ACCESS(symbol, name) ACCESS_##symbol,
@@ -23,7 +23,7 @@ struct access_rules {
 	const char *audiences; /* aud: one of these, commas between */
 };
 
-/* keys NULL: there are none yet, and every token of the right shape is ACCESS_NO_KEYS. ACCESS_GOOD: *ret_client says who asked for the token: the first of the
+/* text: at most JOSE_COMPACT_MAX_BYTES. keys NULL: there are none yet, and every token of the right shape is ACCESS_NO_KEYS. ACCESS_GOOD: *ret_client says who asked for the token: the first of the
  * claims azp, appid, client_id, sub that is there. */
 enum access_verdict access_token_read(const struct access_rules *rules, const struct key_set *keys, const char *text,
                                       size_t len, int64_t now_s, char ret_client[ACCESS_CLIENT_BYTES]);

@@ -170,16 +170,17 @@ static void hush(void *misc, const char *file, int line, uint64_t error, const c
 }
 
 bool key_set_verify(const struct key_set *set, const char *kid, enum key_algorithm algorithm,
-                    const struct jws_parts *parts)
+                    const struct jose_part parts[JWS_PARTS])
 {
 	const struct key *key = find(set, kid, algorithm);
 	jose_cfg_t *cfg = key ? jose_cfg() : NULL;
 	if (!cfg)
 		return false;
 	jose_cfg_set_err_func(cfg, hush, NULL);
-	json_t *jws = json_pack("{s:s%,s:s%,s:s%}", "protected", parts->header.text, parts->header.len, "payload",
-	                        parts->payload.text, parts->payload.len, "signature", parts->signature.text,
-	                        parts->signature.len);
+	const struct jose_part *header = &parts[JWS_HEADER], *payload = &parts[JWS_PAYLOAD];
+	const struct jose_part *signature = &parts[JWS_SIGNATURE];
+	json_t *jws = json_pack("{s:s%,s:s%,s:s%}", "protected", header->text, header->len, "payload", payload->text,
+	                        payload->len, "signature", signature->text, signature->len);
 	bool good = jws && jose_jws_ver(cfg, jws, NULL, key->jwk, false);
 	json_decref(jws);
 	jose_cfg_decref(cfg);

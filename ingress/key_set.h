@@ -7,6 +7,7 @@
 #define VERIFYD_KEY_SET_H
 
 #include "common/base/err.h"
+#include "ingress/jose_compact.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -28,16 +29,8 @@ void key_set_free(struct key_set *set);             /* one less; accepts NULL. T
 size_t key_set_count(const struct key_set *set);
 bool key_set_has(const struct key_set *set, const char *kid, enum key_algorithm algorithm);
 
-/* A JWS in its compact form (RFC 7515 section 7.1), cut at its dots. */
-struct jws_parts {
-	struct jws_part {
-		const char *text; /* base64url */
-		size_t len;
-	} header, payload, signature;
-};
-
-/* Whether the key of this kid and algorithm made the signature. Thread: any. */
+/* Whether the key of this kid and algorithm made the signature of a JWS in its parts. Thread: any. */
 bool key_set_verify(const struct key_set *set, const char *kid, enum key_algorithm algorithm,
-                    const struct jws_parts *parts);
+                    const struct jose_part parts[JWS_PARTS]);
 
 #endif

@@ -8,6 +8,7 @@
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "ingress/hkdf.h"
+#include "ingress/jose_compact.h"
 #include <jose/cfg.h>
 #include <jose/jwe.h>
 #include <jose/jws.h>
@@ -20,9 +21,6 @@ enum {
 	KEYS_MAX = 2,
 	KEY_BYTES = 64, /* what A256CBC-HS512 takes (RFC 7518 section 5.2.5); HS256 takes 32 or more */
 	CLAIMS_MAX_BYTES = TOKEN_MAX_BYTES / 2,
-	PART_MAX_BYTES = TOKEN_MAX_BYTES / 4 * 3,
-	JWE_PARTS = 5,
-	JWS_PARTS = 3,
 };
 
 #define SECONDS_MAX (INT64_C(1) << 40) /* far enough, and no sum of two overflows */
@@ -47,8 +45,13 @@ static const struct header_member jwe_header[] = {{"alg", "dir"}, {"enc", "A256C
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char *const jws_parts[JWS_PARTS] = {"protected", "payload", "signature"};
-static const char *const jwe_parts[JWE_PARTS] = {"protected", "encrypted_key", "iv", "ciphertext", "tag"};
+static const char *const jws_parts[JWS_PARTS] = {
+        [JWS_HEADER] = "protected", [JWS_PAYLOAD] = "payload", [JWS_SIGNATURE] = "signature"};
+static const char *const jwe_parts[JWE_PARTS] = {[JWE_HEADER] = "protected",
+                                                 [JWE_KEY] = "encrypted_key",
+                                                 [JWE_IV] = "iv",
+                                                 [JWE_CIPHERTEXT] = "ciphertext",
+                                                 [JWE_TAG] = "tag"};
 
 static void hush(void *misc, const char *file, int line, uint64_t error, const char *fmt, va_list arguments)
 {
@@ -276,51 +279,11 @@ enum err_code token_make(const struct tokens *tokens, const struct token_claims 
 
 /* ---- reading ---- */
 
-struct part {
-	const char *text;
-	size_t len;
-};
-
-/* Exactly `count` parts of strict base64url. */
-static bool split(const char *text, size_t len, struct part *parts, size_t count)
-{
-	unsigned char bytes[PART_MAX_BYTES];
-	size_t used;
-	bool good = len <= TOKEN_MAX_BYTES;
-	for (size_t i = 0; i < count && good; i++) {
-		const char *dot = memchr(text, '.', len);
-		size_t part_len = dot ? (size_t)(dot - text) : len, taken = part_len + (dot != NULL);
-		parts[i] = (struct part){text, part_len};
-		good = (dot != NULL) == (i + 1 < count) &&
-		       base64url_decode(text, part_len, bytes, sizeof bytes, &used) == ERR_OK;
-		text += taken;
-		len -= taken;
-	}
-	OPENSSL_cleanse(bytes, sizeof bytes); /* the inner token's parts were plain text */
-	return good;
-}
-
-/* Reads a part as a JSON object. Returns: it, ended by json_in_free; NULL. */
-static struct json_in *part_object(const struct part *part)
-{
-	char bytes[PART_MAX_BYTES];
-	size_t len = 0;
-	struct json_in *object = NULL;
-	if (base64url_decode(part->text, part->len, bytes, sizeof bytes, &len) != ERR_OK ||
-	    json_in_parse(bytes, len, &object, NULL) != ERR_OK)
-		object = NULL;
-	OPENSSL_cleanse(bytes, sizeof bytes);
-	if (json_in_type(object) == JSON_IN_OBJECT)
-		return object;
-	json_in_free(object);
-	return NULL;
-}
-
 /* RFC 8725 section 3.1: the algorithms are ours to choose, not the sender's. Nothing besides: no zip, no crit, no keys.
  */
-static bool header_is(const struct part *part, const struct header_member *members, size_t count)
+static bool header_is(const struct jose_part *part, const struct header_member *members, size_t count)
 {
-	struct json_in *header = part_object(part);
+	struct json_in *header = jose_part_object(part);
 	bool same = header && json_in_count(header) == count;
 	for (size_t i = 0; i < count && same; i++) {
 		const char *value = json_in_text(json_in_get(header, members[i].name));
@@ -331,7 +294,7 @@ static bool header_is(const struct part *part, const struct header_member *membe
 }
 
 /* The flattened object that libjose reads. */
-static json_t *object_of(const struct part *parts, const char *const *names, size_t count)
+static json_t *object_of(const struct jose_part *parts, const char *const *names, size_t count)
 {
 	json_t *object = json_object();
 	for (size_t i = 0; i < count && object; i++) {
@@ -347,10 +310,10 @@ static json_t *object_of(const struct part *parts, const char *const *names, siz
 /* Returns: the inner token, ended by plain_free; NULL when it is not ours. */
 static char *decrypt(const struct tokens *tokens, const char *text, size_t len, size_t *ret_len)
 {
-	struct part parts[JWE_PARTS];
+	struct jose_part parts[JWE_PARTS];
 	char *plain = NULL;
-	if (!split(text, len, parts, JWE_PARTS) || parts[1].len != 0 ||
-	    !header_is(&parts[0], jwe_header, COUNT_OF(jwe_header)))
+	if (!jose_split(text, len, parts, JWE_PARTS) || parts[JWE_KEY].len != 0 ||
+	    !header_is(&parts[JWE_HEADER], jwe_header, COUNT_OF(jwe_header)))
 		return NULL;
 	json_t *jwe = object_of(parts, jwe_parts, JWE_PARTS);
 	for (size_t i = 0; i < tokens->encryption.count && jwe && !plain; i++) {
@@ -371,15 +334,16 @@ static void plain_free(char *plain, size_t len)
 /* Returns: the claims of a token that we signed, ended by json_in_free; NULL. */
 static struct json_in *verify(const struct tokens *tokens, const char *text, size_t len)
 {
-	struct part parts[JWS_PARTS];
+	struct jose_part parts[JWS_PARTS];
 	bool signed_by_us = false;
-	if (!split(text, len, parts, JWS_PARTS) || !header_is(&parts[0], jws_header, COUNT_OF(jws_header)))
+	if (!jose_split(text, len, parts, JWS_PARTS) ||
+	    !header_is(&parts[JWS_HEADER], jws_header, COUNT_OF(jws_header)))
 		return NULL;
 	json_t *jws = object_of(parts, jws_parts, JWS_PARTS);
 	for (size_t i = 0; i < tokens->signing.count && jws && !signed_by_us; i++)
 		signed_by_us = jose_jws_ver(tokens->cfg, jws, NULL, tokens->signing.jwks[i], false);
 	json_decref(jws);
-	return signed_by_us ? part_object(&parts[1]) : NULL;
+	return signed_by_us ? jose_part_object(&parts[JWS_PAYLOAD]) : NULL;
 }
 
 static bool claim_is(const struct json_in *claims, const char *name, const char *value)

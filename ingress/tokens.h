@@ -7,13 +7,14 @@
 #define VERIFYD_TOKENS_H
 
 #include "common/base/buf.h"
+#include "ingress/jose_compact.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 enum {
 	TOKEN_SECRET_MIN_BYTES = 64,
-	TOKEN_MAX_BYTES = 8 * 1024,
+	TOKEN_MAX_BYTES = JOSE_COMPACT_MAX_BYTES,
 	TOKEN_LIFE_S = 24 * 3600,
 	TOKEN_LEEWAY_S = 60,
 	TOKEN_OBJECT_ID_BYTES = 257,
