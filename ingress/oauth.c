@@ -7,7 +7,7 @@
 
 struct oauth {
 	struct access_rules rules;
-	struct http_fetch_source source;
+	struct http_way source;
 	bool fetches;
 	struct key_watch *keys;
 	struct metric *verdicts[ACCESS_VERDICT_COUNT];
@@ -46,9 +46,9 @@ int oauth_new(const struct config *config, FILE *complaints, struct oauth **ret_
 	}
 	oauth->rules.issuer = config_str(config, CONFIG_OAUTH_ISSUER);
 	oauth->rules.audiences = config_str(config, CONFIG_OAUTH_AUDIENCE);
-	oauth->source = (struct http_fetch_source){config_str(config, CONFIG_OAUTH_JWKS_URL),
-	                                           config_str(config, CONFIG_OAUTH_PROXY),
-	                                           config_str(config, CONFIG_OAUTH_CA_FILE)};
+	oauth->source = (struct http_way){.url = config_str(config, CONFIG_OAUTH_JWKS_URL),
+	                                  .proxy = config_str(config, CONFIG_OAUTH_PROXY),
+	                                  .ca_file = config_str(config, CONFIG_OAUTH_CA_FILE)};
 	*ret_oauth = oauth;
 	return 0;
 }

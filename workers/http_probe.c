@@ -1,50 +1,28 @@
 /* http_probe: libcurl with CONNECT_ONLY, with the same rules as the worker's calls have (http_exchange.c). */
 #include "workers/http_probe.h"
+#include "common/adapters/http_way.h"
 #include "common/base/clock.h"
 #include "common/base/http_url.h"
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-	CURLoption option;
-	long value;
-} fixed_options[] = {
-        {CURLOPT_CONNECT_ONLY, 1},
-        {CURLOPT_NOSIGNAL, 1},
-        {CURLOPT_CERTINFO, 1},
-        {CURLOPT_HTTPPROXYTUNNEL, 1},
-        {CURLOPT_SSL_VERIFYPEER, 1},
-        {CURLOPT_SSL_VERIFYHOST, 2},
-        {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
-        {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2}, /* or newer */
-        {CURLOPT_PROXY_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
-};
-
-static bool set_up(CURL *easy, const struct http_probe *probe, bool loopback, char *why)
+static bool set_up(CURL *easy, const struct http_probe *probe, char *why)
 {
-	const struct {
+	static const struct {
 		CURLoption option;
-		const char *value;
-	} texts[] = {
-	        {CURLOPT_URL, probe->url},
-	        {CURLOPT_PROTOCOLS_STR, "http,https"},
-	        {CURLOPT_PROXY, probe->proxy && !loopback ? probe->proxy : ""}, /* not the environment's */
-	        {CURLOPT_NOPROXY, ""},
-	        /* These last: with a file of one's own the system's are not trusted. */
-	        {CURLOPT_CAPATH, NULL},
-	        {CURLOPT_CAINFO, probe->ca_file},
-	        {CURLOPT_PROXY_CAPATH, NULL},
-	        {CURLOPT_PROXY_CAINFO, probe->ca_file},
+		long value;
+	} rows[] = {
+	        {CURLOPT_CONNECT_ONLY, 1},
+	        {CURLOPT_CERTINFO, 1},
+	        {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
 	};
-	const size_t all = sizeof texts / sizeof texts[0], of_trust = 4;
-	bool set = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why) == CURLE_OK &&
+	const struct http_way way = {.url = probe->url, .proxy = probe->proxy, .ca_file = probe->ca_file};
+	bool set = http_way_set(easy, &way) && curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why) == CURLE_OK &&
 	           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)probe->timeout_ms) == CURLE_OK &&
 	           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)probe->timeout_ms) == CURLE_OK;
-	for (size_t i = 0; set && i < sizeof fixed_options / sizeof fixed_options[0]; i++)
-		set = curl_easy_setopt(easy, fixed_options[i].option, fixed_options[i].value) == CURLE_OK;
-	for (size_t i = 0; set && i < (probe->ca_file ? all : all - of_trust); i++)
-		set = curl_easy_setopt(easy, texts[i].option, texts[i].value) == CURLE_OK;
+	for (size_t i = 0; set && i < sizeof rows / sizeof *rows; i++)
+		set = curl_easy_setopt(easy, rows[i].option, rows[i].value) == CURLE_OK;
 	return set;
 }
 
@@ -89,7 +67,7 @@ enum err_code http_probe_connect(const struct http_probe *probe, struct buf *pem
 	}
 	CURL *easy = curl_easy_init();
 	CURLcode result = CURLE_OUT_OF_MEMORY;
-	if (easy && set_up(easy, probe, url.loopback, why))
+	if (easy && set_up(easy, probe, why))
 		result = curl_easy_perform(easy);
 	enum err_code code = code_of(result);
 	if (code == ERR_OK)

@@ -1,6 +1,5 @@
 /* http_fetch: one libcurl handle for one document. */
 #include "common/adapters/http_fetch.h"
-#include "common/base/http_url.h"
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <string.h>
@@ -35,28 +34,9 @@ static int on_progress(void *ctx, curl_off_t to_get, curl_off_t got, curl_off_t 
 	return atomic_load(fetch->stop);
 }
 
-/* What libcurl would take from the environment is set, too. */
-static bool set_way(CURL *curl, const struct http_fetch_source *source)
+static bool set_up(CURL *curl, const struct http_way *way, struct fetch *fetch)
 {
-	struct http_url url;
-	bool loopback = http_url_read(source->url, strlen(source->url), false, &url) && url.loopback;
-	const char *proxy = source->proxy && !loopback ? source->proxy : "";
-	return curl_easy_setopt(curl, CURLOPT_PROXY, proxy) == CURLE_OK &&
-	       curl_easy_setopt(curl, CURLOPT_NOPROXY, "") == CURLE_OK &&
-	       curl_easy_setopt(curl, CURLOPT_HTTPPROXYTUNNEL, 1L) == CURLE_OK &&
-	       curl_easy_setopt(curl, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-	       (!source->ca_file || (curl_easy_setopt(curl, CURLOPT_CAINFO, source->ca_file) == CURLE_OK &&
-	                             curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK &&
-	                             curl_easy_setopt(curl, CURLOPT_PROXY_CAINFO, source->ca_file) == CURLE_OK &&
-	                             curl_easy_setopt(curl, CURLOPT_PROXY_CAPATH, NULL) == CURLE_OK));
-}
-
-static bool set_up(CURL *curl, const struct http_fetch_source *source, struct fetch *fetch)
-{
-	return set_way(curl, source) && curl_easy_setopt(curl, CURLOPT_URL, source->url) == CURLE_OK &&
-	       curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-	       curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-	       curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	return http_way_set(curl, way) &&
 	       curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)HTTP_FETCH_TIMEOUT_MS) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_WRITEDATA, fetch) == CURLE_OK &&
@@ -65,14 +45,13 @@ static bool set_up(CURL *curl, const struct http_fetch_source *source, struct fe
 	       curl_easy_setopt(curl, CURLOPT_XFERINFODATA, fetch) == CURLE_OK;
 }
 
-enum err_code http_fetch(const struct http_fetch_source *source, const atomic_bool *stop, struct buf *out,
-                         struct err *err)
+enum err_code http_fetch(const struct http_way *way, const atomic_bool *stop, struct buf *out, struct err *err)
 {
 	enum { GOOD = 200 };
 	struct fetch fetch = {out, stop, ERR_OK};
 	long status = 0;
 	CURL *curl = curl_easy_init();
-	if (!curl || !set_up(curl, source, &fetch)) {
+	if (!curl || !set_up(curl, way, &fetch)) {
 		curl_easy_cleanup(curl);
 		return err_set(err, ERR_NO_MEMORY, "libcurl");
 	}

@@ -4,6 +4,7 @@
 #ifndef VERIFYD_HTTP_FETCH_H
 #define VERIFYD_HTTP_FETCH_H
 
+#include "common/adapters/http_way.h"
 #include "common/base/buf.h"
 #include <stdatomic.h>
 
@@ -13,16 +14,10 @@ enum { HTTP_FETCH_TIMEOUT_MS = 10000 };
 enum err_code http_fetch_open(void) WARN_UNUSED;
 void http_fetch_close(void);
 
-struct http_fetch_source {
-	const char *url;
-	const char *proxy;   /* NULL: none; a loopback url is reached without it */
-	const char *ca_file; /* PEM, trusted alone, for an https proxy as well; NULL: the system's authorities */
-};
-
-/* Appends the body of the source's url, which has to be answered 200, to out; no more than out takes. stop: turning true ends it within
+/* Appends the body of the way's url, which has to be answered 200, to out; no more than out takes. stop: turning true ends it within
  * a second. Returns: ERR_OK; ERR_UNAVAILABLE (not reached, no such certificate, another status; err says which); ERR_LIMIT; ERR_NO_MEMORY. On failure out
  * may hold a part. Thread: any. Blocks: for HTTP_FETCH_TIMEOUT_MS at most. */
-enum err_code http_fetch(const struct http_fetch_source *source, const atomic_bool *stop, struct buf *out,
+enum err_code http_fetch(const struct http_way *way, const atomic_bool *stop, struct buf *out,
                          struct err *err) WARN_UNUSED;
 
 #endif

@@ -1,6 +1,7 @@
 /* otlp_export: a queue behind a lock, and the thread that empties it. libcurl runs in that thread alone, by its multi
  * interface, since that can be woken when the process ends. */
 #include "common/adapters/otlp_export.h"
+#include "common/adapters/http_way.h"
 #include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/base/log.h"
@@ -231,7 +232,7 @@ static bool add_header(void *ctx, const char *line)
 
 static enum err_code open_curl(struct otlp_export *export, const struct config *config, struct err *err)
 {
-	const char *headers = config_str(config, CONFIG_OTLP_HEADERS), *ca = config_str(config, CONFIG_OTLP_CA_FILE);
+	const char *headers = config_str(config, CONFIG_OTLP_HEADERS);
 	export->multi = curl_multi_init();
 	export->easy = curl_easy_init();
 	if (!export->multi || !export->easy || !add_header(export, "Content-Type: application/json") ||
@@ -240,12 +241,11 @@ static enum err_code open_curl(struct otlp_export *export, const struct config *
 	enum err_code code = headers ? otlp_headers(headers, add_header, export, err) : ERR_OK;
 	if (code != ERR_OK)
 		return code;
-	bool set = SET(CURLOPT_URL, export->url) && SET(CURLOPT_HTTPHEADER, export->headers) &&
-	           SET(CURLOPT_PROTOCOLS_STR, "http,https") && SET(CURLOPT_PROXY, "") && SET(CURLOPT_NOPROXY, "") &&
-	           SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_QUICK_EXIT, 1L) && SET(CURLOPT_POST, 1L) &&
+	const struct http_way way = {.url = export->url, .ca_file = config_str(config, CONFIG_OTLP_CA_FILE)};
+	bool set = http_way_set(export->easy, &way) && SET(CURLOPT_HTTPHEADER, export->headers) &&
+	           SET(CURLOPT_QUICK_EXIT, 1L) && SET(CURLOPT_POST, 1L) &&
 	           SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) && SET(CURLOPT_WRITEFUNCTION, on_answer) &&
-	           SET(CURLOPT_WRITEDATA, export) && SET(CURLOPT_USERAGENT, "verifyd/" VERIFYD_VERSION) &&
-	           (!ca || SET(CURLOPT_CAINFO, ca));
+	           SET(CURLOPT_WRITEDATA, export) && SET(CURLOPT_USERAGENT, "verifyd/" VERIFYD_VERSION);
 	return set ? ERR_OK : err_set(err, ERR_INTERNAL, "libcurl refused an option");
 }
 

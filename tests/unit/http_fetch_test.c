@@ -67,8 +67,8 @@ static enum err_code fetch_from(const char *answer, char text[SMALL_BYTES + 1], 
 	struct buf out;
 	buf_init(&out, SMALL_BYTES);
 	begin(answer);
-	enum err_code code = http_fetch(&(struct http_fetch_source){.url = server.url, .proxy = "http://127.0.0.1:1"},
-	                                &stop, &out, err);
+	enum err_code code =
+	        http_fetch(&(struct http_way){.url = server.url, .proxy = "http://127.0.0.1:1"}, &stop, &out, err);
 	(void)shutdown(server.listener, SHUT_RDWR);
 	pthread_join(server.thread, NULL);
 	close(server.listener);
@@ -122,10 +122,10 @@ static void nobody_there_is_told(void **state)
 	struct buf out;
 	(void)state;
 	buf_init(&out, SMALL_BYTES);
-	assert_int_equal(http_fetch(&(struct http_fetch_source){.url = "http://127.0.0.1:1/keys"}, &stop, &out, &err),
+	assert_int_equal(http_fetch(&(struct http_way){.url = "http://127.0.0.1:1/keys"}, &stop, &out, &err),
 	                 ERR_UNAVAILABLE);
 	assert_true(err.msg[0]);
-	assert_int_equal(http_fetch(&(struct http_fetch_source){.url = "file:///etc/hostname"}, &stop, &out, NULL),
+	assert_int_equal(http_fetch(&(struct http_way){.url = "file:///etc/hostname"}, &stop, &out, NULL),
 	                 ERR_UNAVAILABLE);
 	buf_fini(&out);
 }
@@ -139,13 +139,13 @@ static void a_proxy_is_asked_for_a_tunnel_and_a_file_of_authorities_has_to_be_th
 	buf_init(&out, SMALL_BYTES);
 	begin(HEAD("403 No") "Content-Length: 0\r\n\r\n");
 	(void)snprintf(proxy, sizeof proxy, "%.*s", (int)(strlen(server.url) - strlen("/keys")), server.url);
-	const struct http_fetch_source source = {.url = "https://issuer.example/keys", .proxy = proxy};
+	const struct http_way source = {.url = "https://issuer.example/keys", .proxy = proxy};
 	assert_int_equal(http_fetch(&source, &stop, &out, NULL), ERR_UNAVAILABLE);
 	(void)shutdown(server.listener, SHUT_RDWR);
 	pthread_join(server.thread, NULL);
 	close(server.listener);
 	assert_int_equal(strncmp(server.seen, "CONNECT issuer.example:443 HTTP/1.1\r\n", 37), 0);
-	const struct http_fetch_source strange = {.url = "https://127.0.0.1:1/keys", .ca_file = "/nowhere/at/all"};
+	const struct http_way strange = {.url = "https://127.0.0.1:1/keys", .ca_file = "/nowhere/at/all"};
 	assert_int_equal(http_fetch(&strange, &stop, &out, NULL), ERR_UNAVAILABLE);
 	buf_fini(&out);
 }
@@ -157,8 +157,7 @@ static void a_stop_ends_it(void **state)
 	(void)state;
 	buf_init(&out, SMALL_BYTES);
 	begin(NULL);
-	assert_int_equal(http_fetch(&(struct http_fetch_source){.url = server.url}, &stop, &out, NULL),
-	                 ERR_UNAVAILABLE);
+	assert_int_equal(http_fetch(&(struct http_way){.url = server.url}, &stop, &out, NULL), ERR_UNAVAILABLE);
 	(void)shutdown(server.listener, SHUT_RDWR);
 	pthread_join(server.thread, NULL);
 	close(server.listener);
