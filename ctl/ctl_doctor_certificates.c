@@ -1,4 +1,5 @@
 /* ctl_doctor_certificates: how long certificates hold: those of files that settings name, and those that hosts show. */
+#include "common/base/asn1_time.h"
 #include "common/base/clock.h"
 #include "ctl/ctl_doctor.h"
 #include <errno.h>
@@ -29,19 +30,15 @@ void doctor_judge_certificate(struct doctor *doctor, const char *what, bool is_u
 		doctor_fix(doctor, is_used ? "renew it" : "take it out, or leave it until what it signed has ended");
 }
 
-static int64_t unix_of(const ASN1_TIME *time)
-{
-	struct tm tm = {0};
-	return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
-}
-
 /* The first is in use; what follows is published only, or of a chain. */
 static void judge(struct doctor *doctor, const char *what, size_t at, const X509 *certificate, int64_t now_s)
 {
 	char name[NAME_BYTES];
+	int64_t from_s = 0, to_s = 0; /* a date that cannot be read counts as 1970 */
+	(void)asn1_time_read(X509_get0_notBefore(certificate), &from_s);
+	(void)asn1_time_read(X509_get0_notAfter(certificate), &to_s);
 	(void)snprintf(name, sizeof name, at > 0 ? "%s (number %zu)" : "%s", what, at + 1);
-	doctor_judge_certificate(doctor, name, at == 0, unix_of(X509_get0_notBefore(certificate)),
-	                         unix_of(X509_get0_notAfter(certificate)), now_s);
+	doctor_judge_certificate(doctor, name, at == 0, from_s, to_s, now_s);
 }
 
 static size_t judge_pfx(struct doctor *doctor, const char *what, const void *data, size_t len, const char *password,

@@ -1,6 +1,7 @@
 /* hints: the JWT by hand, for its three parts are fixed: a header made once, claims, an RSASSA-PKCS1-v1_5 signature by
  * OpenSSL. */
 #include "ingress/hints.h"
+#include "common/base/asn1_time.h"
 #include "common/base/ids.h"
 #include "common/base/json_out.h"
 #include "ingress/hints_internal.h"
@@ -12,7 +13,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	SIGNATURE_MAX_BYTES = 1024, /* RSA of 8192 bits */
@@ -81,22 +81,13 @@ static enum err_code put_certificate(struct json_out *json, X509 *certificate)
 	return text ? ERR_OK : ERR_NO_MEMORY;
 }
 
-static bool unix_s(const ASN1_TIME *time, int64_t *ret_s)
-{
-	struct tm tm;
-	if (ASN1_TIME_to_tm(time, &tm) != 1)
-		return false;
-	*ret_s = timegm(&tm);
-	return true;
-}
-
 /* The members that the sample's policies were written against, in its order (contracts 4.2). */
 static enum err_code put_jwk(struct json_out *json, const struct hint_pair *pair)
 {
 	char kid[BASE64URL_LEN(SHA256_BYTES) + 1], x5t[BASE64URL_LEN(SHA1_BYTES) + 1];
 	int64_t from_s = 0;
 	if (!digest_text(pair->certificate, EVP_sha256(), kid) || !digest_text(pair->certificate, EVP_sha1(), x5t) ||
-	    !unix_s(X509_get0_notBefore(pair->certificate), &from_s))
+	    !asn1_time_read(X509_get0_notBefore(pair->certificate), &from_s))
 		return ERR_CRYPTO;
 	json_out_object(json, NULL);
 	json_out_str(json, "kid", kid);
@@ -187,7 +178,8 @@ static enum err_code make_header(struct hints *hints)
 static enum err_code check_dates(const X509 *certificate, int64_t now_s, int64_t *ret_until_s, struct err *err)
 {
 	int64_t from_s = 0, to_s = 0;
-	if (!unix_s(X509_get0_notBefore(certificate), &from_s) || !unix_s(X509_get0_notAfter(certificate), &to_s))
+	if (!asn1_time_read(X509_get0_notBefore(certificate), &from_s) ||
+	    !asn1_time_read(X509_get0_notAfter(certificate), &to_s))
 		return err_set(err, ERR_INVALID, "the first certificate's dates cannot be read");
 	if (now_s > to_s)
 		return err_set(err, ERR_INVALID, "the first certificate is over");

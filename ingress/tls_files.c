@@ -1,6 +1,7 @@
 /* tls_files: read once, and looked at by OpenSSL before GnuTLS gets them, since libmicrohttpd does not tell why it
  * refuses one. */
 #include "ingress/tls_files.h"
+#include "common/base/asn1_time.h"
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -8,7 +9,6 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Returns: the text, ended by '\0'; NULL, and why in *ret_why. */
 static char *read_text(const char *path, const char **ret_why)
@@ -51,12 +51,6 @@ static int no_password(char *out, int size, int writing, void *ctx)
 	return -1;
 }
 
-static int64_t end_of(const X509 *certificate)
-{
-	struct tm end;
-	return ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) == 1 ? timegm(&end) : 0;
-}
-
 static int check_pair(struct tls_files *files, FILE *complaints)
 {
 	BIO *from = BIO_new_mem_buf(files->certificate, -1), *of_key = BIO_new_mem_buf(files->key, -1);
@@ -72,7 +66,7 @@ static int check_pair(struct tls_files *files, FILE *complaints)
 	if (wrong)
 		fprintf(complaints, "%s\n", wrong);
 	else
-		files->until_s = end_of(certificate);
+		(void)asn1_time_read(X509_get0_notAfter(certificate), &files->until_s); /* else 0 */
 	EVP_PKEY_free(key);
 	X509_free(certificate);
 	BIO_free(of_key);

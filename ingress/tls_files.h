@@ -10,7 +10,7 @@ enum { TLS_FILE_MAX_BYTES = 256 * 1024 };
 struct tls_files {
 	char *certificate, *key; /* PEM; the certificate's chain behind it */
 	char *authorities;       /* PEM; NULL: callers are not told whose certificates are wanted */
-	int64_t until_s;         /* when the certificate is over, unix s */
+	int64_t until_s;         /* when the certificate is over, unix s; 0: its date cannot be read */
 };
 
 /* Reads TLS_CERT_FILE, TLS_KEY_FILE and TLS_CLIENT_CA_FILE. One line in complaints for every mistake: one of the first two without the other, no PEM, an
