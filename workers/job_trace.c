@@ -1,8 +1,8 @@
 /* job_trace: spans under construction, in memory of their own that only sampled jobs have. */
 #include "workers/job_trace.h"
 #include "common/base/clock.h"
-#include "common/base/http_url.h"
 #include "workers/engine_internal.h"
+#include "workers/http_trace.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,7 @@ struct job_trace {
 	struct trace_context link;
 	int64_t begin_us;
 	int64_t gate_us; /* since when it waits for a permit; 0: it does not */
-	struct trace_context call;
-	int64_t call_us; /* 0: no call is under way */
+	struct trace_step call;
 	struct trace_send send;
 	const char *outcome;         /* NULL: none yet */
 	char topic[SPAN_TEXT_BYTES]; /* of its record */
@@ -100,8 +99,7 @@ void job_trace_end(struct job *job)
 	struct job_trace *trace = job->trace;
 	if (!trace)
 		return;
-	if (trace->call_us)
-		job_trace_answered(job, 0, REASON_COUNT);
+	job_trace_answered(job, 0, REASON_COUNT);
 	if (trace->gate_us)
 		tell_part(job, "wait for a permit", trace->gate_us);
 	trace_send_end(&trace->send, job->ports->tracer, job->request.id, false);
@@ -135,9 +133,7 @@ static void begin_call(struct job *job, char ret_traceparent[TRACE_PARENT_BYTES]
 	if (trace->gate_us)
 		tell_part(job, "wait for a permit", trace->gate_us);
 	trace->gate_us = 0;
-	if (trace_follow(&trace->context, &trace->call))
-		trace->call_us = clock_unix_us();
-	trace_write(trace->call_us ? &trace->call : &trace->context, ret_traceparent);
+	trace_step_begin(&trace->call, job->ports->tracer, &trace->context, ret_traceparent);
 }
 
 void job_trace_call(struct job *job)
@@ -146,37 +142,25 @@ void job_trace_call(struct job *job)
 	memcpy(traceparent, job->request.traceparent, sizeof traceparent);
 	if (job->trace)
 		begin_call(job, traceparent);
-	if (traceparent[0] && http_request_header(&job->http, HEADER_TRACEPARENT, traceparent) != ERR_OK)
-		log_debug("traceparent_left_out",
-		          LOG_STR("id", job->request.id)); /* the vendor has as many as there may be */
+	http_trace_carry(&job->http, traceparent, job->request.id);
 }
 
 void job_trace_answered(struct job *job, int status, enum reason reason)
 {
-	struct job_trace *trace = job->trace;
-	struct http_url url;
-	if (!trace || !trace->call_us)
-		return;
-	struct span span = {.context = trace->call,
-	                    .kind = SPAN_CLIENT,
-	                    .begin_us = trace->call_us,
-	                    .failed = reason != REASON_NONE};
 	const struct engine *engine = job->engine;
-	const char *method = job->built && job->http.method ? job->http.method : "HTTP";
-	trace->call_us = 0;
-	memcpy(span.parent_id, trace->context.span_id, sizeof span.parent_id);
-	(void)snprintf(span.name, sizeof span.name, "%s %s/%s", method, engine->kind->vendor, engine->operation->name);
-	span_text(&span, "http.request.method", method);
-	if (job->built && http_url_read(job->http.url.data, job->http.url.len, false, &url)) {
-		span_text(&span, "server.address", url.host);
-		span_number(&span, "server.port", url.port);
-	}
-	if (status > 0)
-		span_number(&span, "http.response.status_code", status);
-	if (job->request.attempts > 0)
-		span_number(&span, "http.request.resend_count", job->request.attempts);
-	if (reason != REASON_NONE)
-		span_text(&span, "error.type", reason < REASON_COUNT ? reason_name(reason) : "cancelled");
+	struct span span;
+	char target[SPAN_NAME_BYTES];
+	if (!job->trace || !trace_step_end(&job->trace->call, SPAN_CLIENT, reason != REASON_NONE, &span))
+		return;
+	(void)snprintf(target, sizeof target, "%s/%s", engine->kind->vendor, engine->operation->name);
+	const struct http_trace call = {
+	        .request = job->built ? &job->http : NULL,
+	        .target = target,
+	        .status = status,
+	        .resends = job->request.attempts,
+	        .error = reason < REASON_COUNT ? reason_name(reason) : "cancelled",
+	};
+	http_trace_describe(&call, &span);
 	describe_job(job, &span);
 	tracer_tell(job->ports->tracer, &span);
 }

@@ -30,8 +30,7 @@ struct notice {
 	struct http_request http;
 	struct http_call *call;
 	bool built, calling, waiting;
-	struct trace_context from, call_context;
-	int64_t call_us; /* its call is traced since then; 0: it is not */
+	struct trace_step traced; /* its call */
 	struct trace_send send;
 	enum notice_end outcome; /* of what is on its way to Kafka */
 	struct list node;

@@ -1,9 +1,7 @@
 /* webhook_trace: a notice's spans: the call to the caller's callback_url, and the records that it sends on. Of the URL
  * only the host is told. */
-#include "common/base/clock.h"
-#include "common/base/http_url.h"
+#include "workers/http_trace.h"
 #include "workers/webhook_internal.h"
-#include <stdio.h>
 #include <string.h>
 
 /* Where the notice belongs; none: zeroes. What cannot be read goes no further. */
@@ -20,37 +18,23 @@ void notice_trace_call(struct notice *notice)
 {
 	const struct trace_context from = place_of(notice);
 	char traceparent[TRACE_PARENT_BYTES];
-	notice->call_us = 0;
-	notice->from = notice->call_context = from;
-	if (notice->webhook->ports.tracer && from.sampled && trace_follow(&from, &notice->call_context))
-		notice->call_us = clock_unix_us();
-	trace_write(&notice->call_context, traceparent);
-	if (traceparent[0] && http_request_header(&notice->http, HEADER_TRACEPARENT, traceparent) != ERR_OK)
-		log_debug("traceparent_left_out", LOG_STR("id", notice->request.id));
+	trace_step_begin(&notice->traced, notice->webhook->ports.tracer, &from, traceparent);
+	http_trace_carry(&notice->http, traceparent, notice->request.id);
 }
 
 void notice_trace_answered(struct notice *notice, int status, enum reason reason)
 {
-	struct http_url url;
-	struct span span = {.context = notice->call_context,
-	                    .kind = SPAN_CLIENT,
-	                    .name = "POST callback_url",
-	                    .begin_us = notice->call_us,
-	                    .failed = reason != REASON_NONE};
-	if (!notice->call_us)
+	struct span span;
+	if (!trace_step_end(&notice->traced, SPAN_CLIENT, reason != REASON_NONE, &span))
 		return;
-	notice->call_us = 0;
-	memcpy(span.parent_id, notice->from.span_id, sizeof span.parent_id);
-	span_text(&span, "http.request.method", "POST");
-	if (http_url_read(notice->http.url.data, notice->http.url.len, false, &url)) {
-		span_text(&span, "server.address", url.host);
-		span_number(&span, "server.port", url.port);
-	}
-	if (status > 0)
-		span_number(&span, "http.response.status_code", status);
-	if (notice->request.attempts > 0)
-		span_number(&span, "http.request.resend_count", notice->request.attempts);
-	span_text(&span, "error.type", reason_name(reason));
+	const struct http_trace call = {
+	        .request = &notice->http,
+	        .target = "callback_url",
+	        .status = status,
+	        .resends = notice->request.attempts,
+	        .error = reason_name(reason),
+	};
+	http_trace_describe(&call, &span);
 	span_text(&span, "verifyd.verification.id", notice->request.id);
 	tracer_tell(notice->webhook->ports.tracer, &span);
 }

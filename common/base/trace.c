@@ -151,3 +151,26 @@ void tracer_tell(const struct tracer *tracer, struct span *span)
 		span->end_us = span->begin_us; /* the clock was set back */
 	tracer->told(tracer->ctx, span);
 }
+
+void trace_step_begin(struct trace_step *step, const struct tracer *tracer, const struct trace_context *from,
+                      char ret_traceparent[TRACE_PARENT_BYTES])
+{
+	*step = (struct trace_step){.begin_us = 0};
+	if (!tracer || !from->sampled || !trace_follow(from, &step->context)) {
+		trace_write(from, ret_traceparent);
+		return;
+	}
+	memcpy(step->parent_id, from->span_id, sizeof step->parent_id);
+	step->begin_us = clock_unix_us();
+	trace_write(&step->context, ret_traceparent);
+}
+
+bool trace_step_end(struct trace_step *step, enum span_kind kind, bool failed, struct span *ret_span)
+{
+	if (step->begin_us == 0)
+		return false;
+	*ret_span = (struct span){.context = step->context, .kind = kind, .begin_us = step->begin_us, .failed = failed};
+	memcpy(ret_span->parent_id, step->parent_id, sizeof ret_span->parent_id);
+	step->begin_us = 0;
+	return true;
+}

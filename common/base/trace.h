@@ -49,6 +49,13 @@ struct span_attribute {
 	int64_t number;
 };
 
+/* A span that is under way. All zeroes: none is. */
+struct trace_step {
+	struct trace_context context;
+	char parent_id[SPAN_ID_BYTES];
+	int64_t begin_us;
+};
+
 /* What is told when something has ended. By value: it is copied to whoever exports it. */
 struct span {
 	struct trace_context context;
@@ -77,5 +84,11 @@ struct tracer {
 
 /* Tells a span, where its trace is sampled. end_us 0: it ends now; never before begin_us. tracer may be NULL. */
 void tracer_tell(const struct tracer *tracer, struct span *span);
+
+/* Begins a span below `from`. Where none is to be told (no tracer, not sampled) ret_traceparent is `from` itself, else the span. */
+void trace_step_begin(struct trace_step *step, const struct tracer *tracer, const struct trace_context *from,
+		      char ret_traceparent[TRACE_PARENT_BYTES]);
+/* It has ended: *ret_span is its span, to be named, described and told. Returns: false when nothing is under way. */
+bool trace_step_end(struct trace_step *step, enum span_kind kind, bool failed, struct span *ret_span);
 
 #endif

@@ -7,9 +7,7 @@
 
 /* All zeroes: nothing is under way. */
 struct trace_send {
-	struct trace_context context;
-	char parent_id[SPAN_ID_BYTES];
-	int64_t begin_us;
+	struct trace_step step;
 	const char *topic; /* without prefix; constant */
 };
 

@@ -165,6 +165,49 @@ static void a_sampled_span_is_told_and_ends_no_earlier_than_it_began(void **stat
 	assert_int_equal(told.end_us, 2);
 }
 
+static void a_step_is_below_where_it_began_and_ends_once(void **state)
+{
+	const struct tracer tracer = {.share_ppm = TRACE_SHARE_ALL};
+	struct trace_context from = {.sampled = false};
+	struct trace_step step;
+	struct span span = {.begin_us = -1};
+	char text[TRACE_PARENT_BYTES];
+	(void)state;
+	assert_true(trace_read(GOOD, strlen(GOOD), &from));
+	trace_step_begin(&step, &tracer, &from, text);
+	assert_memory_equal(text, "00-" TRACE "-", 3 + 32 + 1);
+	assert_string_not_equal(text, GOOD);
+	assert_true(trace_step_end(&step, SPAN_CLIENT, true, &span));
+	assert_memory_equal(text + 3 + 32 + 1, span.context.span_id, 16);
+	assert_string_equal(span.parent_id, SPAN);
+	assert_true(span.kind == SPAN_CLIENT && span.failed && span.begin_us > 0 && span.end_us == 0);
+	assert_int_equal(span.attribute_count, 0);
+	span.begin_us = -1;
+	assert_false(trace_step_end(&step, SPAN_CLIENT, true, &span));
+	assert_int_equal(span.begin_us, -1);
+}
+
+static void a_step_of_which_nobody_hears_hands_its_parent_on(void **state)
+{
+	const struct tracer tracer = {.share_ppm = TRACE_SHARE_ALL};
+	struct trace_context from = {.sampled = false};
+	struct trace_step step;
+	struct span span;
+	char text[TRACE_PARENT_BYTES];
+	(void)state;
+	trace_step_begin(&step, &tracer, &from, text);
+	assert_string_equal(text, "");
+	assert_false(trace_step_end(&step, SPAN_CLIENT, false, &span));
+	assert_true(trace_read(GOOD, strlen(GOOD), &from));
+	trace_step_begin(&step, NULL, &from, text);
+	assert_string_equal(text, GOOD);
+	assert_false(trace_step_end(&step, SPAN_CLIENT, false, &span));
+	from.sampled = false;
+	trace_step_begin(&step, &tracer, &from, text);
+	assert_string_equal(text, "00-" TRACE "-" SPAN "-00");
+	assert_false(trace_step_end(&step, SPAN_CLIENT, false, &span));
+}
+
 static void attributes_have_a_bound_and_what_is_empty_is_left_out(void **state)
 {
 	struct span span = {.begin_us = 0};
@@ -192,6 +235,8 @@ int main(void)
 	        cmocka_unit_test(a_new_trace_is_sampled_by_its_share_and_never_twice_the_same),
 	        cmocka_unit_test(a_span_follows_in_its_trace_only_where_somebody_hears_of_it),
 	        cmocka_unit_test(a_sampled_span_is_told_and_ends_no_earlier_than_it_began),
+	        cmocka_unit_test(a_step_is_below_where_it_began_and_ends_once),
+	        cmocka_unit_test(a_step_of_which_nobody_hears_hands_its_parent_on),
 	        cmocka_unit_test(attributes_have_a_bound_and_what_is_empty_is_left_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
