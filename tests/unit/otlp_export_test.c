@@ -24,7 +24,7 @@ struct collector {
 	atomic_int requests;
 	atomic_int bytes;  /* of the last body */
 	atomic_bool right; /* path, type and header were as they should in all of them */
-	const char *answer;
+	const char *_Atomic answer;
 };
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
@@ -51,8 +51,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	atomic_fetch_add(&collector->requests, 1);
 	while (atomic_load(&collector->status) == 0)
 		usleep(10000);
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-	        strlen(collector->answer), (void *)(uintptr_t)collector->answer, MHD_RESPMEM_PERSISTENT);
+	const char *answer = atomic_load(&collector->answer);
+	struct MHD_Response *response =
+	        MHD_create_response_from_buffer(strlen(answer), (void *)(uintptr_t)answer, MHD_RESPMEM_PERSISTENT);
 	enum MHD_Result queued = MHD_queue_response(connection, (unsigned)atomic_load(&collector->status), response);
 	MHD_destroy_response(response);
 	return queued;
