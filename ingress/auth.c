@@ -1,14 +1,15 @@
 /* auth: a table of digests. Secrets themselves are not kept. A client id is none, but stands in the same table: every
  * credential has a name that no other one has. */
 #include "ingress/auth.h"
+#include "common/base/authorization.h"
+#include "common/base/base64.h"
 #include <ctype.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-enum { DIGEST_BYTES = 32, BASIC_BYTES = 768 };
+enum { DIGEST_BYTES = 32 };
 
 enum scheme { SCHEME_KEY, SCHEME_BASIC, SCHEME_BEARER, SCHEME_CLIENT, SCHEME_PIN, SCHEME_COUNT };
 
@@ -72,13 +73,8 @@ static bool name_is_taken(const struct auth *auth, const char *name, size_t len)
 /* As `openssl dgst -sha256 -binary | base64` writes it. */
 static bool read_pin(const char *text, size_t len, unsigned char pin[DIGEST_BYTES])
 {
-	enum { PIN_CHARS = 44 };
-	unsigned char bytes[PIN_CHARS / 4 * 3];
-	if (len != PIN_CHARS || text[len - 1] != '=' || text[len - 2] == '=' ||
-	    EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)len) != (int)sizeof bytes)
-		return false;
-	memcpy(pin, bytes, DIGEST_BYTES);
-	return true;
+	size_t got = 0;
+	return base64_decode(text, len, pin, DIGEST_BYTES, &got) == ERR_OK && got == DIGEST_BYTES;
 }
 
 /* One entry, "name=secret" or "user:password". Returns: what is wrong with it, or NULL. */
@@ -223,27 +219,12 @@ static const struct credential *match(const struct auth *auth, enum scheme schem
 	return digest(auth, text, len, sent) ? match_digest(auth, scheme, sent) : NULL;
 }
 
-/* What follows "<scheme> " in an Authorization header, in any case; NULL: it is of another scheme. */
-static const char *after_scheme(const char *authorization, const char *scheme)
+static const struct credential *match_basic(const struct auth *auth, const char *base64)
 {
-	size_t len = strlen(scheme);
-	bool same = strncasecmp(authorization, scheme, len) == 0 && authorization[len] == ' ';
-	return same ? authorization + len + 1 : NULL;
-}
-
-/* The base64 of user:password (RFC 7617). */
-static const struct credential *match_basic(const struct auth *auth, const char *text)
-{
-	unsigned char plain[BASIC_BYTES];
-	size_t len = strlen(text);
-	if (len == 0 || len % 4 != 0 || len / 4 * 3 > sizeof plain)
-		return NULL;
-	int decoded = EVP_DecodeBlock(plain, (const unsigned char *)text, (int)len);
-	if (decoded < 0)
-		return NULL;
-	size_t padding = (size_t)(text[len - 1] == '=') + (size_t)(text[len - 2] == '=');
-	const struct credential *found = match(auth, SCHEME_BASIC, (const char *)plain, (size_t)decoded - padding);
-	OPENSSL_cleanse(plain, sizeof plain);
+	struct basic basic;
+	bool is_pair = authorization_basic(base64, &basic);
+	const struct credential *found = is_pair ? match(auth, SCHEME_BASIC, basic.pair, basic.len) : NULL;
+	OPENSSL_cleanse(&basic, sizeof basic);
 	return found;
 }
 
@@ -263,7 +244,8 @@ static const struct credential *match_token(const struct auth *auth, const char 
 
 static const struct credential *match_authorization(const struct auth *auth, const char *authorization, bool *ret_later)
 {
-	const char *basic = after_scheme(authorization, "Basic"), *bearer = after_scheme(authorization, "Bearer");
+	const char *basic = authorization_of(authorization, "Basic"),
+	           *bearer = authorization_of(authorization, "Bearer");
 	if (basic)
 		return match_basic(auth, basic);
 	const struct credential *found = bearer ? match(auth, SCHEME_BEARER, bearer, strlen(bearer)) : NULL;

@@ -1,10 +1,10 @@
 /* cert_header: percent-decoding, PEM's lines or RFC 9440's colons off, blanks out, then strict base64. */
 #include "ingress/cert_header.h"
+#include "common/base/base64.h"
 #include <ctype.h>
-#include <openssl/evp.h>
 #include <string.h>
 
-enum { BASE64_FROM = 4, BASE64_TO = 3, HEX = 16 };
+enum { HEX = 16 };
 
 static const char begin_line[] = "-----BEGIN CERTIFICATE-----", end_line[] = "-----END CERTIFICATE-----";
 
@@ -64,25 +64,9 @@ static const char *unframe(const char *text, size_t *len)
 	return text;
 }
 
-/* Strict: whole groups, padding at the end alone. Returns: the length; 0 when it is none. */
-static size_t decode_base64(const char *text, size_t len, unsigned char *out)
-{
-	size_t padding = 0;
-	while (padding < 2 && padding < len && text[len - 1 - padding] == '=')
-		padding++;
-	for (size_t i = 0; i < len - padding; i++)
-		if (!isalnum((unsigned char)text[i]) && text[i] != '+' && text[i] != '/')
-			return 0;
-	if (len == 0 || len % BASE64_FROM != 0)
-		return 0;
-	int decoded = EVP_DecodeBlock(out, (const unsigned char *)text, (int)len);
-	return decoded > 0 ? (size_t)decoded - padding : 0;
-}
-
 enum err_code cert_header_read(const char *text, unsigned char *out, size_t cap, size_t *ret_len)
 {
 	char copy[CERT_HEADER_MAX_BYTES];
-	unsigned char der[CERT_HEADER_MAX_BYTES / BASE64_FROM * BASE64_TO];
 	size_t given = strlen(text), len = given;
 	if (given > sizeof copy)
 		return ERR_LIMIT;
@@ -92,12 +76,7 @@ enum err_code cert_header_read(const char *text, unsigned char *out, size_t cap,
 		return ERR_INVALID;
 	len = drop_blanks(copy, len);
 	const char *base64 = unframe(copy, &len);
-	size_t decoded = base64 ? decode_base64(base64, len, der) : 0;
-	if (decoded == 0)
+	if (!base64 || len == 0)
 		return ERR_INVALID;
-	if (decoded > cap)
-		return ERR_LIMIT;
-	memcpy(out, der, decoded);
-	*ret_len = decoded;
-	return ERR_OK;
+	return base64_decode(base64, len, out, cap, ret_len);
 }

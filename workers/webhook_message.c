@@ -1,5 +1,6 @@
 /* webhook_message: keys out of a setting, the body, and its signatures. */
 #include "workers/webhook_message.h"
+#include "common/base/base64.h"
 #include "common/base/clock.h"
 #include "common/base/json_out.h"
 #include <inttypes.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 
 #define KEY_PREFIX "whsec_"
-#define BASE64     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 enum {
 	PREFIX_LEN = sizeof KEY_PREFIX - 1,
@@ -21,9 +21,9 @@ enum {
 };
 
 struct key {
-	char caller[CALLER_BYTES];                      /* "": of all who have none of their own */
-	unsigned char bytes[WEBHOOK_KEY_MAX_BYTES + 3]; /* base64 is decoded in blocks */
-	int len;
+	char caller[CALLER_BYTES]; /* "": of all who have none of their own */
+	unsigned char bytes[WEBHOOK_KEY_MAX_BYTES];
+	size_t len;
 };
 
 struct webhook_keys {
@@ -33,27 +33,18 @@ struct webhook_keys {
 
 /* ---- keys ---- */
 
+/* As Standard Webhooks has it: the padding may be missing. */
 static bool decode(const char *text, size_t len, struct key *key)
 {
-	enum { MAX_TEXT = 4 * (WEBHOOK_KEY_MAX_BYTES + 2) / 3 };
-	char block[MAX_TEXT + 5];
-	while (len > 0 && text[len - 1] == '=')
-		len--;
-	if (len == 0 || len > MAX_TEXT || strspn(text, BASE64) < len || len % 4 == 1)
+	char padded[(WEBHOOK_KEY_MAX_BYTES + 2) / 3 * 4];
+	size_t whole = (len + 3) / 4 * 4;
+	if (whole > sizeof padded)
 		return false;
-	size_t padding = (4 - len % 4) % 4;
-	memcpy(block, text, len);
-	memset(block + len, '=', padding);
-	block[len + padding] = '\0';
-	unsigned char bytes[sizeof block];
-	int decoded = EVP_DecodeBlock(bytes, (const unsigned char *)block, (int)(len + padding)) - (int)padding;
-	bool good = decoded >= WEBHOOK_KEY_MIN_BYTES && decoded <= WEBHOOK_KEY_MAX_BYTES;
-	if (good) {
-		memcpy(key->bytes, bytes, (size_t)decoded);
-		key->len = decoded;
-	}
-	OPENSSL_cleanse(block, sizeof block);
-	OPENSSL_cleanse(bytes, sizeof bytes);
+	memcpy(padded, text, len);
+	memset(padded + len, '=', whole - len);
+	bool good = base64_decode(padded, whole, key->bytes, sizeof key->bytes, &key->len) == ERR_OK &&
+	            key->len >= WEBHOOK_KEY_MIN_BYTES;
+	OPENSSL_cleanse(padded, sizeof padded);
 	return good;
 }
 
@@ -148,8 +139,8 @@ static enum err_code sign(const struct key *key, const struct buf *signed_text, 
 {
 	unsigned char mac[MAC_BYTES], text[MAC_TEXT_BYTES];
 	unsigned len = sizeof mac;
-	if (!HMAC(EVP_sha256(), key->bytes, key->len, (const unsigned char *)signed_text->data, signed_text->len, mac,
-	          &len))
+	if (!HMAC(EVP_sha256(), key->bytes, (int)key->len, (const unsigned char *)signed_text->data, signed_text->len,
+	          mac, &len))
 		return ERR_CRYPTO;
 	(void)EVP_EncodeBlock(text, mac, (int)len);
 	return buf_printf(out, "%sv1,%s", out->len ? " " : "", (const char *)text);

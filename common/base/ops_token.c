@@ -1,12 +1,14 @@
 /* ops_token: digests are compared, so that neither time nor memory tells the token. */
 #include "common/base/ops_token.h"
+#include "common/base/authorization.h"
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-enum { DIGEST_BYTES = 32, USER_BYTES = 256, PLAIN_BYTES = USER_BYTES + OPS_TOKEN_MAX_BYTES };
+enum { DIGEST_BYTES = 32 };
+
+_Static_assert(BASIC_MAX_BYTES - OPS_TOKEN_MAX_BYTES > 0, "a user's name fits in, too");
 
 struct ops_token {
 	unsigned char digest[DIGEST_BYTES];
@@ -46,32 +48,18 @@ static bool is_it(const struct ops_token *token, const void *text, size_t len)
 	return digest(text, len, sent) && CRYPTO_memcmp(sent, token->digest, DIGEST_BYTES) == 0;
 }
 
-/* base64 of user:password. */
-static bool basic_fits(const struct ops_token *token, const char *text)
+static bool basic_fits(const struct ops_token *token, const char *base64)
 {
-	unsigned char plain[PLAIN_BYTES];
-	size_t len = strlen(text);
-	if (len == 0 || len % 4 != 0 || len / 4 * 3 > sizeof plain)
-		return false;
-	int decoded = EVP_DecodeBlock(plain, (const unsigned char *)text, (int)len);
-	if (decoded < 0)
-		return false;
-	size_t used = (size_t)decoded - (size_t)(text[len - 1] == '=') - (size_t)(text[len - 2] == '=');
-	const unsigned char *colon = memchr(plain, ':', used);
-	bool fits = colon && is_it(token, colon + 1, used - (size_t)(colon + 1 - plain));
-	OPENSSL_cleanse(plain, sizeof plain);
+	struct basic basic;
+	bool fits = authorization_basic(base64, &basic) &&
+	            is_it(token, basic.pair + basic.password, basic.len - basic.password);
+	OPENSSL_cleanse(&basic, sizeof basic);
 	return fits;
 }
 
 bool ops_token_fits(const struct ops_token *token, const char *authorization)
 {
-	static const char bearer[] = "Bearer ", basic[] = "Basic ";
-	if (!authorization)
-		return false;
-	if (strncasecmp(authorization, bearer, sizeof bearer - 1) == 0) {
-		const char *text = authorization + sizeof bearer - 1;
-		return is_it(token, text, strlen(text));
-	}
-	return strncasecmp(authorization, basic, sizeof basic - 1) == 0 &&
-	       basic_fits(token, authorization + sizeof basic - 1);
+	const char *bearer = authorization ? authorization_of(authorization, "Bearer") : NULL;
+	const char *basic = authorization ? authorization_of(authorization, "Basic") : NULL;
+	return bearer ? is_it(token, bearer, strlen(bearer)) : basic && basic_fits(token, basic);
 }

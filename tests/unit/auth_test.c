@@ -173,6 +173,10 @@ static void an_authorization_that_is_not_basic_or_not_base64_stays_out(void **st
 	(void)state;
 	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
 		assert_string_equal(who(auth, NULL, headers[i]), "(out)");
+	(void)snprintf(longer, sizeof longer, "%s    ", basic("b2c:" PASSWORD));
+	assert_string_equal(who(auth, NULL, longer), "(out)");
+	(void)snprintf(longer, sizeof longer, "Basic     %s", basic("b2c:" PASSWORD) + 6);
+	assert_string_equal(who(auth, NULL, longer), "(out)");
 	memset(longer + 6, 'A', 4000);
 	assert_string_equal(who(auth, NULL, longer), "(out)");
 	auth_free(auth);

@@ -49,6 +49,7 @@ static void what_is_none_of_them_is_refused(void **state)
 	                                    "MIIB+/8=, MIIB+/8=",
 	                                    "MIIB=/8=",
 	                                    "M===",
+	                                    "MIIB+/9=",
 	                                    "MIIB-_8=",
 	                                    "MIIB%2",
 	                                    "MIIB%",

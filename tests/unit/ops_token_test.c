@@ -41,6 +41,9 @@ static void whatever_else_comes_does_not_fit(void **state)
 	        "Basic MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3Og==",     /* as the user's name */
 	        "Basic b3BzOjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nw",   /* without its padding */
 	        "Basic b3BzOjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2NyE=", /* one more character */
+	        "Basic OjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nx==",     /* a stray bit */
+	        "Basic b3BzOjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nw==    ",
+	        "Basic     b3BzOjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nw==",
 	        "Basic ====",
 	        "Basic !!!!",
 	};

@@ -157,6 +157,8 @@ static void what_is_no_key_is_refused_without_being_repeated(void **state)
 	        "whsec_AAAA",
 	        "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 	        "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA*",
+	        KEY_A "====",
+	        "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB", /* a stray bit */
 	        "app:" KEY_A,
 	        "="
 	        "AAAA",
