@@ -11,6 +11,9 @@ enum {
 	SWEEP_MS = 5000, /* idle lanes and pooled calls are looked at so often */
 	POOL_SHARE = 4,  /* of the pooled calls that nobody took between two looks one in so many is freed */
 	TURN_CALLS = 64, /* handed to libcurl in one turn of the loop; the others wait for the next ones */
+	CONNECT_TIMEOUT_MS = 3000,
+	MAX_IDLE_S = 20,
+	MAX_LIFE_S = 300,
 };
 
 struct http_call {
@@ -321,6 +324,20 @@ static void on_sweep(uv_timer_t *timer)
 }
 
 /* ---- the interface ---- */
+
+struct http_curl_options http_curl_settings(const struct config *config, int max_connections, int max_host_connections)
+{
+	return (struct http_curl_options){
+	        .max_connections = max_connections,
+	        .max_host_connections = max_host_connections,
+	        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+	        .max_idle_s = MAX_IDLE_S,
+	        .max_life_s = MAX_LIFE_S,
+	        .proxy = config_str(config, CONFIG_VENDOR_PROXY),
+	        .ca_file = config_str(config, CONFIG_VENDOR_CA_FILE),
+	        .lookup = uv_getaddrinfo,
+	};
+}
 
 static enum err_code setup(struct http_curl *http, struct err *err)
 {

@@ -11,6 +11,7 @@
 #ifndef VERIFYD_HTTP_CURL_H
 #define VERIFYD_HTTP_CURL_H
 
+#include "common/base/config.h"
 #include "workers/http_resolve.h"
 #include "workers/vendors/vendor.h"
 #include <uv.h>
@@ -29,6 +30,10 @@ struct http_curl_options {
 	const char *ca_file;      /* PEM; trusted instead of the system's certificates. NULL: the system's */
 	http_lookup_fn lookup;    /* uv_getaddrinfo */
 };
+
+/* The options of a worker: proxy and certificates out of the settings (config must outlive the port), the system's names, and the
+ * same times for whomever it calls. */
+struct http_curl_options http_curl_settings(const struct config *config, int max_connections, int max_host_connections);
 
 /* How an exchange ended. */
 struct http_result {

@@ -13,9 +13,6 @@
 
 enum {
 	BUSY_WAIT_MS = 30000, /* for whom there is no room now */
-	CONNECT_TIMEOUT_MS = 3000,
-	MAX_IDLE_S = 20,
-	MAX_LIFE_S = 300,
 	LOG_INTERVAL_MS = 1000,
 	STATUS_GONE = 410, /* the caller does not want to hear of it any more */
 	KEY_BYTES = ID_BYTES + sizeof "!webhook",
@@ -382,17 +379,8 @@ static enum err_code read_settings(const struct config *config, FILE *complaints
 
 static enum err_code open_http(struct webhook *webhook, struct err *err)
 {
-	const struct config *config = webhook->ports.config;
-	const struct http_curl_options options = {
-	        .max_connections = WEBHOOK_MAX,
-	        .max_host_connections = WEBHOOK_MAX_OF_CALLER,
-	        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-	        .max_idle_s = MAX_IDLE_S,
-	        .max_life_s = MAX_LIFE_S,
-	        .proxy = config_str(config, CONFIG_VENDOR_PROXY),
-	        .ca_file = config_str(config, CONFIG_VENDOR_CA_FILE),
-	        .lookup = uv_getaddrinfo,
-	};
+	const struct http_curl_options options =
+	        http_curl_settings(webhook->ports.config, WEBHOOK_MAX, WEBHOOK_MAX_OF_CALLER);
 	return http_curl_new(webhook->ports.loop, &options, &webhook->http, err);
 }
 

@@ -30,9 +30,6 @@ enum {
 	WAITING_LOG_MS = 5000,
 	MESSAGE_TIMEOUT_MS = 30000, /* a result that is not acked by then is sent again */
 	MAX_QUEUED_MESSAGES = 100000,
-	CONNECT_TIMEOUT_MS = 3000,
-	MAX_IDLE_S = 20,
-	MAX_LIFE_S = 300,
 	CLOSE_RESERVE_MS = 3000, /* of DRAIN_MS: for commits, leaving the groups, last deliveries */
 	FLUSH_MS = 1000,
 	MAX_ENGINES = OPERATION_COUNT,
@@ -298,16 +295,8 @@ static enum err_code open_ports(struct worker *worker, struct err *err)
 	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES, LINGER_MS};
 	int connections = (int)config_int(config, CONFIG_MAX_IN_FLIGHT) + OPERATION_COUNT; /* each has one at least */
 	int64_t host_connections = config_int(config, CONFIG_VENDOR_MAX_CONNECTIONS);      /* -1: not set */
-	const struct http_curl_options http = {
-	        .max_connections = connections,
-	        .max_host_connections = host_connections < 0 ? connections : (int)host_connections,
-	        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-	        .max_idle_s = MAX_IDLE_S,
-	        .max_life_s = MAX_LIFE_S,
-	        .proxy = config_str(config, CONFIG_VENDOR_PROXY),
-	        .ca_file = config_str(config, CONFIG_VENDOR_CA_FILE),
-	        .lookup = uv_getaddrinfo,
-	};
+	const struct http_curl_options http =
+	        http_curl_settings(config, connections, host_connections < 0 ? connections : (int)host_connections);
 	enum err_code code;
 	if ((code = metrics_new(&worker->metrics)) != ERR_OK ||
 	    (code = otlp_export_start(config, "verifyd-worker", worker->metrics, &worker->traces, err)) != ERR_OK ||

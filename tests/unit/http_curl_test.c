@@ -395,6 +395,37 @@ static void refuses_urls_that_are_not_https_or_loopback(void **state)
 	assert_status(run(*state, "GET", "/ok"), 200);
 }
 
+#define CA_FILE TEST_SOURCE_DIR "/pytest.ini" /* any that is there */
+
+static void a_workers_options_are_its_settings_and_its_own_limits(void **state)
+{
+	char *environment[] = {"VERIFYD_KAFKA_BROKERS=127.0.0.1:1",
+	                       "VERIFYD_REDIS_URL=redis://127.0.0.1:1",
+	                       "VERIFYD_ID_KEY=0123456789abcdef0123456789abcdef",
+	                       "VERIFYD_SEAL_KEYS=k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+	                       "VERIFYD_VENDOR_PROXY=http://127.0.0.1:3128",
+	                       "VERIFYD_VENDOR_CA_FILE=" CA_FILE,
+	                       NULL};
+	struct config *config = NULL;
+	(void)state;
+	for (int plain = 0; plain < 2; plain++) {
+		assert_int_equal(config_load(CONFIG_WORKER, environment, stderr, &config), ERR_OK);
+		const struct http_curl_options options = http_curl_settings(config, 7, 3);
+		assert_int_equal(options.max_connections, 7);
+		assert_int_equal(options.max_host_connections, 3);
+		assert_true(options.connect_timeout_ms > 0 && options.max_idle_s > 0);
+		assert_true(options.max_idle_s < options.max_life_s);
+		assert_ptr_equal(options.lookup, uv_getaddrinfo);
+		if (plain)
+			assert_true(!options.proxy && !options.ca_file);
+		else
+			assert_true(strcmp(options.proxy, "http://127.0.0.1:3128") == 0 &&
+			            strcmp(options.ca_file, CA_FILE) == 0);
+		config_free(config);
+		environment[4] = NULL;
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -430,6 +461,7 @@ int main(void)
 	        TEST(callback_may_close),
 	        TEST(callback_may_start_another_call),
 	        TEST(refuses_urls_that_are_not_https_or_loopback),
+	        cmocka_unit_test(a_workers_options_are_its_settings_and_its_own_limits),
 	};
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return 1;
