@@ -307,6 +307,16 @@ static inline struct verification journey(const char *id, enum state state)
 	return verification;
 }
 
+static inline struct verification score_of(const char *id)
+{
+	struct verification score = journey(id, STATE_COMPLETED);
+	score.kind = KIND_BIOCATCH_SCORE;
+	score.question[0] = '\0';
+	score.risk = RISK_LOW;
+	score.score = 7;
+	return score;
+}
+
 /* Writes a state as a worker does: to Redis, and to who listens. */
 static inline void store(struct desk_bench *bench, const struct verification *verification, bool is_told)
 {

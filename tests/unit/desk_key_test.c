@@ -17,16 +17,6 @@ static struct call *keyed(enum ask_type type, const char *id, const char *body)
 	return call;
 }
 
-static struct verification score_of(const char *id)
-{
-	struct verification score = journey(id, STATE_COMPLETED);
-	score.kind = KIND_BIOCATCH_SCORE;
-	score.question[0] = '\0';
-	score.risk = RISK_LOW;
-	score.score = 7;
-	return score;
-}
-
 static void a_key_that_is_new_is_kept_for_a_day_and_its_question_is_asked(void **state)
 {
 	struct desk_bench *bench = desk_bench_of(state);

@@ -300,16 +300,6 @@ static struct call *score_call(const char *id)
 	return call;
 }
 
-static struct verification score_of(const char *id)
-{
-	struct verification score = journey(id, STATE_COMPLETED);
-	score.kind = KIND_BIOCATCH_SCORE;
-	score.question[0] = '\0';
-	score.risk = RISK_LOW;
-	score.score = 7;
-	return score;
-}
-
 static void a_score_is_joined_by_the_same_question_also_while_the_cache_is_filled(void **state)
 {
 	struct desk_bench *bench = desk_bench_of(state);

@@ -122,7 +122,7 @@ static void refused_connection_is_connect_with_nothing_sent(void **state)
 	struct fixture *fixture = *state;
 	struct exchange *exchange = NULL;
 	char url[64];
-	int port = 0, fd = bound_socket(&port);
+	int port = 0, fd = loopback_bind(SOCK_NONBLOCK, &port);
 
 	snprintf(url, sizeof(url), "http://127.0.0.1:%d/ok", port);
 	assert_int_equal(begin_url(fixture, "POST", url, 3000, &exchange), ERR_OK);
@@ -136,7 +136,7 @@ static void server_without_tls_is_a_tls_failure_with_nothing_sent(void **state)
 	struct fixture *fixture = *state;
 	struct exchange *exchange = NULL;
 	char url[64];
-	int port = 0, fd = bound_socket(&port), peer = -1;
+	int port = 0, fd = loopback_bind(SOCK_NONBLOCK, &port), peer = -1;
 
 	assert_int_equal(listen(fd, 1), 0);
 	snprintf(url, sizeof(url), "https://127.0.0.1:%d/ok", port);

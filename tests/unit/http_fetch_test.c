@@ -1,7 +1,6 @@
 /* http_fetch: what of an answer counts, over a loopback socket. */
 #include "common/adapters/http_fetch.h"
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "loopback.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,14 +49,11 @@ static void *serve(void *ctx)
 
 static void begin(const char *answer)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof address;
+	int port;
 	memset(&server, 0, sizeof server);
 	server.answer = answer;
-	server.listener = socket(AF_INET, SOCK_STREAM, 0);
-	assert_true(bind(server.listener, (struct sockaddr *)&address, len) == 0 && listen(server.listener, 1) == 0 &&
-	            getsockname(server.listener, (struct sockaddr *)&address, &len) == 0);
-	(void)snprintf(server.url, sizeof server.url, "http://127.0.0.1:%d/keys", ntohs(address.sin_port));
+	server.listener = loopback_listen(1, &port);
+	(void)snprintf(server.url, sizeof server.url, "http://127.0.0.1:%d/keys", port);
 	assert_int_equal(pthread_create(&server.thread, NULL, serve, NULL), 0);
 }
 

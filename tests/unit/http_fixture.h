@@ -3,11 +3,10 @@
 #ifndef VERIFYD_TEST_HTTP_FIXTURE_H
 #define VERIFYD_TEST_HTTP_FIXTURE_H
 
+#include "loopback.h"
 #include "workers/http_curl.h"
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -217,16 +216,9 @@ static void *server_run(void *ctx)
 
 static void server_start(struct server *server)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(address);
-
 	memset(server, 0, sizeof(*server));
 	pthread_mutex_init(&server->lock, NULL);
-	server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(server->listener, (struct sockaddr *)&address, len), 0);
-	assert_int_equal(listen(server->listener, SERVER_MAX_CLIENTS), 0);
-	assert_int_equal(getsockname(server->listener, (struct sockaddr *)&address, &len), 0);
-	server->port = ntohs(address.sin_port);
+	server->listener = loopback_listen(SERVER_MAX_CLIENTS, &server->port);
 	assert_int_equal(pipe(server->stop), 0);
 	assert_int_equal(pthread_create(&server->thread, NULL, server_run, server), 0);
 }
@@ -269,19 +261,6 @@ static inline const char *server_last(struct server *server)
 	const char *last = server->last;
 	pthread_mutex_unlock(&server->lock);
 	return last;
-}
-
-/* A socket on loopback with a port of its own, not listening yet. */
-static inline int bound_socket(int *ret_port)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-	*ret_port = ntohs(address.sin_port);
-	return fd;
 }
 
 /* ---- a fixture: a loop, a client, a server ---- */

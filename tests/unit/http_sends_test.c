@@ -3,11 +3,10 @@
  *
  * The vendor is a thread that serves one connection after the other. A plan says what it does with one request; every
  * other one it answers. */
+#include "loopback.h"
 #include "workers/http_curl.h"
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <dirent.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -147,16 +146,9 @@ static void *vendor_run(void *ctx)
 
 static void vendor_start(struct stand_in *vendor)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(address);
-
 	memset(vendor, 0, sizeof(*vendor));
 	pthread_mutex_init(&vendor->lock, NULL);
-	vendor->listener = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(vendor->listener, (struct sockaddr *)&address, len), 0);
-	assert_int_equal(listen(vendor->listener, 64), 0);
-	assert_int_equal(getsockname(vendor->listener, (struct sockaddr *)&address, &len), 0);
-	vendor->port = ntohs(address.sin_port);
+	vendor->listener = loopback_listen(64, &vendor->port);
 	assert_int_equal(pthread_create(&vendor->thread, NULL, vendor_run, vendor), 0);
 }
 

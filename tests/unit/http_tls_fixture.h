@@ -5,6 +5,7 @@
 
 #include "cert_fixture.h"
 #include "http_lookup.h"
+#include "loopback.h"
 #include "workers/http_curl.h"
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -55,17 +56,10 @@ static inline void *listener_run(void *ctx)
 
 static inline void listener_start(struct listener *listener, void (*serve)(void *ctx, int fd), void *ctx)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(address);
-
 	memset(listener, 0, sizeof(*listener));
 	listener->serve = serve;
 	listener->ctx = ctx;
-	listener->fd = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(listener->fd, (struct sockaddr *)&address, len), 0);
-	assert_int_equal(listen(listener->fd, 64), 0);
-	assert_int_equal(getsockname(listener->fd, (struct sockaddr *)&address, &len), 0);
-	listener->port = ntohs(address.sin_port);
+	listener->fd = loopback_listen(64, &listener->port);
 	assert_int_equal(pthread_create(&listener->thread, NULL, listener_run, listener), 0);
 }
 

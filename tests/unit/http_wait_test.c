@@ -157,7 +157,7 @@ static int deaf_port(int *ret_fds, int count)
 {
 	int port = 0;
 
-	ret_fds[0] = bound_socket(&port);
+	ret_fds[0] = loopback_bind(SOCK_NONBLOCK, &port);
 	assert_int_equal(listen(ret_fds[0], 0), 0);
 	for (int i = 1; i < count; i++) {
 		struct sockaddr_in address = {.sin_family = AF_INET,

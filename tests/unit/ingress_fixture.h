@@ -11,6 +11,7 @@
 #include "ingress/intake_fields.h"
 #include "ingress/journey_fields.h"
 #include "tests/unit/cert_fixture.h"
+#include "tests/unit/loopback.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -116,16 +117,6 @@ static inline void make_cert(char ret_path[CERT_PATH_BYTES])
 	EVP_PKEY_free(key);
 }
 
-static inline uint16_t free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	cert_must(fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0 &&
-	          getsockname(fd, (struct sockaddr *)&address, &len) == 0 && close(fd) == 0);
-	return ntohs(address.sin_port);
-}
-
 /* more: further settings; a NULL ends them. journeys: whether any are served. */
 static inline void start_service(bool journeys, const char *const *more)
 {
@@ -148,7 +139,7 @@ static inline void start_service(bool journeys, const char *const *more)
 	size_t n = 7;
 	struct ingress *ingress = &service.ingress;
 	int mistakes = 0;
-	service.port = free_port();
+	service.port = (uint16_t)loopback_free_port();
 	(void)snprintf(listen, sizeof listen, "VERIFYD_HTTP_LISTEN=127.0.0.1:%u", service.port);
 	log_init("test", LOG_ERROR);
 	if (journeys) {

@@ -6,9 +6,8 @@
 #include "common/adapters/redis_store.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include <arpa/inet.h>
+#include "loopback.h"
 #include <hiredis/hiredis.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -45,17 +44,6 @@ struct said {
 	char text[VALUE_BYTES]; /* value or holder */
 	struct redis_store *store;
 };
-
-static inline int free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(fd, (struct sockaddr *)&address, len) != 0 || getsockname(fd, (struct sockaddr *)&address, &len) != 0)
-		abort();
-	close(fd);
-	return ntohs(address.sin_port);
-}
 
 static inline redisReply *redis_command(struct redis_bench *bench, const char *format, va_list arguments)
 {
@@ -181,7 +169,7 @@ static inline int start_server(void **state)
 	snprintf(bench->folder, sizeof bench->folder, "/tmp/verifyd-redis-XXXXXX");
 	if (!mkdtemp(bench->folder) || uv_loop_init(&bench->loop) != 0)
 		return -1;
-	snprintf(bench->port, sizeof bench->port, "%d", free_port());
+	snprintf(bench->port, sizeof bench->port, "%d", loopback_free_port());
 	redis_start(bench);
 	*state = bench;
 	return 0;
