@@ -2,7 +2,7 @@
 #include "common/adapters/kafka_backlog.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include <librdkafka/rdkafka_mock.h>
+#include "kafka_cluster.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,32 +13,23 @@
 
 enum { TIMEOUT_MS = 20000 };
 
-static struct bench {
-	rd_kafka_t *host; /* carries the cluster and writes to it */
-	rd_kafka_mock_cluster_t *cluster;
-	struct config *config;
-	struct kafka_client *client;
-} bench;
+static struct kafka_cluster cluster;
 
 static void produce(const char *topic, int partition, int count)
 {
 	for (int i = 0; i < count; i++)
-		assert_int_equal(rd_kafka_producev(bench.host, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
-		                                   RD_KAFKA_V_VALUE("{}", 2), RD_KAFKA_V_END),
+		assert_int_equal(rd_kafka_producev(cluster.host, RD_KAFKA_V_TOPIC(topic),
+		                                   RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_VALUE("{}", 2),
+		                                   RD_KAFKA_V_END),
 		                 RD_KAFKA_RESP_ERR_NO_ERROR);
-	assert_int_equal(rd_kafka_flush(bench.host, TIMEOUT_MS), RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(rd_kafka_flush(cluster.host, TIMEOUT_MS), RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
 /* As a member of the group does that has done everything below `offset`. */
 static void commit(const char *group, const char *topic, int partition, int64_t offset)
 {
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-	assert_int_equal(
-	        rd_kafka_conf_set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(bench.cluster), NULL, 0),
-	        RD_KAFKA_CONF_OK);
-	assert_int_equal(rd_kafka_conf_set(conf, "group.id", group, NULL, 0), RD_KAFKA_CONF_OK);
-	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0);
+	rd_kafka_t *rk = kafka_cluster_member(&cluster, group);
 	rd_kafka_topic_partition_list_add(list, topic, partition)->offset = offset;
 	assert_int_equal(rd_kafka_commit(rk, list, 0), RD_KAFKA_RESP_ERR_NO_ERROR);
 	rd_kafka_topic_partition_list_destroy(list);
@@ -49,7 +40,7 @@ static struct kafka_backlogs *open_backlogs(const struct kafka_backlog_of *of, s
 {
 	struct kafka_backlogs *backlogs;
 	struct err err = {ERR_OK, ""};
-	assert_int_equal(kafka_backlogs_new(bench.client, of, count, &backlogs, &err), ERR_OK);
+	assert_int_equal(kafka_backlogs_new(cluster.client, of, count, &backlogs, &err), ERR_OK);
 	if (kafka_backlogs_read(backlogs, TIMEOUT_MS, &err) != ERR_OK)
 		fail_msg("%s", err.msg);
 	return backlogs;
@@ -106,13 +97,13 @@ static void a_broker_that_is_away_costs_no_more_than_the_time_limit(void **state
 	produce("t.away", 0, 3);
 	struct kafka_backlogs *backlogs = open_backlogs(of, 1);
 	struct err err = {ERR_OK, ""};
-	assert_int_equal(rd_kafka_mock_broker_set_down(bench.cluster, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(rd_kafka_mock_broker_set_down(cluster.mock, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
 	int64_t began_ms = clock_mono_ms();
 	assert_int_equal(kafka_backlogs_read(backlogs, 500, &err), ERR_UNAVAILABLE);
 	assert_in_range(clock_mono_ms() - began_ms, 0, 10000);
 	assert_true(err.msg[0]);
 	assert_int_equal(kafka_backlogs_get(backlogs, 0).lag, 3); /* as it was read last */
-	assert_int_equal(rd_kafka_mock_broker_set_up(bench.cluster, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(rd_kafka_mock_broker_set_up(cluster.mock, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
 	while (kafka_backlogs_read(backlogs, TIMEOUT_MS, &err) != ERR_OK)
 		assert_in_range(clock_mono_ms() - began_ms, 0, 60000);
 	kafka_backlogs_free(backlogs);
@@ -123,8 +114,8 @@ static void nothing_and_too_much_are_refused(void **state)
 	(void)state;
 	static const struct kafka_backlog_of of[KAFKA_BACKLOG_MAX + 1];
 	struct kafka_backlogs *backlogs = NULL;
-	assert_int_equal(kafka_backlogs_new(bench.client, of, 0, &backlogs, NULL), ERR_LIMIT);
-	assert_int_equal(kafka_backlogs_new(bench.client, of, KAFKA_BACKLOG_MAX + 1, &backlogs, NULL), ERR_LIMIT);
+	assert_int_equal(kafka_backlogs_new(cluster.client, of, 0, &backlogs, NULL), ERR_LIMIT);
+	assert_int_equal(kafka_backlogs_new(cluster.client, of, KAFKA_BACKLOG_MAX + 1, &backlogs, NULL), ERR_LIMIT);
 	assert_null(backlogs);
 	kafka_backlogs_free(NULL);
 }
@@ -133,28 +124,16 @@ static int set_up(void **state)
 {
 	(void)state;
 	static const char *const topics[] = {"t.work", "t.more", "t.fresh", "t.empty", "t.away"};
-	char brokers[256];
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	assert_int_equal(rd_kafka_conf_set(conf, "test.mock.num.brokers", "1", NULL, 0), RD_KAFKA_CONF_OK);
-	bench.host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, NULL, 0);
-	bench.cluster = rd_kafka_handle_mock_cluster(bench.host);
+	kafka_cluster_start(&cluster);
 	for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
-		assert_int_equal(rd_kafka_mock_topic_create(bench.cluster, topics[i], 3, 1),
-		                 RD_KAFKA_RESP_ERR_NO_ERROR);
-	(void)snprintf(brokers, sizeof brokers, "VERIFYD_KAFKA_BROKERS=%s",
-	               rd_kafka_mock_cluster_bootstraps(bench.cluster));
-	char *const environment[] = {brokers, "VERIFYD_REDIS_URL=redis://127.0.0.1:1", "VERIFYD_TOPIC_PREFIX=t.", NULL};
-	assert_int_equal(config_load(CONFIG_CTL, environment, stderr, &bench.config), ERR_OK);
-	assert_int_equal(kafka_client_new(bench.config, "test", &bench.client, NULL), ERR_OK);
+		kafka_cluster_topic(&cluster, topics[i], 3);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	kafka_client_free(bench.client);
-	config_free(bench.config);
-	rd_kafka_destroy(bench.host);
+	kafka_cluster_stop(&cluster);
 	return 0;
 }
 

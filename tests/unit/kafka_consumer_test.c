@@ -311,7 +311,8 @@ static void a_fenced_member_is_down_for_good(void **state)
 	rd_kafka_resp_err_t fenced[50];
 	for (size_t i = 0; i < sizeof fenced / sizeof *fenced; i++)
 		fenced[i] = RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID; /* whoever else is still there gets some of them */
-	rd_kafka_mock_push_request_errors_array(bench.cluster, API_HEARTBEAT, sizeof fenced / sizeof *fenced, fenced);
+	rd_kafka_mock_push_request_errors_array(bench.kafka.mock, API_HEARTBEAT, sizeof fenced / sizeof *fenced,
+	                                        fenced);
 	AWAIT(!kafka_consumer_is_up(probe->consumer));
 	produce("hold", 1, 1);
 	run_for(1500);

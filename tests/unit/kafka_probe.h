@@ -7,7 +7,7 @@
 #include "common/adapters/kafka_consumer.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include <librdkafka/rdkafka_mock.h>
+#include "kafka_cluster.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,10 +52,7 @@ static struct probe probes[ALL_PROBES] = {
 };
 
 static struct bench {
-	rd_kafka_t *host; /* carries the cluster and writes to it */
-	rd_kafka_mock_cluster_t *cluster;
-	struct config *config;
-	struct kafka_client *client;
+	struct kafka_cluster kafka;
 	uv_loop_t loop;
 	uv_timer_t beat; /* so that a wait looks at its condition */
 } bench;
@@ -105,7 +102,7 @@ static void start(struct probe *probe)
 	                                               .on_revoke = probe->waits_from ? on_revoke : NULL,
 	                                               .on_assignment = on_assignment,
 	                                               .ctx = probe};
-	assert_int_equal(kafka_consumer_new(bench.client, &options, &bench.loop, &probe->consumer, NULL), ERR_OK);
+	assert_int_equal(kafka_consumer_new(bench.kafka.client, &options, &bench.loop, &probe->consumer, NULL), ERR_OK);
 }
 
 static void finish(struct probe *probe, size_t index, bool is_done)
@@ -137,7 +134,7 @@ static void produce_at(const char *name, int partition, int count, int64_t first
 	(void)snprintf(topic, sizeof topic, "t.%s", name);
 	for (int i = 0; i < count; i++) {
 		(void)snprintf(key, sizeof key, "k%d", i);
-		assert_int_equal(rd_kafka_producev(bench.host, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+		assert_int_equal(rd_kafka_producev(bench.kafka.host, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
 		                                   RD_KAFKA_V_KEY(key, strlen(key)), RD_KAFKA_V_VALUE("{}", 2),
 		                                   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 		                                   RD_KAFKA_V_TIMESTAMP(first_ms + i * step_ms),
@@ -145,7 +142,7 @@ static void produce_at(const char *name, int partition, int count, int64_t first
 		                                   RD_KAFKA_V_HEADER("verifyd-attempt", "2", -1), RD_KAFKA_V_END),
 		                 RD_KAFKA_RESP_ERR_NO_ERROR);
 	}
-	assert_int_equal(rd_kafka_flush(bench.host, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(rd_kafka_flush(bench.kafka.host, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
 static void produce(const char *name, int partition, int count)
@@ -176,13 +173,9 @@ static void run_for(int ms)
 /* What the group would go on from; -1: nothing committed. */
 static int64_t committed(const char *name, int partition)
 {
-	char brokers[256], full[64];
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char full[64];
 	(void)snprintf(full, sizeof full, "t.%s", name);
-	(void)snprintf(brokers, sizeof brokers, "%s", rd_kafka_mock_cluster_bootstraps(bench.cluster));
-	assert_int_equal(rd_kafka_conf_set(conf, "bootstrap.servers", brokers, NULL, 0), RD_KAFKA_CONF_OK);
-	assert_int_equal(rd_kafka_conf_set(conf, "group.id", full, NULL, 0), RD_KAFKA_CONF_OK);
-	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0);
+	rd_kafka_t *rk = kafka_cluster_member(&bench.kafka, full);
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	(void)rd_kafka_topic_partition_list_add(list, full, partition);
 	assert_int_equal(rd_kafka_committed(rk, list, 5000), RD_KAFKA_RESP_ERR_NO_ERROR);
@@ -195,24 +188,15 @@ static int64_t committed(const char *name, int partition)
 static int set_up(void **state)
 {
 	(void)state;
-	char brokers[256], topic[64];
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	assert_int_equal(rd_kafka_conf_set(conf, "test.mock.num.brokers", "1", NULL, 0), RD_KAFKA_CONF_OK);
-	bench.host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, NULL, 0);
-	bench.cluster = rd_kafka_handle_mock_cluster(bench.host);
-	(void)snprintf(brokers, sizeof brokers, "VERIFYD_KAFKA_BROKERS=%s",
-	               rd_kafka_mock_cluster_bootstraps(bench.cluster));
-	char *const environment[] = {brokers, "VERIFYD_REDIS_URL=redis://127.0.0.1:1", "VERIFYD_TOPIC_PREFIX=t.", NULL};
-	assert_int_equal(config_load(CONFIG_CTL, environment, stderr, &bench.config), ERR_OK);
-	assert_int_equal(kafka_client_new(bench.config, "test", &bench.client, NULL), ERR_OK);
+	char topic[64];
+	kafka_cluster_start(&bench.kafka);
 	assert_int_equal(uv_loop_init(&bench.loop), 0);
 	assert_int_equal(uv_timer_init(&bench.loop, &bench.beat), 0);
 	assert_int_equal(uv_timer_start(&bench.beat, on_beat, 5, 5), 0);
 	for (int i = 0; i < PROBES; i++) {
 		(void)snprintf(topic, sizeof topic, "t.%s", probes[i].name);
-		assert_int_equal(rd_kafka_mock_topic_create(bench.cluster, topic, probes[i].partitions, 1),
-		                 RD_KAFKA_RESP_ERR_NO_ERROR);
-		probes[i].rkt = rd_kafka_topic_new(bench.host, topic, NULL);
+		kafka_cluster_topic(&bench.kafka, topic, probes[i].partitions);
+		probes[i].rkt = rd_kafka_topic_new(bench.kafka.host, topic, NULL);
 		assert_non_null(probes[i].rkt);
 		start(&probes[i]);
 	}
@@ -232,9 +216,7 @@ static int tear_down(void **state)
 	int left_open = uv_loop_close(&bench.loop);
 	for (int i = 0; i < PROBES; i++)
 		rd_kafka_topic_destroy(probes[i].rkt);
-	kafka_client_free(bench.client);
-	config_free(bench.config);
-	rd_kafka_destroy(bench.host);
+	kafka_cluster_stop(&bench.kafka);
 	return left_open;
 }
 

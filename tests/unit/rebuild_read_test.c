@@ -2,8 +2,8 @@
  * goes on. */
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "kafka_cluster.h"
 #include "workers/rebuild_read.h"
-#include <librdkafka/rdkafka_mock.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,10 +25,7 @@ struct seen {
 };
 
 struct bench {
-	rd_kafka_t *host; /* carries the cluster and writes to it */
-	rd_kafka_mock_cluster_t *cluster;
-	struct config *config;
-	struct kafka_client *client;
+	struct kafka_cluster kafka;
 	uv_loop_t loop;
 	struct ports ports;
 	struct rebuild_reader *reader;
@@ -73,22 +70,12 @@ static void on_end(void *ctx, bool whole)
 static int set_up(void **state)
 {
 	struct bench *bench = calloc(1, sizeof *bench);
-	char brokers[256];
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	assert_int_equal(rd_kafka_conf_set(conf, "test.mock.num.brokers", "1", NULL, 0), RD_KAFKA_CONF_OK);
-	assert_int_equal(rd_kafka_conf_set(conf, "log_level", "0", NULL, 0), RD_KAFKA_CONF_OK);
-	bench->host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, NULL, 0);
-	bench->cluster = rd_kafka_handle_mock_cluster(bench->host);
+	kafka_cluster_start(&bench->kafka);
 	for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
-		assert_int_equal(rd_kafka_mock_topic_create(bench->cluster, topics[i], PARTITIONS, 1),
-		                 RD_KAFKA_RESP_ERR_NO_ERROR);
-	(void)snprintf(brokers, sizeof brokers, "VERIFYD_KAFKA_BROKERS=%s",
-	               rd_kafka_mock_cluster_bootstraps(bench->cluster));
-	char *const environment[] = {brokers, "VERIFYD_REDIS_URL=redis://127.0.0.1:1", "VERIFYD_TOPIC_PREFIX=t.", NULL};
-	assert_int_equal(config_load(CONFIG_CTL, environment, stderr, &bench->config), ERR_OK);
-	assert_int_equal(kafka_client_new(bench->config, "test", &bench->client, NULL), ERR_OK);
+		kafka_cluster_topic(&bench->kafka, topics[i], PARTITIONS);
 	assert_int_equal(uv_loop_init(&bench->loop), 0);
-	bench->ports = (struct ports){.loop = &bench->loop, .config = bench->config, .kafka = bench->client};
+	bench->ports =
+	        (struct ports){.loop = &bench->loop, .config = bench->kafka.config, .kafka = bench->kafka.client};
 	bench->takes = -1;
 	assert_int_equal(rebuild_reader_new(&bench->ports, on_batches, on_end, bench, &bench->reader, NULL), ERR_OK);
 	*state = bench;
@@ -102,9 +89,7 @@ static int tear_down(void **state)
 	(void)uv_run(&bench->loop, UV_RUN_DEFAULT);
 	rebuild_reader_free(bench->reader);
 	int left_open = uv_loop_close(&bench->loop);
-	kafka_client_free(bench->client);
-	config_free(bench->config);
-	rd_kafka_destroy(bench->host);
+	kafka_cluster_stop(&bench->kafka);
 	free(bench);
 	return left_open;
 }
@@ -112,7 +97,7 @@ static int tear_down(void **state)
 static void produce(struct bench *bench, const char *topic, const char *id, const char *value, size_t len)
 {
 	int32_t partition = (id[ID_BYTES - 2] - '0') % PARTITIONS;
-	assert_int_equal(rd_kafka_producev(bench->host, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+	assert_int_equal(rd_kafka_producev(bench->kafka.host, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
 	                                   RD_KAFKA_V_KEY(id, strlen(id)),
 	                                   RD_KAFKA_V_VALUE((void *)(uintptr_t)value, len),
 	                                   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
@@ -147,7 +132,7 @@ static void accept_request(struct bench *bench, const char *id)
 
 static void begin(struct bench *bench, bool on)
 {
-	assert_int_equal(rd_kafka_flush(bench->host, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(rd_kafka_flush(bench->kafka.host, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
 	bench->count = 0;
 	bench->ends = 0;
 	assert_int_equal(rebuild_reader_begin(bench->reader, on), ERR_OK);
@@ -289,12 +274,12 @@ static void a_broker_that_is_away_is_no_whole_read(void **state)
 {
 	struct bench *bench = *state;
 	publish(bench, first, STATE_CHECKING, 5);
-	assert_int_equal(rd_kafka_flush(bench->host, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
-	assert_int_equal(rd_kafka_mock_broker_set_down(bench->cluster, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(rd_kafka_flush(bench->kafka.host, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(rd_kafka_mock_broker_set_down(bench->kafka.mock, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
 	begin(bench, false);
 	await_end(bench);
 	assert_false(bench->whole);
-	assert_int_equal(rd_kafka_mock_broker_set_up(bench->cluster, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
+	assert_int_equal(rd_kafka_mock_broker_set_up(bench->kafka.mock, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
 	begin(bench, false);
 	await_end(bench);
 	assert_true(bench->whole);
