@@ -19,15 +19,12 @@ enum {
 	STATUS_DEAD_READ = 10000,   /* dead letters that are looked into; how many there are is known without */
 };
 
-/* One worker as it said it last, and how much it did since the look before. */
+/* One worker as it said it last, and how much it had done some time before. */
 struct status_worker {
 	char name[WORKER_NAME_BYTES];
-	struct worker_status now;
-	bool is_fresh;                              /* else it hangs, or is gone without a goodbye */
-	int64_t before_ms;                          /* at_ms of an earlier status of the same start; 0: there is none */
-	struct worker_class before[OPERATION_COUNT]; /* by operation */
-	int64_t between_ms;                         /* one from between these two: the next `before` */
-	struct worker_class between[OPERATION_COUNT];
+	struct worker_status now, before; /* before: of the same start; its at_ms 0: there is none */
+	struct worker_status between;     /* one from between these two: the next `before` */
+	bool is_fresh;                    /* else it hangs, or is gone without a goodbye */
 };
 
 struct status_workers {
@@ -38,7 +35,7 @@ struct status_workers {
 /* The same of an ingress. */
 struct status_ingress {
 	char name[WORKER_NAME_BYTES];
-	struct ingress_status now, before, between; /* before.at_ms 0: there is none of the same start */
+	struct ingress_status now, before, between;
 	bool is_fresh;
 };
 

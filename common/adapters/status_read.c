@@ -46,30 +46,15 @@ enum err_code status_note_worker(struct status_workers *workers, const char *nam
 	return ERR_OK;
 }
 
-static void note_classes(const struct worker_status *now, struct worker_class *ret_classes)
-{
-	for (unsigned i = 0; i < OPERATION_COUNT; i++) {
-		const struct worker_class *class = worker_status_class(now, (enum operation)i);
-		if (class)
-			ret_classes[i] = *class;
-		else
-			ret_classes[i] = (struct worker_class){.in_flight = 0};
-	}
-}
-
 /* at_ms 0: not seen yet in this look. */
 void status_begin_look(struct status_workers *workers)
 {
 	for (size_t i = 0; i < workers->count; i++) {
 		struct status_worker *worker = &workers->list[i];
-		if (worker->between_ms == 0 || worker->now.at_ms - worker->between_ms >= STATUS_SPAN_MS) {
-			struct worker_class last[OPERATION_COUNT];
-			bool first = worker->between_ms == 0;
-			note_classes(&worker->now, last);
-			memcpy(worker->before, first ? last : worker->between, sizeof worker->before);
-			worker->before_ms = first ? worker->now.at_ms : worker->between_ms;
-			memcpy(worker->between, last, sizeof worker->between);
-			worker->between_ms = worker->now.at_ms;
+		bool first = worker->between.at_ms == 0;
+		if (first || worker->now.at_ms - worker->between.at_ms >= STATUS_SPAN_MS) {
+			worker->before = first ? worker->now : worker->between;
+			worker->between = worker->now;
 		}
 		worker->now.at_ms = 0;
 	}
@@ -82,8 +67,8 @@ void status_end_look(struct status_workers *workers, int64_t now_ms)
 		struct status_worker *worker = &workers->list[i];
 		if (worker->now.at_ms == 0)
 			continue;
-		if (worker->now.started_ms >= worker->before_ms)
-			worker->before_ms = worker->between_ms = 0; /* counts anew */
+		if (worker->now.started_ms >= worker->before.at_ms)
+			worker->before.at_ms = worker->between.at_ms = 0; /* counts anew */
 		worker->is_fresh = worker_status_is_fresh(&worker->now, now_ms);
 		if (kept != i)
 			workers->list[kept] = *worker;

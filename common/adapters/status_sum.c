@@ -83,6 +83,7 @@ static void add_rates(struct status_class *class, const struct worker_class *now
 
 static void sum_workers(const struct status_workers *workers, struct status_class *class)
 {
+	static const struct worker_class nothing; /* of a class that it did not serve before */
 	for (size_t i = 0; i < workers->count; i++) {
 		const struct status_worker *worker = &workers->list[i];
 		const struct worker_class *now = worker_status_class(&worker->now, class->operation);
@@ -90,8 +91,10 @@ static void sum_workers(const struct status_workers *workers, struct status_clas
 			continue;
 		class->workers++;
 		add_class(&class->sum, now);
-		if (worker->before_ms > 0 && worker->now.at_ms > worker->before_ms)
-			add_rates(class, now, &worker->before[class->operation], worker->now.at_ms - worker->before_ms);
+		const struct worker_class *before = worker_status_class(&worker->before, class->operation);
+		int64_t span_ms = worker->before.at_ms > 0 ? worker->now.at_ms - worker->before.at_ms : 0;
+		if (span_ms > 0)
+			add_rates(class, now, before ? before : &nothing, span_ms);
 	}
 }
 

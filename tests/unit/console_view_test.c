@@ -30,7 +30,7 @@ static int setup(void **state)
 	strcpy(scene->worker.name, "worker-1");
 	scene->worker.is_fresh = true;
 	scene->worker.now = (struct worker_status){.at_ms = now_ms, .started_ms = now_ms - 7500000, .version = "1.2.3"};
-	scene->worker.before_ms = now_ms - 2000;
+	scene->worker.before.at_ms = now_ms - 2000;
 	for (unsigned i = 0; i < OPERATION_COUNT; i++) {
 		struct worker_class *class = &scene->worker.now.classes[scene->worker.now.class_count++];
 		*class = (struct worker_class){.operation = (enum operation)i, .max_in_flight = 1000, .calls = 25};

@@ -194,10 +194,13 @@ static void a_fleet_that_works_is_summed_up_and_healthy(void **state)
 	end(picture);
 }
 
-static void a_worker_that_began_anew_or_is_new_has_no_rate_yet(void **state)
+static void a_class_new_to_a_worker_counts_from_nothing_and_a_new_worker_has_no_rate_yet(void **state)
 {
 	(void)state;
 	struct status_picture *picture = a_picture(1);
+	picture->workers.list[0].before.class_count = 0;
+	status_sum_up(picture); /* 1200 in two seconds */
+	assert_true(picture->sum.classes[0].taken_s > 599.9 && picture->sum.classes[0].taken_s < 600.1);
 	struct worker_status status = a_status(now_ms, 5);
 	status.started_ms = now_ms - 100; /* the same name, another process */
 	status_begin_look(&picture->workers);
@@ -476,7 +479,7 @@ int main(void)
 	        cmocka_unit_test(a_breaker_is_read_and_whatever_stands_there_is_an_open_one),
 	        cmocka_unit_test(a_rebuilds_progress_is_read_and_garbage_says_nothing),
 	        cmocka_unit_test(a_fleet_that_works_is_summed_up_and_healthy),
-	        cmocka_unit_test(a_worker_that_began_anew_or_is_new_has_no_rate_yet),
+	        cmocka_unit_test(a_class_new_to_a_worker_counts_from_nothing_and_a_new_worker_has_no_rate_yet),
 	        cmocka_unit_test(who_is_not_seen_any_more_is_forgotten_and_who_is_silent_does_not_count),
 	        cmocka_unit_test(a_class_that_nobody_ever_used_is_no_finding),
 	        cmocka_unit_test(the_lag_is_kafkas_and_where_kafka_is_away_the_workers),
