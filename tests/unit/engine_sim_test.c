@@ -3,9 +3,9 @@
  * because one that comes too often hides what another one breaks. VERIFYD_SIM_SEED=N runs one seed and prints its
  * story; VERIFYD_SIM_SEEDS=N runs so many. */
 #include "tests/unit/engine/sim.h"
+#include "tests/unit/seeds.h"
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -216,12 +216,6 @@ static void run(struct sim *sim, uint64_t seed, bool prints)
 		sim_check_end(sim);
 }
 
-static uint64_t number_from(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-	return text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 /* What the seeds together must have met, or they prove nothing. */
 struct met {
 	int ends[STATE_COUNT], verdicts[VERDICT_COUNT], crashes, kept, met_quota, second_scores, second_initiates,
@@ -247,21 +241,18 @@ static void count(struct sim *sim, struct met *met)
 
 static void whatever_happens_nothing_is_lost_and_nothing_is_done_twice_but_in_the_admitted_windows(void **state)
 {
-	uint64_t first = number_from("VERIFYD_SIM_SEED", 0);
-	uint64_t seeds = number_from("VERIFYD_SIM_SEEDS", getenv("VERIFYD_SIM_SEED") ? 1 : SEEDS);
+	const struct seeds seeds = seeds_asked_for(SEEDS);
 	struct met met = {.crashes = 0};
 	(void)state;
-	for (uint64_t seed = first; seed < first + seeds; seed++) {
+	for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; seed++) {
 		struct sim sim;
-		run(&sim, seed, seeds == 1);
+		run(&sim, seed, seeds.count == 1);
 		const char *broken = sim.broken;
 		count(&sim, &met);
 		world_free(sim.world);
-		if (broken)
-			fail_msg("seed %llu: %s (again with VERIFYD_SIM_SEED=%llu)", (unsigned long long)seed, broken,
-			         (unsigned long long)seed);
+		seeds_check(seed, broken);
 	}
-	if (seeds < SEEDS)
+	if (seeds.count < SEEDS)
 		return;
 	printf("%d completed, %d dead, %d crashes, %d kept answers met; bought twice: %d scores, %d pages; changed "
 	       "after a "

@@ -2,7 +2,7 @@
  * same seed is the same story. Each seed has its own mix of misfortunes, because one that comes too often hides what
  * another one breaks. VERIFYD_SIM_SEED=N runs one seed and prints its steps; VERIFYD_SIM_SEEDS=N runs so many. */
 #include "tests/unit/journey_worker.h"
-#include <stdlib.h>
+#include "tests/unit/seeds.h"
 
 enum { SEEDS = 30000, MAX_FAULTY_STEPS = 250, HEALING_STEPS = 60000, ROOM = 40 };
 
@@ -295,28 +295,19 @@ static void run(struct sim *sim, uint64_t seed, bool with_trace)
 
 /* ---- the tests ---- */
 
-static uint64_t number_from(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-	return text ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void whatever_happens_verdicts_and_references_stand_and_every_journey_ends(void **state)
 {
 	static struct sim sim;
-	uint64_t first = number_from("VERIFYD_SIM_SEED", 0);
-	uint64_t seeds = number_from("VERIFYD_SIM_SEEDS", getenv("VERIFYD_SIM_SEED") ? 1 : SEEDS);
+	const struct seeds seeds = seeds_asked_for(SEEDS);
 	int ends[STATE_COUNT] = {0}, verdicts[VERDICT_COUNT] = {0};
 	(void)state;
-	for (uint64_t seed = first; seed < first + seeds; seed++) {
-		run(&sim, seed, seeds == 1);
-		if (sim.broken)
-			fail_msg("seed %llu: %s (again with VERIFYD_SIM_SEED=%llu)", (unsigned long long)seed,
-			         sim.broken, (unsigned long long)seed);
+	for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; seed++) {
+		run(&sim, seed, seeds.count == 1);
+		seeds_check(seed, sim.broken);
 		ends[sim.cache.state]++;
 		verdicts[sim.cache.verdict]++;
 	}
-	if (seeds < SEEDS)
+	if (seeds.count < SEEDS)
 		return;
 	/* the model must be hard enough to reach every end, or it proves nothing */
 	assert_true(ends[STATE_COMPLETED] > 0 && ends[STATE_DEAD] > 0 && ends[STATE_ERASED] > 0);
