@@ -4,6 +4,10 @@
 #include <curl/curl.h>
 #include <string.h>
 
+/* Holds no authority. NULL is no folder in Debian's libcurl 7.88 and 8.14, but newer ones take it for the system's
+ * again. */
+static const char no_folder[] = "/dev/null";
+
 static bool set_numbers(CURL *curl)
 {
 	static const struct {
@@ -36,9 +40,9 @@ bool http_way_set(void *curl, const struct http_way *way)
 	        {CURLOPT_PROXY, way->proxy && !loopback ? way->proxy : ""}, /* not the environment's */
 	        {CURLOPT_NOPROXY, ""},
 	        /* These last: with a file of one's own the system's are not trusted. */
-	        {CURLOPT_CAPATH, NULL},
+	        {CURLOPT_CAPATH, no_folder},
 	        {CURLOPT_CAINFO, way->ca_file},
-	        {CURLOPT_PROXY_CAPATH, NULL},
+	        {CURLOPT_PROXY_CAPATH, no_folder},
 	        {CURLOPT_PROXY_CAINFO, way->ca_file},
 	};
 	const size_t all = sizeof rows / sizeof *rows, of_trust = 4;
