@@ -192,7 +192,6 @@ static enum err_code run(struct sender *sender)
 	const struct kafka_producer_options options = {
 	        .message_timeout_ms = left_ms < ACK_WAIT_MAX_MS ? left_ms : ACK_WAIT_MAX_MS,
 	        .max_queued_messages = UNACKED_MAX,
-	        .linger_ms = "5",
 	};
 	(void)uv_timer_init(&sender->loop, &sender->timer); /* cannot fail */
 	enum err_code code =

@@ -307,8 +307,8 @@ static int work(struct deciding *deciding)
 static int run(struct deciding *deciding)
 {
 	const struct ctl_call *call = deciding->call;
-	const struct kafka_producer_options options = {
-	        .message_timeout_ms = call->timeout_s * 1000, .max_queued_messages = 1, .linger_ms = "0"};
+	const struct kafka_producer_options options = {.message_timeout_ms = call->timeout_s * 1000,
+	                                               .max_queued_messages = 1};
 	struct redis_url url;
 	int status = CTL_OK;
 	enum err_code code = redis_url_parse(config_str(call->config, CONFIG_REDIS_URL), &url, &deciding->err);

@@ -10,9 +10,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Records of one moment go out together: a call waits so much longer, and costs less. */
-#define LINGER_MS "0.3"
-
 enum {
 	TICK_MS = WAITERS_SLOT_MS,
 	WATCH_MS = 250,
@@ -304,7 +301,7 @@ static void on_tick(uv_timer_t *timer)
 static enum err_code open_clients(struct desk *desk, struct err *err)
 {
 	const struct config *config = desk->options.config;
-	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES, LINGER_MS};
+	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES};
 	const struct redis_wake_options wake_options = {desk_on_state, desk_on_subscribed, desk};
 	enum err_code code;
 	if ((code = redis_url_parse(config_str(config, CONFIG_REDIS_URL), &desk->redis_url, err)) != ERR_OK ||

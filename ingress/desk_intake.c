@@ -68,11 +68,23 @@ static bool turn_away(struct ask *ask)
 	return true;
 }
 
+/* An id that an Idempotency-Key leads to is none of our choice. */
+static void choose_id(struct ask *ask)
+{
+	struct desk *desk = ask->desk;
+	enum operation operation = kind_first_operation(ask->request.kind);
+	if (ask->key[0] == '\0' && desk->producer)
+		sticky_fit(&desk->sticky[operation],
+		           kafka_producer_partitions(desk->producer, operation_info(operation)->topic), clock_mono_ms(),
+		           ask->request.id);
+}
+
 void desk_new_question(struct ask *ask)
 {
 	const struct request *request = &ask->request;
 	if (turn_away(ask))
 		return;
+	choose_id(ask);
 	enum err_code code = redis_store_claim(ask->desk->store, request->question, request->id,
 	                                       kind_info(request->kind)->join_s, on_claimed, ask);
 	if (code != ERR_OK)

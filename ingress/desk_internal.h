@@ -13,6 +13,7 @@
 #include "common/base/list.h"
 #include "ingress/desk.h"
 #include "ingress/fleet.h"
+#include "ingress/sticky.h"
 #include "ingress/waiters.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -73,6 +74,7 @@ struct desk {
 		int64_t slow_ms, probed_ms;
 		bool failed; /* the last one that came back did */
 	} queue;
+	struct sticky sticky[OPERATION_COUNT];
 	struct unsaved *unsaved; /* newest first */
 	size_t unsaved_count, unsaved_bytes;
 

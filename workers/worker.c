@@ -20,10 +20,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A wake-up and a request of librdkafka's for each record cost more than they gain once there are thousands a second.
- */
-#define LINGER_MS "0.3"
-
 enum {
 	TICK_MS = 50,
 	WATCH_MS = 250,
@@ -292,7 +288,7 @@ static enum err_code open_ports(struct worker *worker, struct err *err)
 {
 	struct ports *ports = &worker->ports;
 	const struct config *config = worker->config;
-	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES, LINGER_MS};
+	const struct kafka_producer_options producer = {MESSAGE_TIMEOUT_MS, MAX_QUEUED_MESSAGES};
 	int connections = (int)config_int(config, CONFIG_MAX_IN_FLIGHT) + OPERATION_COUNT; /* each has one at least */
 	int64_t host_connections = config_int(config, CONFIG_VENDOR_MAX_CONNECTIONS);      /* -1: not set */
 	const struct http_curl_options http =

@@ -1,8 +1,8 @@
 /* kafka_producer: one rd_kafka_t at a time, fed and drained from the loop. After a fatal error its handle is retired:
  * it is purged, reports what it still holds, and is destroyed in a pool thread while a new one is already in use. Does
  * not retry a message that failed: only the sender knows whether that is right. */
-#include "common/adapters/kafka_producer.h"
 #include "common/adapters/kafka_metadata.h"
+#include "common/adapters/kafka_producer_internal.h"
 #include "common/base/log.h"
 #include <limits.h>
 #include <stdio.h>
@@ -11,50 +11,13 @@
 #include <unistd.h>
 
 enum {
-	MAX_TOPICS = 64,
 	POLL_ROUNDS = 16, /* in one turn of the loop */
 	TURN_DELIVERIES =
 	        64, /* told in one turn: one report of librdkafka may hold thousands, and each sets work going */
 	BUILD_WAIT_MS = 100,
 	BUILD_WAIT_MAX_MS = 10000,
 	PURGE_WAIT_MS = 2000,
-};
-
-struct topic {
-	char name[TOPIC_BYTES]; /* without prefix */
-	rd_kafka_topic_t *rkt;
-};
-
-struct handle {
-	struct kafka_owner owner; /* first: librdkafka's opaque */
-	struct kafka_producer *producer;
-	rd_kafka_t *rk;
-	rd_kafka_queue_t *queue;
-	int fd; /* written by librdkafka's threads when its queue is no longer empty */
-	uv_poll_t poll;
-	uv_work_t work;
-	struct topic topics[MAX_TOPICS];
-	size_t topic_count;
-	bool is_retired;
-	bool is_ending;
-	struct list reported; /* of struct kafka_delivery: librdkafka has reported them, their senders are still to be
-	                         told */
-	struct handle *next;  /* in producer->handles */
-};
-
-struct kafka_producer {
-	const struct kafka_client *client;
-	uv_loop_t *loop;
-	char timeout_ms[12], max_queued[12], linger_ms[12];
-	struct handle *current; /* NULL between a fatal error and the new handle */
-	struct handle *handles; /* current and retired */
-	uv_timer_t rebuild;
-	bool rebuild_is_closed;
-	int build_wait_ms; /* before the next build, when this one fails as well */
-	uint64_t build_at_ms;
-	size_t queued;
-	struct kafka_link link;
-	bool is_closing;
+	OWN_HANDLES = 3, /* the producer's, of libuv */
 };
 
 static const struct {
@@ -62,6 +25,7 @@ static const struct {
 } guarantees[] = {
         {"enable.idempotence", "true"},
         {"acks", "all"},
+        {"linger.ms", "0"}, /* kafka_producer_send.c gathers messages itself */
         {"statistics.interval.ms", "1000"},
 };
 
@@ -69,14 +33,14 @@ static enum err_code build(struct kafka_producer *producer, struct err *err);
 
 static void free_when_closed(struct kafka_producer *producer)
 {
-	if (producer->is_closing && producer->rebuild_is_closed && !producer->handles)
+	if (producer->is_closing && producer->own_handles == 0 && !producer->handles)
 		free(producer);
 }
 
-static void on_rebuild_closed(uv_handle_t *timer)
+static void on_own_closed(uv_handle_t *handle)
 {
-	struct kafka_producer *producer = timer->data;
-	producer->rebuild_is_closed = true;
+	struct kafka_producer *producer = handle->data;
+	producer->own_handles--;
 	free_when_closed(producer);
 }
 
@@ -138,8 +102,10 @@ static void end_when_empty(struct handle *handle)
 static void retire(struct handle *handle)
 {
 	struct kafka_producer *producer = handle->producer;
-	if (producer->current == handle)
+	if (producer->current == handle) {
+		producer_drop_held(handle);
 		producer->current = NULL;
+	}
 	handle->is_retired = true;
 	(void)rd_kafka_purge(handle->rk,
 	                     RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
@@ -170,7 +136,7 @@ static void on_rebuild(uv_timer_t *timer)
 }
 
 /* The old handle cannot be ended from inside its own callbacks. */
-static void rebuild_soon(struct handle *handle)
+void producer_rebuild_soon(struct handle *handle)
 {
 	struct kafka_producer *producer = handle->producer;
 	if (!handle->is_retired && !producer->is_closing && !uv_is_active((uv_handle_t *)&producer->rebuild))
@@ -186,7 +152,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 	if (code == RD_KAFKA_RESP_ERR__FATAL) {
 		rd_kafka_resp_err_t cause = rd_kafka_fatal_error(rk, NULL, 0);
 		log_error("kafka_producer_fatal", LOG_STR("error", rd_kafka_err2name(cause)));
-		rebuild_soon(handle);
+		producer_rebuild_soon(handle);
 	} else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
 		kafka_link_set(&handle->producer->link, false);
 	}
@@ -201,7 +167,7 @@ static int on_stats(rd_kafka_t *rk, char *json, size_t json_len, void *opaque)
 	return 0;
 }
 
-static enum err_code code_of(rd_kafka_resp_err_t error)
+enum err_code producer_code_of(rd_kafka_resp_err_t error)
 {
 	switch (error) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR:
@@ -218,25 +184,33 @@ static enum err_code code_of(rd_kafka_resp_err_t error)
 	}
 }
 
+void producer_report(struct handle *handle, struct kafka_delivery *delivery, enum err_code result)
+{
+	if (!delivery) {
+		handle->producer->queued--;
+		return;
+	}
+	delivery->result = result == ERR_INVALID ? ERR_UNAVAILABLE : result;
+	list_insert(&handle->reported, &delivery->node);
+}
+
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
 	(void)rk;
 	struct handle *handle = opaque;
 	struct kafka_producer *producer = handle->producer;
 	struct kafka_delivery *delivery = message->_private;
-	enum err_code code = code_of(message->err);
+	enum err_code code = producer_code_of(message->err);
+	handle->unreported--;
 	if (code == ERR_OK && !handle->is_retired) {
 		kafka_link_set(&producer->link, true);
 		producer->build_wait_ms = BUILD_WAIT_MS;
 	}
-	if (!delivery) {
-		producer->queued--;
-		return;
+	if (delivery) {
+		delivery->partition = message->partition;
+		delivery->offset = message->offset;
 	}
-	delivery->result = code == ERR_INVALID ? ERR_UNAVAILABLE : code;
-	delivery->partition = message->partition;
-	delivery->offset = message->offset;
-	list_insert(&handle->reported, &delivery->node);
+	producer_report(handle, delivery, code);
 }
 
 /* Tells at most `count` senders. */
@@ -248,13 +222,6 @@ static void tell(struct handle *handle, int count)
 		handle->producer->queued--;
 		delivery->delivered(delivery, delivery->result, delivery->partition, delivery->offset);
 	}
-}
-
-static int32_t on_partition(const rd_kafka_topic_t *rkt, const void *key, size_t key_len, int32_t partition_count,
-                            void *opaque, void *message_opaque)
-{
-	(void)rkt, (void)opaque, (void)message_opaque;
-	return kafka_partition(key, key_len, partition_count);
 }
 
 static void on_wake(uv_poll_t *poll, int status, int events)
@@ -290,8 +257,6 @@ static enum err_code make_conf(const struct kafka_producer *producer, struct han
 		code = kafka_client_set(conf, "message.timeout.ms", producer->timeout_ms, err);
 	if (code == ERR_OK)
 		code = kafka_client_set(conf, "queue.buffering.max.messages", producer->max_queued, err);
-	if (code == ERR_OK)
-		code = kafka_client_set(conf, "linger.ms", producer->linger_ms, err);
 	if (code != ERR_OK) {
 		rd_kafka_conf_destroy(conf);
 		return code;
@@ -362,8 +327,7 @@ enum err_code kafka_producer_new(const struct kafka_client *client, const struct
 	producer->build_wait_ms = BUILD_WAIT_MS;
 	(void)snprintf(producer->timeout_ms, sizeof producer->timeout_ms, "%d", options->message_timeout_ms);
 	(void)snprintf(producer->max_queued, sizeof producer->max_queued, "%d", options->max_queued_messages);
-	(void)snprintf(producer->linger_ms, sizeof producer->linger_ms, "%s",
-	               options->linger_ms ? options->linger_ms : "0");
+	producer->max_queued_messages = (size_t)options->max_queued_messages;
 	enum err_code code = build(producer, err);
 	if (code != ERR_OK) {
 		free(producer);
@@ -371,86 +335,22 @@ enum err_code kafka_producer_new(const struct kafka_client *client, const struct
 	}
 	(void)uv_timer_init(loop, &producer->rebuild); /* cannot fail */
 	producer->rebuild.data = producer;
+	producer_held_init(producer);
+	producer->own_handles = OWN_HANDLES;
 	*ret_producer = producer;
 	return ERR_OK;
-}
-
-static enum err_code topic_of(struct handle *handle, const char *name, rd_kafka_topic_t **ret_rkt, struct err *err)
-{
-	char full[TOPIC_BYTES];
-	for (size_t i = 0; i < handle->topic_count; i++) {
-		if (strcmp(handle->topics[i].name, name) == 0) {
-			*ret_rkt = handle->topics[i].rkt;
-			return ERR_OK;
-		}
-	}
-	if (handle->topic_count == MAX_TOPICS || kafka_client_name(handle->owner.client, name, full) != ERR_OK)
-		return err_set(err, ERR_INVALID, "a topic too many, or its name is too long");
-	rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(handle->rk);
-	if (!conf)
-		return err_set(err, ERR_NO_MEMORY, "topic %s", full);
-	rd_kafka_topic_conf_set_partitioner_cb(conf, on_partition);
-	rd_kafka_topic_t *rkt = rd_kafka_topic_new(handle->rk, full, conf);
-	if (!rkt) {
-		rd_kafka_topic_conf_destroy(conf);
-		return err_set(err, ERR_INVALID, "topic %s: %s", full, rd_kafka_err2name(rd_kafka_last_error()));
-	}
-	struct topic *topic = &handle->topics[handle->topic_count++];
-	(void)snprintf(topic->name, sizeof topic->name, "%s", name);
-	topic->rkt = *ret_rkt = rkt;
-	return ERR_OK;
-}
-
-static rd_kafka_headers_t *headers_of(const struct kafka_message *message)
-{
-	rd_kafka_headers_t *headers = rd_kafka_headers_new(message->header_count);
-	for (size_t i = 0; headers && i < message->header_count; i++) {
-		const struct kafka_header *header = &message->headers[i];
-		if (header->value && rd_kafka_header_add(headers, header->name, -1, header->value, -1) != 0) {
-			rd_kafka_headers_destroy(headers);
-			return NULL;
-		}
-	}
-	return headers;
-}
-
-enum err_code kafka_producer_send(struct kafka_producer *producer, const struct kafka_message *message, struct err *err)
-{
-	struct handle *handle = producer->current;
-	rd_kafka_topic_t *rkt;
-	if (!handle || producer->is_closing)
-		return err_set(err, ERR_UNAVAILABLE, "the producer is being rebuilt or closed");
-	enum err_code code = topic_of(handle, message->topic, &rkt, err);
-	if (code != ERR_OK)
-		return code == ERR_NO_MEMORY ? ERR_UNAVAILABLE : code;
-	rd_kafka_headers_t *headers = headers_of(message);
-	if (!headers)
-		return err_set(err, ERR_UNAVAILABLE, "no memory for headers");
-	rd_kafka_resp_err_t error =
-	        rd_kafka_producev(handle->rk, RD_KAFKA_V_RKT(rkt), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-	                          RD_KAFKA_V_KEY(message->key, strlen(message->key)),
-	                          RD_KAFKA_V_VALUE((void *)message->value, message->value_len),
-	                          RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(message->delivery), RD_KAFKA_V_END);
-	if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-		producer->queued++;
-		return ERR_OK;
-	}
-	rd_kafka_headers_destroy(headers);
-	if (error == RD_KAFKA_RESP_ERR__FATAL)
-		rebuild_soon(handle);
-	return err_set(err, code_of(error), "topic %s: %s", message->topic, rd_kafka_err2name(error));
 }
 
 enum err_code kafka_producer_warm(struct kafka_producer *producer, const char *const *topics, size_t topic_count,
                                   int timeout_ms, struct err *err)
 {
 	struct handle *handle = producer->current;
-	rd_kafka_topic_t *rkt;
+	struct topic *topic;
 	if (!handle)
 		return err_set(err, ERR_UNAVAILABLE, "the producer is being rebuilt");
 	enum err_code code = kafka_metadata_check(handle->rk, producer->client, topics, topic_count, timeout_ms, err);
 	for (size_t i = 0; code == ERR_OK && i < topic_count; i++)
-		if (topic_of(handle, topics[i], &rkt, err) != ERR_OK)
+		if (producer_topic(handle, topics[i], &topic, err) != ERR_OK)
 			code = ERR_UNAVAILABLE;
 	return code;
 }
@@ -479,9 +379,13 @@ void kafka_producer_close(struct kafka_producer *producer, int timeout_ms)
 	if (!producer)
 		return;
 	producer->is_closing = true;
-	uv_close((uv_handle_t *)&producer->rebuild, on_rebuild_closed);
-	if (producer->current)
+	if (producer->current) {
+		producer_hand_over(producer);
 		(void)rd_kafka_flush(producer->current->rk, timeout_ms); /* what it left is failed next */
+	}
+	uv_close((uv_handle_t *)&producer->rebuild, on_own_closed);
+	uv_close((uv_handle_t *)&producer->held.turn, on_own_closed);
+	uv_close((uv_handle_t *)&producer->held.timer, on_own_closed);
 	for (struct handle *handle = producer->handles; handle; handle = handle->next) {
 		if (handle->is_ending)
 			continue;

@@ -14,7 +14,6 @@ struct kafka_producer;
 struct kafka_producer_options {
 	int message_timeout_ms;  /* after this a message that was not acked fails; 1000..300000 */
 	int max_queued_messages; /* one more is refused with ERR_LIMIT */
-	const char *linger_ms;   /* "0" for the path somebody waits on */
 };
 
 /* Embed it in what is being sent; the producer keeps the pointer until it calls `delivered`, exactly once. */
@@ -49,8 +48,9 @@ struct kafka_message {
 enum err_code kafka_producer_new(const struct kafka_client *client, const struct kafka_producer_options *options,
 				 uv_loop_t *loop, struct kafka_producer **ret_producer, struct err *err) WARN_UNUSED;
 
-/* Queues a message. Returns: ERR_OK (delivered will be called, never from inside this call); ERR_LIMIT (queue full, or
- * the message is too large); ERR_INVALID; ERR_UNAVAILABLE. On failure delivered is not called. Blocks: no. */
+/* Queues a message; it leaves with the end of the loop's turn, or, while earlier ones are not acked, when they are: 50 ms
+ * later at most. Returns: ERR_OK (delivered will be called, never from inside this call); ERR_LIMIT (queue full);
+ * ERR_INVALID; ERR_UNAVAILABLE. On failure delivered is not called. Blocks: no. */
 enum err_code kafka_producer_send(struct kafka_producer *producer, const struct kafka_message *message,
 				  struct err *err) WARN_UNUSED;
 
@@ -58,6 +58,9 @@ enum err_code kafka_producer_send(struct kafka_producer *producer, const struct 
  * Returns: ERR_OK; ERR_UNAVAILABLE (no broker answered, or a topic is missing: err names it). */
 enum err_code kafka_producer_warm(struct kafka_producer *producer, const char *const *topics, size_t topic_count,
 				  int timeout_ms, struct err *err) WARN_UNUSED;
+
+/* How many partitions the topic (without prefix) has, as heard with the last message to it; 0: not heard yet. */
+int32_t kafka_producer_partitions(struct kafka_producer *producer, const char *topic);
 
 bool kafka_producer_is_up(const struct kafka_producer *producer); /* the last thing heard of the brokers was not "all down" */
 size_t kafka_producer_queued(const struct kafka_producer *producer);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { ID_RANDOM_BYTES = 16, MAC_BYTES = 32, LEN_PREFIX_BYTES = 8 };
+enum { ID_RANDOM_BYTES = 16, MAC_BYTES = 32, LEN_PREFIX_BYTES = 8, BASE64URL_DIGITS = 64 };
 
 struct id_key {
 	EVP_MAC_CTX *keyed; /* never updated, only copied */
@@ -165,6 +165,18 @@ enum err_code id_token(char ret_token[TOKEN_BYTES])
 	}
 	ret_token[TOKEN_BYTES - 1] = '\0';
 	return ERR_OK;
+}
+
+static char next_digit(char digit)
+{
+	return base64url_digits[base64url_values[(unsigned char)digit] % BASE64URL_DIGITS]; /* a value counts from 1 */
+}
+
+void id_vary(char id[ID_BYTES], unsigned turn)
+{
+	id[1] = next_digit(id[1]);
+	if (turn % BASE64URL_DIGITS == BASE64URL_DIGITS - 1)
+		id[2] = next_digit(id[2]);
 }
 
 bool id_is_valid(const char *text, size_t len)

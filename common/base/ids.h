@@ -39,6 +39,9 @@ enum err_code id_of_question(const struct id_key *key, const struct id_field *fi
 enum err_code id_random(char ret_id[ID_BYTES]) WARN_UNUSED;
 enum err_code id_token(char ret_token[TOKEN_BYTES]) WARN_UNUSED;
 
+/* Makes another id of an id: called with turn 0, 1, 2… it goes through 4096 that differ in two characters. */
+void id_vary(char id[ID_BYTES], unsigned turn);
+
 /* True for the shape of an id, so that nothing else reaches Redis or Kafka as a key. */
 bool id_is_valid(const char *text, size_t len);
 

@@ -250,6 +250,23 @@ static void threads_share_one_key(void **state)
 	id_key_free(key);
 }
 
+static void an_ids_variants_are_ids_and_all_different(void **state)
+{
+	enum { VARIANTS = 4096 };
+	static char seen[VARIANTS][ID_BYTES];
+	char id[ID_BYTES];
+	(void)state;
+	assert_int_equal(id_random(id), ERR_OK);
+	for (unsigned i = 0; i < VARIANTS; i++) {
+		id_vary(id, i);
+		assert_true(id_is_valid(id, strlen(id)));
+		memcpy(seen[i], id, ID_BYTES);
+	}
+	qsort(seen, VARIANTS, ID_BYTES, by_text);
+	for (unsigned i = 1; i < VARIANTS; i++)
+		assert_string_not_equal(seen[i], seen[i - 1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +281,7 @@ int main(void)
 	        cmocka_unit_test(every_byte_value_survives_base64url),
 	        cmocka_unit_test(base64url_is_strict),
 	        cmocka_unit_test(threads_share_one_key),
+	        cmocka_unit_test(an_ids_variants_are_ids_and_all_different),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
