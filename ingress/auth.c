@@ -16,19 +16,19 @@ enum scheme { SCHEME_KEY, SCHEME_BASIC, SCHEME_BEARER, SCHEME_CLIENT, SCHEME_PIN
 /* How a setting writes its entries. */
 static const struct scheme_shape {
 	enum config_option option;
-	const char *setting;
 	char cut; /* between name and secret */
+	const char *setting;
 	const char *complaint;
 	size_t min_bytes; /* of the secret */
 } shapes[SCHEME_COUNT] = {
-        [SCHEME_KEY] = {CONFIG_AUTH_API_KEYS, "VERIFYD_AUTH_API_KEYS", '=', "an entry is not name=key",
+        [SCHEME_KEY] = {CONFIG_AUTH_API_KEYS, '=', "VERIFYD_AUTH_API_KEYS", "an entry is not name=key",
                         AUTH_MIN_SECRET_BYTES},
-        [SCHEME_BASIC] = {CONFIG_AUTH_BASIC_USERS, "VERIFYD_AUTH_BASIC_USERS", ':', "an entry is not user:password",
+        [SCHEME_BASIC] = {CONFIG_AUTH_BASIC_USERS, ':', "VERIFYD_AUTH_BASIC_USERS", "an entry is not user:password",
                           AUTH_MIN_SECRET_BYTES},
-        [SCHEME_BEARER] = {CONFIG_AUTH_BEARER_TOKENS, "VERIFYD_AUTH_BEARER_TOKENS", '=', "an entry is not name=token",
+        [SCHEME_BEARER] = {CONFIG_AUTH_BEARER_TOKENS, '=', "VERIFYD_AUTH_BEARER_TOKENS", "an entry is not name=token",
                            AUTH_MIN_SECRET_BYTES},
-        [SCHEME_CLIENT] = {CONFIG_OAUTH_CLIENTS, "VERIFYD_OAUTH_CLIENTS", '=', "an entry is not name=client-id", 1},
-        [SCHEME_PIN] = {CONFIG_TLS_CLIENT_SPKI, "VERIFYD_TLS_CLIENT_SPKI", '=', "an entry is not name=base64", 0},
+        [SCHEME_CLIENT] = {CONFIG_OAUTH_CLIENTS, '=', "VERIFYD_OAUTH_CLIENTS", "an entry is not name=client-id", 1},
+        [SCHEME_PIN] = {CONFIG_TLS_CLIENT_SPKI, '=', "VERIFYD_TLS_CLIENT_SPKI", "an entry is not name=base64", 0},
 };
 
 struct credential {

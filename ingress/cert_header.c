@@ -67,7 +67,7 @@ static const char *unframe(const char *text, size_t *len)
 enum err_code cert_header_read(const char *text, unsigned char *out, size_t cap, size_t *ret_len)
 {
 	char copy[CERT_HEADER_MAX_BYTES];
-	size_t given = strlen(text), len = given;
+	size_t given = strnlen(text, sizeof copy + 1), len = given;
 	if (given > sizeof copy)
 		return ERR_LIMIT;
 	memcpy(copy, text, given);

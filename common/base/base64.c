@@ -2,13 +2,18 @@
 #include "common/base/base64.h"
 #include "common/base/ids.h"
 #include <openssl/crypto.h>
+#include <string.h>
 
 enum { GROUP_DIGITS = 4, PADDING_MAX = 2 };
 
 /* Of what is no digit here, but one there: what is none in either. */
 static char to_base64url(char digit)
 {
-	return digit == '+' ? '-' : digit == '/' ? '_' : digit == '-' || digit == '_' ? '=' : digit;
+	static const char from[] = "+/-_", to[] = "-_==";
+	const char *at = memchr(from, digit, sizeof from - 1);
+	if (at)
+		return to[at - from];
+	return digit;
 }
 
 enum err_code base64_decode(const char *text, size_t len, void *out, size_t cap, size_t *ret_len)

@@ -173,7 +173,7 @@ static void every_set_is_made_without_a_placeholder_left(void **state)
 		char complaints[COMPLAINTS_BYTES] = "", more[COMPLAINTS_BYTES];
 		const struct policy_part *parts[POLICY_PARTS_MAX];
 		(void)snprintf(more, sizeof more, "%sApiAuth = %s\nOAuthTokenUrl = https://a\nOAuthScope = b\n",
-		               GOOD + strlen("Journeys = jumio\n"), auths[i % 4]);
+		               &GOOD[strlen("Journeys = jumio\n")], auths[i % 4]);
 		(void)snprintf(more + strlen(more), sizeof more - strlen(more), "Journeys = %s\n", all[i / 4]);
 		assert_int_equal(read_settings(more, false, &settings, complaints), ERR_OK);
 		size_t count = policy_parts(all[i / 4], parts);

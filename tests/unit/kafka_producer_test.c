@@ -298,7 +298,7 @@ static void closing_reports_what_could_not_be_sent(void **state)
 static void a_message_too_large_is_reported(void **state)
 {
 	struct bench *bench = bench_of(state);
-	struct sent sent = {.delivery = {on_delivered}};
+	struct sent sent = {.delivery = {.delivered = on_delivered}};
 	size_t len = 2000000;
 	char *value = calloc(1, len);
 	const struct kafka_message message = {

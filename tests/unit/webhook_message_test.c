@@ -135,13 +135,15 @@ static void a_callers_own_keys_count_alone_and_all_of_them_sign(void **state)
 	webhook_keys_free(NULL);
 }
 
+#define LONGEST_KEY                                                                                                    \
+	"a.b-c_d@e=whsec_"                                                                                             \
+	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+
 static void keys_of_24_to_64_bytes_are_taken_padded_or_not(void **state)
 {
 	static const char *const taken[] = {
 	        KEY_A, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-	        "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-	        "a.b-c_d@e=whsec_"
-	        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="};
+	        "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", LONGEST_KEY};
 	(void)state;
 	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
 		webhook_keys_free(keys_of(taken[i]));
