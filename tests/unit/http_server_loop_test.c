@@ -1,6 +1,7 @@
 /* http_server_loop: the listener inside a loop, over real sockets; the desk is a script, the loop runs in a thread of
  * its own.
  */
+#include "ingress/http_server_internal.h"
 #include "tests/unit/ingress_fixture.h"
 #include <poll.h>
 #include <pthread.h>
@@ -12,8 +13,10 @@ enum { TICK_MS = 5, PATIENCE_MS = 20000, FINISH_MS = 10000 };
 static struct {
 	uv_loop_t loop;
 	uv_timer_t tick;
+	uv_check_t turn;
 	pthread_t thread;
 	atomic_bool stops, answers; /* what the next tick has to do */
+	atomic_int ticks, turns;    /* so many there were */
 } running;
 
 static void answer_held(void)
@@ -25,14 +28,22 @@ static void answer_held(void)
 	ask->done(ask);
 }
 
+static void on_turn(uv_check_t *turn)
+{
+	(void)turn;
+	atomic_fetch_add(&running.turns, 1);
+}
+
 static void on_tick(uv_timer_t *tick)
 {
+	atomic_fetch_add(&running.ticks, 1);
 	if (atomic_load(&running.answers))
 		answer_held();
 	if (!atomic_load(&running.stops))
 		return;
 	http_server_leave_loop(service.server);
 	uv_close((uv_handle_t *)tick, NULL);
+	uv_close((uv_handle_t *)&running.turn, NULL);
 }
 
 static void *run(void *ctx)
@@ -51,6 +62,7 @@ static int start_loop(void **state)
 	start_service(false, NULL);
 	cert_must(uv_loop_init(&running.loop) == 0 && uv_timer_init(&running.loop, &running.tick) == 0 &&
 	          uv_timer_start(&running.tick, on_tick, TICK_MS, TICK_MS) == 0 &&
+	          uv_check_init(&running.loop, &running.turn) == 0 && uv_check_start(&running.turn, on_turn) == 0 &&
 	          http_server_join_loop(service.server, &running.loop, NULL) == ERR_OK &&
 	          pthread_create(&running.thread, NULL, run, NULL) == 0);
 	return 0;
@@ -118,6 +130,22 @@ static void what_the_desk_answers_at_once_goes_out(void **state)
 	call("GET", "/v1/verifications/vAAAAAAAAAAAAAAAAAAAAAA", API_KEY, NULL);
 	assert_int_equal(reply.status, 404);
 	assert_int_equal(script.asked, 1);
+	assert_true(script.served > 0); /* what others sent to the desk is looked at in the same turn */
+}
+
+/* Each takes a turn of the loop, and the next turn follows at once. */
+static void a_queue_of_requests_does_not_wait_for_something_to_happen(void **state)
+{
+	enum { MANY = 60 };
+	int fd = connect_to(), ticks = atomic_load(&running.ticks);
+	char all[MANY * sizeof READ_ONE] = "";
+	(void)state;
+	for (size_t i = 0; i < MANY; i++)
+		memcpy(all + i * (sizeof READ_ONE - 1), READ_ONE, sizeof READ_ONE);
+	say(fd, all);
+	expect_answers(fd, "HTTP/1.1 404", MANY);
+	assert_true(atomic_load(&running.ticks) - ticks < MANY / 2);
+	(void)close(fd);
 }
 
 static void requests_that_come_together_are_all_answered(void **state)
@@ -157,6 +185,36 @@ static void a_held_call_is_answered_when_the_desk_is_done_and_others_meanwhile(v
 	(void)close(fd);
 }
 
+/* A held call was answered, another one is held, and a third is half here: there is nothing to do. */
+static void a_loop_with_nothing_to_do_sleeps(void **state)
+{
+	enum { TICKS = 20 };
+	int held = connect_to(), half = connect_to();
+	(void)state;
+	script.holds = true;
+	say(held, READ_ONE);
+	wait_until_held();
+	atomic_store(&running.answers, true);
+	expect_answers(held, "HTTP/1.1 404", 1);
+	atomic_store(&running.answers, false);
+	(void)usleep(4 * TICK_MS * 1000); /* a tick that has begun may still answer */
+	say(held, READ_ONE);
+	say(half, "GET /v1/");
+	wait_until_held();
+	(void)usleep(TICK_MS * 1000);
+	int ticks = atomic_load(&running.ticks), turns = atomic_load(&running.turns);
+	for (int waited = 0; atomic_load(&running.ticks) < ticks + TICKS && waited < PATIENCE_MS; waited++)
+		(void)usleep(1000);
+	turns = atomic_load(&running.turns) - turns;
+	ticks = atomic_load(&running.ticks) - ticks;
+	assert_true(ticks >= TICKS);
+	assert_true(turns <= 3 * ticks); /* a loop that does not sleep has hundreds of turns in a tick */
+	atomic_store(&running.answers, true);
+	expect_answers(held, "HTTP/1.1 404", 1);
+	(void)close(held);
+	(void)close(half);
+}
+
 static void what_comes_back_after_the_loop_goes_out_at_the_end(void **state)
 {
 	int fd = connect_to();
@@ -167,6 +225,7 @@ static void what_comes_back_after_the_loop_goes_out_at_the_end(void **state)
 	http_server_quiesce(service.server);
 	stop_loop();
 	answer_held();
+	assert_false(uv_is_active((uv_handle_t *)&service.server->loop.again)); /* the loop is gone */
 	http_server_finish(service.server, FINISH_MS);
 	struct pollfd ready = {.fd = fd, .events = POLLIN};
 	assert_int_equal(poll(&ready, 1, 0), 1); /* it waited for that */
@@ -178,10 +237,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(what_the_desk_answers_at_once_goes_out, start_loop, stop_all),
+	        cmocka_unit_test_setup_teardown(a_queue_of_requests_does_not_wait_for_something_to_happen, start_loop,
+	                                        stop_all),
 	        cmocka_unit_test_setup_teardown(requests_that_come_together_are_all_answered, start_loop, stop_all),
 	        cmocka_unit_test_setup_teardown(a_request_in_pieces_is_read_as_they_come, start_loop, stop_all),
 	        cmocka_unit_test_setup_teardown(a_held_call_is_answered_when_the_desk_is_done_and_others_meanwhile,
 	                                        start_loop, stop_all),
+	        cmocka_unit_test_setup_teardown(a_loop_with_nothing_to_do_sleeps, start_loop, stop_all),
 	        cmocka_unit_test_setup_teardown(what_comes_back_after_the_loop_goes_out_at_the_end, start_loop,
 	                                        stop_all),
 	};

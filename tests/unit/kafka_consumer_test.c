@@ -80,6 +80,7 @@ static void intake_stops_at_the_limit_and_goes_on_without_loss_or_double(void **
 	finish(probe, 1, true);
 	run_for(200);
 	assert_int_equal(probe->seen, 8); /* 6 of 8 is not below 3/4 */
+	int64_t began_ms = clock_mono_ms();
 	for (size_t i = 0; i < 300; i++) {
 		AWAIT(probe->seen > i);
 		assert_in_range(kafka_consumer_outstanding(probe->consumer), 0, 8);
@@ -88,6 +89,7 @@ static void intake_stops_at_the_limit_and_goes_on_without_loss_or_double(void **
 		times[probe->out[i]->partition][probe->out[i]->offset]++;
 		finish(probe, i, true);
 	}
+	assert_true(clock_mono_ms() - began_ms < 45000); /* by the timer alone it would be a hundred seconds */
 	run_for(300);
 	assert_int_equal(probe->seen, 300);
 	int once = 0;
@@ -95,6 +97,31 @@ static void intake_stops_at_the_limit_and_goes_on_without_loss_or_double(void **
 		once += times[i / 150][i % 150] == 1;
 	assert_int_equal(once, 298); /* all but the two that were done before */
 	AWAIT(committed("full", 0) == 150 && committed("full", 1) == 150);
+}
+
+/* A turn of the loop reads a few, and the next one follows: with the timer alone it would take a minute. */
+static void a_deep_backlog_goes_out_without_a_pause(void **state)
+{
+	enum { DEPTH = 2000 };
+	(void)state;
+	struct probe *probe = &probes[DEEP];
+	produce("deep", 0, DEPTH);
+	AWAIT(probe->seen == DEPTH);
+	AWAIT(committed("deep", 0) == DEPTH);
+}
+
+static void of_more_partitions_than_there_is_room_for_only_the_number_is_told(void **state)
+{
+	struct kafka_position positions[2] = {{-7, -7}, {-7, -7}};
+	(void)state;
+	struct probe *probe = &probes[FULL];
+	assert_int_equal(kafka_consumer_positions(probe->consumer, positions, 1), 2);
+	assert_int_equal(positions[0].next, 150);
+	assert_int_equal(positions[1].next, -7);
+	assert_int_equal(kafka_consumer_positions(probe->consumer, positions, 2), 2);
+	assert_int_equal(positions[0].next + positions[1].next, 300);
+	assert_int_equal(positions[0].partition + positions[1].partition, 1);
+	assert_int_equal(kafka_consumer_positions(probes[LATE].consumer, positions, 2), 0); /* nothing was done yet */
 }
 
 /* What fits goes out as it comes; of the backlog behind it the oldest, whichever partition it is in. A clock that is
@@ -328,6 +355,8 @@ int main(void)
 	        cmocka_unit_test(only_what_is_done_without_a_hole_is_committed),
 	        cmocka_unit_test(a_dropped_record_comes_again_until_it_is_done),
 	        cmocka_unit_test(intake_stops_at_the_limit_and_goes_on_without_loss_or_double),
+	        cmocka_unit_test(of_more_partitions_than_there_is_room_for_only_the_number_is_told),
+	        cmocka_unit_test(a_deep_backlog_goes_out_without_a_pause),
 	        cmocka_unit_test(of_a_backlog_the_oldest_goes_out_first_whichever_partition_it_is_in),
 	        cmocka_unit_test(a_clock_that_is_ahead_holds_its_partition_up_no_longer_than_to_the_present),
 	        cmocka_unit_test(a_held_partition_waits_and_the_other_goes_on),

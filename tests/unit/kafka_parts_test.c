@@ -1,4 +1,5 @@
-/* kafka_parts: finding a partition, reasons for a pause, and what may be stored. Without a broker. */
+/* kafka_parts: finding a partition, whose record is next, reasons for a pause, and what may be stored. Without a
+ * broker. */
 #include "common/adapters/kafka_parts.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -138,10 +139,96 @@ static void what_is_done_since_counts_for_more_than_what_was_committed(void **st
 	tear_down(&fixture);
 }
 
+/* A record that was seen and not yet taken: these never come to librdkafka. */
+static rd_kafka_message_t waiting[3];
+
+static void show(struct kafka_part *part, rd_kafka_message_t *message, int64_t written_ms)
+{
+	part->next = message;
+	part->next_ms = written_ms;
+}
+
+static void expect_next(struct kafka_parts *parts, struct kafka_part *expected)
+{
+	struct kafka_part *part = NULL;
+	rd_kafka_message_t *message = kafka_parts_take(parts, &part);
+	assert_ptr_equal(part, expected);
+	assert_ptr_equal(message, expected ? &waiting[expected - parts->all] : NULL);
+}
+
+static void the_oldest_of_what_waits_is_taken_first(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	set_up(&fixture);
+	struct kafka_part *all = fixture.parts.all;
+	expect_next(&fixture.parts, NULL);
+	show(&all[0], &waiting[0], 30);
+	show(&all[1], &waiting[1], 10);
+	show(&all[2], &waiting[2], 20);
+	expect_next(&fixture.parts, &all[1]);
+	expect_next(&fixture.parts, &all[2]);
+	expect_next(&fixture.parts, &all[0]);
+	expect_next(&fixture.parts, NULL);
+	tear_down(&fixture);
+}
+
+static void of_equally_old_ones_every_partition_has_its_turn(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	set_up(&fixture);
+	struct kafka_part *all = fixture.parts.all;
+	for (size_t i = 0; i < 3; i++)
+		show(&all[i], &waiting[i], 10);
+	expect_next(&fixture.parts, &all[1]); /* `last` was 0 */
+	show(&all[1], &waiting[1], 10);
+	expect_next(&fixture.parts, &all[2]);
+	show(&all[2], &waiting[2], 10);
+	expect_next(&fixture.parts, &all[0]);
+	expect_next(&fixture.parts, &all[1]);
+	expect_next(&fixture.parts, &all[2]);
+	tear_down(&fixture);
+}
+
+static void what_was_seen_before_a_pause_waits_for_its_end(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	set_up(&fixture);
+	struct kafka_part *all = fixture.parts.all;
+	show(&all[0], &waiting[0], 10);
+	show(&all[1], &waiting[1], 20);
+	kafka_parts_pause(fixture.rk, &all[0], 1, PAUSE_HOLD, true);
+	expect_next(&fixture.parts, &all[1]);
+	expect_next(&fixture.parts, NULL);
+	kafka_parts_pause(fixture.rk, &all[0], 1, PAUSE_HOLD, false);
+	expect_next(&fixture.parts, &all[0]);
+	tear_down(&fixture);
+}
+
+static void the_gap_is_that_of_the_partition_with_the_widest_one(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	uint64_t ticket;
+	set_up(&fixture);
+	assert_int_equal(kafka_parts_gap(&fixture.parts), 0);
+	for (int64_t i = 0; i < 3; i++)
+		assert_int_equal(kafka_watermark_add(&fixture.parts.all[1].watermark, i, &ticket), ERR_OK);
+	assert_int_equal(kafka_watermark_add(&fixture.parts.all[2].watermark, 7, &ticket), ERR_OK);
+	assert_int_equal(kafka_parts_gap(&fixture.parts), 3);
+	tear_down(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_partition_is_found_by_topic_and_number),
+	        cmocka_unit_test(the_oldest_of_what_waits_is_taken_first),
+	        cmocka_unit_test(of_equally_old_ones_every_partition_has_its_turn),
+	        cmocka_unit_test(what_was_seen_before_a_pause_waits_for_its_end),
+	        cmocka_unit_test(the_gap_is_that_of_the_partition_with_the_widest_one),
 	        cmocka_unit_test(a_partition_goes_on_when_its_last_reason_is_gone),
 	        cmocka_unit_test(storing_for_a_partition_that_was_taken_away_is_no_error),
 	        cmocka_unit_test(of_what_nobody_has_told_the_lag_is_not_known),

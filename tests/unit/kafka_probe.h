@@ -38,7 +38,7 @@ struct probe {
 	int revokes;
 };
 
-enum { ORDER, FULL, MERGE, HOLD, SPAN, WAIT, LATE, STOP, PROBES, SECOND_WAIT = PROBES, SECOND_LATE, ALL_PROBES };
+enum { ORDER, FULL, MERGE, HOLD, SPAN, WAIT, LATE, STOP, DEEP, PROBES, SECOND_WAIT = PROBES, SECOND_LATE, ALL_PROBES };
 
 static struct probe probes[ALL_PROBES] = {
         [ORDER] = {"order", 1, 100, 100, 1000, .done_at_once = false},
@@ -48,6 +48,7 @@ static struct probe probes[ALL_PROBES] = {
         [SPAN] = {"span", 2, 1000, 10, 1000, .done_at_once = false},
         [WAIT] = {"wait", 2, 100, 100, 20000, .waits_from = 4},
         [LATE] = {"late", 2, 100, 100, 300, .done_at_once = false},
+        [DEEP] = {"deep", 1, 100, 100, 1000, .done_at_once = true},
         [STOP] = {"stop", 1, 100, 100, 1000, .done_at_once = true},
 };
 

@@ -58,6 +58,8 @@ void execute_gate(struct redis *redis, struct command *command)
 	struct store_gate_reply *reply = &command->gate;
 	int64_t now = command->pod->world->now_ms;
 	struct gate_class *class = class_of(redis, ask, now);
+	class->asked = *ask;
+	class->questions++;
 	quota_add(&class->window, now, ask->born_ms == class->born_ms ? ask->untold : ask->used);
 	if (ask->close_ms > 0 && now + ask->close_ms > class->closed_until_ms)
 		class->closed_until_ms = now + ask->close_ms;

@@ -37,6 +37,8 @@ struct gate_class {
 	int64_t born_ms, given, closed_until_ms;
 	struct quota window;
 	struct breaker breaker;
+	struct store_gate_ask asked; /* the last question; without what it points to */
+	int questions;
 };
 
 struct redis {
