@@ -273,7 +273,7 @@ static void a_probe_that_worked_closes_it_once(void **state)
 	world_run_for(bench.world, PERIOD_MS);
 	assert_false(gate_is_open(gates[0]));
 	fail_as(gates[0], FAILURE_CREDENTIALS, 0);
-	world_run_for(bench.world, WORLD_PROBE_MS / 2);
+	world_run_for(bench.world, 3 * WORLD_PROBE_MS);
 	assert_true(gate_is_open(gates[0]));
 	shut_gates();
 }

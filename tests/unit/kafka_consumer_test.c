@@ -102,12 +102,26 @@ static void intake_stops_at_the_limit_and_goes_on_without_loss_or_double(void **
 /* A turn of the loop reads a few, and the next one follows: with the timer alone it would take a minute. */
 static void a_deep_backlog_goes_out_without_a_pause(void **state)
 {
-	enum { DEPTH = 2000 };
+	enum { DEPTH = 3900 };
 	(void)state;
 	struct probe *probe = &probes[DEEP];
 	produce("deep", 0, DEPTH);
 	AWAIT(probe->seen == DEPTH);
 	AWAIT(committed("deep", 0) == DEPTH);
+}
+
+/* Goes on with the reader of the rule before. */
+static void a_record_that_comes_alone_wakes_the_loop(void **state)
+{
+	enum { COUNT = 60 };
+	(void)state;
+	struct probe *probe = &probes[DEEP];
+	int64_t began_ms = clock_mono_ms();
+	for (size_t i = 0, seen = probe->seen; i < COUNT; i++) {
+		produce("deep", 0, 1);
+		AWAIT(probe->seen == seen + i + 1);
+	}
+	assert_true(clock_mono_ms() - began_ms < 45000); /* by the timer alone it would be a minute */
 }
 
 static void of_more_partitions_than_there_is_room_for_only_the_number_is_told(void **state)
@@ -357,6 +371,7 @@ int main(void)
 	        cmocka_unit_test(intake_stops_at_the_limit_and_goes_on_without_loss_or_double),
 	        cmocka_unit_test(of_more_partitions_than_there_is_room_for_only_the_number_is_told),
 	        cmocka_unit_test(a_deep_backlog_goes_out_without_a_pause),
+	        cmocka_unit_test(a_record_that_comes_alone_wakes_the_loop),
 	        cmocka_unit_test(of_a_backlog_the_oldest_goes_out_first_whichever_partition_it_is_in),
 	        cmocka_unit_test(a_clock_that_is_ahead_holds_its_partition_up_no_longer_than_to_the_present),
 	        cmocka_unit_test(a_held_partition_waits_and_the_other_goes_on),
