@@ -4,19 +4,17 @@
  * The waiter stands in the table before its record is produced, so that no answer can be missed. */
 #include "common/base/clock.h"
 #include "common/base/crash_point.h"
+#include "common/base/decimal.h"
 #include "common/base/log.h"
 #include "ingress/call_trace.h"
 #include "ingress/desk_internal.h"
-#include <inttypes.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
 	UNSAVED_MAX = 10000,
 	UNSAVED_MAX_BYTES = 16 * 1024 * 1024,
-	NUMBER_BYTES = 24,
 	USUAL_BYTES = 1000, /* of a record or state */
 	PROBE_MS = 200,     /* while Kafka is slow one record in so long goes out all the same */
 };
@@ -229,10 +227,10 @@ static enum err_code send_record(const struct ask *ask, struct sending *sending,
 {
 	const struct request *request = &ask->request;
 	const struct operation_info *info = operation_info(operation);
-	char deadline[NUMBER_BYTES], schema[NUMBER_BYTES], traceparent[TRACE_PARENT_BYTES];
+	char deadline[DECIMAL_BYTES], schema[DECIMAL_BYTES], traceparent[TRACE_PARENT_BYTES];
 	ask_trace_send(ask, &sending->trace, ask->desk->options.tracer, info->topic, traceparent);
-	snprintf(deadline, sizeof deadline, "%" PRId64, request->deadline_ms);
-	snprintf(schema, sizeof schema, "%d", REQUEST_SCHEMA);
+	(void)decimal_write(request->deadline_ms, deadline);
+	(void)decimal_write(REQUEST_SCHEMA, schema);
 	const struct kafka_header headers[] = {
 	        {HEADER_SCHEMA, schema},
 	        {HEADER_OP, info->name},

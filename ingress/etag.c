@@ -1,12 +1,21 @@
 /* etag: written from the state, read from a list. */
 #include "ingress/etag.h"
-#include <inttypes.h>
-#include <stdio.h>
+#include "common/base/decimal.h"
 #include <string.h>
+
+_Static_assert(ETAG_BYTES > 3 * DECIMAL_BYTES + 4, "three numbers, two points, two quotation marks");
 
 void etag_of(const struct verification *state, char ret_tag[ETAG_BYTES])
 {
-	snprintf(ret_tag, ETAG_BYTES, "\"%" PRId64 ".%d.%" PRId64 "\"", state->rev, state->attempts, state->updated_ms);
+	char *end = ret_tag;
+	*end++ = '"';
+	end = decimal_write(state->rev, end);
+	*end++ = '.';
+	end = decimal_write(state->attempts, end);
+	*end++ = '.';
+	end = decimal_write(state->updated_ms, end);
+	*end++ = '"';
+	*end = '\0';
 }
 
 bool etag_is_listed(const char *list, const char *tag)

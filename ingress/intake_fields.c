@@ -108,6 +108,14 @@ enum err_code draft_to_ask(const struct draft *draft, const struct id_key *key, 
 	return code == ERR_OK ? draft_to_person(draft, ask) : code;
 }
 
+void draft_init(struct draft *draft, enum kind kind)
+{
+	memset(draft, 0, offsetof(struct draft, bytes));
+	draft->kind = kind;
+	draft->used = 0;
+	draft->deadline_ms = 0;
+}
+
 void draft_wipe(struct draft *draft)
 {
 	explicit_bzero(draft->bytes, draft->used); /* nothing was written behind that */

@@ -30,6 +30,8 @@ enum err_code draft_to_request(const struct draft *draft, const struct id_key *k
                                const char **ret_missing) WARN_UNUSED;
 enum err_code draft_to_person(const struct draft *draft, struct ask *ask) WARN_UNUSED;
 
+/* Nothing is given yet. `bytes` are not cleared: 8 KB of zeros for a few hundred bytes of values. */
+void draft_init(struct draft *draft, enum kind kind);
 void draft_wipe(struct draft *draft);
 
 /* The name of the pointer to a person's journeys. Returns: ERR_OK; ERR_CRYPTO. */

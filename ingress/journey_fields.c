@@ -191,8 +191,9 @@ bool reference_is_guid(const char *text)
 
 enum err_code adoption_to_ask(const struct id_key *key, const char *reference, const char *subject, struct ask *ask)
 {
-	struct draft draft = {.kind = KIND_JUMIO_IDENTITY};
+	struct draft draft;
 	struct request *request = &ask->request;
+	draft_init(&draft, KIND_JUMIO_IDENTITY);
 	const char *kind = kind_info(draft.kind)->name;
 	size_t len = strlen(reference);
 	if (len >= sizeof ask->reference || draft_set(&draft, REQUEST_FIELD_SUBJECT, subject))

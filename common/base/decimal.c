@@ -18,3 +18,20 @@ enum err_code decimal_parse(const char *text, size_t len, int64_t max, int64_t *
 	*ret_number = number;
 	return ERR_OK;
 }
+
+char *decimal_write(int64_t number, char out[DECIMAL_BYTES])
+{
+	char digits[DECIMAL_BYTES];
+	size_t count = 0;
+	uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+	do {
+		digits[count++] = (char)('0' + left % 10);
+		left /= 10;
+	} while (left > 0);
+	if (number < 0)
+		*out++ = '-';
+	while (count > 0)
+		*out++ = digits[--count];
+	*out = '\0';
+	return out;
+}

@@ -112,7 +112,6 @@ static void ask_for_score(struct exchange *exchange, struct draft *draft)
 {
 	const struct ingress *ingress = exchange->ingress;
 	const char *missing = NULL;
-	draft->kind = KIND_BIOCATCH_SCORE;
 	draft->deadline_ms = ingress->request_deadline_ms;
 	if (!(draft->given & (1u << REQUEST_FIELD_SUBJECT))) {
 		answer_problem(exchange, PROBLEM_MISSING_FIELD, "uuid");
@@ -134,8 +133,10 @@ static void ask_for_score(struct exchange *exchange, struct draft *draft)
 
 void biocatch_score(struct exchange *exchange, enum method method)
 {
-	struct reading reading = {.broken = NULL};
+	struct reading reading;
 	bool read = true;
+	draft_init(&reading.draft, KIND_BIOCATCH_SCORE);
+	reading.broken = NULL;
 	if (method == METHOD_POST)
 		read = b2c_body_read(exchange, take_member, &reading);
 	else if (!exchange_each_parameter(exchange, read_parameter, &reading) && !reading.broken)

@@ -89,9 +89,10 @@ static void render_transaction(struct exchange *exchange)
 void jumio_initialize_transaction(struct exchange *exchange, enum method method)
 {
 	const struct ingress *ingress = exchange->ingress;
-	struct draft draft = {.kind = KIND_JUMIO_IDENTITY};
+	struct draft draft;
 	const char *detail = NULL;
 	(void)method;
+	draft_init(&draft, KIND_JUMIO_IDENTITY);
 	if (b2c_body_read(exchange, take_transaction_field, &draft)) {
 		enum problem problem = check_transaction(ingress->journeys, &draft, &detail);
 		if (problem == PROBLEM_COUNT && journey_to_ask(ingress->journeys, &draft, ingress->id_key,

@@ -310,9 +310,10 @@ static void create(struct exchange *exchange, struct draft *draft, const char *k
 
 void verifications_create(struct exchange *exchange, enum method method)
 {
-	struct draft draft = {.given = 0};
+	struct draft draft;
 	char key[IDEMPOTENCY_KEY_BYTES];
 	(void)method;
+	draft_init(&draft, (enum kind)0); /* the body says which */
 	if (may_ask(exchange) && read_key(exchange, key) == ERR_OK && read_body(exchange, &draft))
 		create(exchange, &draft, key);
 	draft_wipe(&draft);

@@ -2,6 +2,7 @@
 #include "common/base/decimal.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -47,12 +48,27 @@ static void no_more_than_the_length_is_read(void **state)
 	assert_int_equal(number, 123);
 }
 
+static void what_is_written_is_what_printf_writes(void **state)
+{
+	static const int64_t numbers[] = {0,         1,  -1,  9,    10,        99,        100,       1795311447894,
+	                                  INT32_MAX, -5, 100, -100, INT64_MAX, INT64_MIN, INT32_MIN, 7};
+	char written[DECIMAL_BYTES], expected[32];
+	(void)state;
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		char *end = decimal_write(numbers[i], written);
+		(void)snprintf(expected, sizeof expected, "%lld", (long long)numbers[i]);
+		assert_string_equal(written, expected);
+		assert_ptr_equal(end, written + strlen(expected));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(digits_are_a_number_up_to_the_limit),
 	        cmocka_unit_test(everything_else_is_refused_and_changes_nothing),
 	        cmocka_unit_test(no_more_than_the_length_is_read),
+	        cmocka_unit_test(what_is_written_is_what_printf_writes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
