@@ -1,6 +1,7 @@
 /* ids: random names, keyed names of questions, and base64url.
  * The MAC is fetched and keyed once; each question works on a copy, so a key may be used from every thread at once. */
 #include "common/base/ids.h"
+#include "common/base/random.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -9,7 +10,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum { ID_RANDOM_BYTES = 16, MAC_BYTES = 32, LEN_PREFIX_BYTES = 8, BASE64URL_DIGITS = 64 };
 
@@ -134,12 +134,6 @@ enum err_code id_of_question(const struct id_key *key, const struct id_field *fi
 		return ERR_CRYPTO;
 	id_from_bytes(mac, ret_id);
 	return ERR_OK;
-}
-
-/* From the kernel: OpenSSL's generator costs three times as much for a few bytes. */
-static bool random_bytes(unsigned char *out, size_t len)
-{
-	return getrandom(out, len, 0) == (ssize_t)len; /* so few are never cut short, nor interrupted */
 }
 
 enum err_code id_random(char ret_id[ID_BYTES])

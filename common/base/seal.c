@@ -3,13 +3,13 @@
 #include "common/base/seal.h"
 
 #include "common/base/ids.h"
+#include "common/base/random.h"
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum {
 	KEY_ID_MAX = 16,
@@ -131,7 +131,7 @@ static bool encrypt(const struct seal_ring *ring, const char *aad, const void *p
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	unsigned char *text = raw + NONCE_BYTES;
 	int n = 0;
-	bool ok = ctx && getrandom(raw, NONCE_BYTES, 0) == NONCE_BYTES &&
+	bool ok = ctx && random_bytes(raw, NONCE_BYTES) &&
 	          EVP_EncryptInit_ex2(ctx, ring->cipher, ring->keys[0].bytes, raw, NULL) == 1 &&
 	          EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *)aad, (int)strlen(aad)) == 1 &&
 	          (len == 0 || EVP_EncryptUpdate(ctx, text, &n, plain, (int)len) == 1) &&

@@ -1,7 +1,7 @@
 /* trace: reading and writing traceparent, new ids, and spans under construction. */
 #include "common/base/trace.h"
 #include "common/base/clock.h"
-#include <openssl/rand.h>
+#include "common/base/random.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -78,7 +78,7 @@ static void to_hex(const unsigned char *bytes, size_t count, char *out)
 static bool new_span_id(char out[SPAN_ID_BYTES])
 {
 	unsigned char bytes[RANDOM_BYTES];
-	if (RAND_bytes(bytes, sizeof bytes) != 1)
+	if (!random_bytes(bytes, sizeof bytes))
 		return false;
 	bytes[0] |= 1; /* never all zeroes */
 	to_hex(bytes, sizeof bytes, out);
@@ -91,7 +91,7 @@ bool trace_begin(int64_t share_ppm, struct trace_context *ret)
 	uint32_t chance;
 	struct trace_context context;
 	*ret = (struct trace_context){.sampled = false};
-	if (RAND_bytes(bytes, sizeof bytes) != 1 || !new_span_id(context.span_id))
+	if (!random_bytes(bytes, sizeof bytes) || !new_span_id(context.span_id))
 		return false;
 	bytes[0] |= 1;
 	to_hex(bytes, sizeof bytes, context.trace_id);

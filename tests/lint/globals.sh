@@ -14,9 +14,10 @@ grep -q '^VERIFYD_SANITIZE:[A-Z]*=.' "$build/CMakeCache.txt" && skip "$build has
 grep -q -- '--coverage' "$build/CMakeCache.txt" && skip "$build counts coverage"
 
 # log_least, log_program: the log's level and the program's name, set once at start, before there are threads.
+# random_portion: random bytes that a thread has not used yet (common/base/random.c); a thread's own, so nothing is shared.
 # crash_left: how often a crash point may still be passed; in builds for tests only.
 # no_expect: a constant text that libcurl's list wants as char *.
-allowed=" log_least log_program no_expect crash_left "
+allowed=" log_least log_program no_expect crash_left random_portion "
 
 objects=$(find "$build/common" "$build/ingress" "$build/workers" "$build/ctl" -name '*.o' | sort)
 [ -n "$objects" ] || skip "$build holds no objects"
