@@ -1,5 +1,6 @@
 /* redis_link: connection life over hiredis's async context. */
 #include "common/adapters/redis_link.h"
+#include "common/adapters/redis_command.h"
 #include "common/adapters/redis_uv.h"
 #include "common/base/backoff.h"
 #include "common/base/clock.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 
 enum link_state { LINK_WAITING, LINK_RESOLVING, LINK_CONNECTING, LINK_UP };
-enum { TICK_MS = 100, RETRY_BASE_MS = 50, WARN_INTERVAL_MS = 5000 };
+enum { TICK_MS = 100, RETRY_BASE_MS = 50, WARN_INTERVAL_MS = 5000, KEEP_BYTES = 64 * 1024 };
 
 /* One command on its way. Freed ones are kept for the next. */
 struct op {
@@ -35,6 +36,7 @@ struct redis_link {
 	struct list ops;   /* of struct op: on their way, oldest first */
 	struct list spare; /* of struct op: used, kept for the next */
 	size_t pending;
+	struct buf out;      /* the command that is being sent; its memory is kept for the next, up to KEEP_BYTES */
 	const char *refused; /* why the handshake failed; NULL so far */
 	redis_reply_fn message_fn;
 	void *message_ctx;
@@ -53,6 +55,7 @@ static void free_when_closed(struct redis_link *link)
 		free(op);
 	}
 	redis_url_fini(&link->options.url);
+	buf_fini_secret(&link->out);
 	free(link);
 }
 
@@ -91,6 +94,21 @@ static void on_reply(redisAsyncContext *context, void *reply, void *privdata)
 		fn(ctx, reply);
 }
 
+/* hiredis copies it. It looks one byte further, for another argument: there stands buf's '\0'. */
+static enum err_code hand_over(struct redis_link *link, redisCallbackFn *fn, void *ctx, int argc, const char **argv,
+                               const size_t *argv_len)
+{
+	struct buf *out = &link->out;
+	enum err_code code = redis_command_write(out, argc, argv, argv_len);
+	if (code == ERR_OK && redisAsyncFormattedCommand(link->context, fn, ctx, out->data, out->len) != REDIS_OK)
+		code = ERR_UNAVAILABLE;
+	if (out->cap > KEEP_BYTES)
+		buf_fini_secret(out);
+	else
+		buf_clear(out);
+	return code;
+}
+
 static enum err_code send_now(struct redis_link *link, redis_reply_fn fn, void *ctx, int argc, const char **argv,
                               const size_t *argv_len)
 {
@@ -99,10 +117,10 @@ static enum err_code send_now(struct redis_link *link, redis_reply_fn fn, void *
 		return ERR_NO_MEMORY;
 	*op = (struct op){.link = link, .fn = fn, .ctx = ctx, .sent_ms = clock_mono_ms()};
 	op_append(link, op);
-	if (redisAsyncCommandArgv(link->context, on_reply, op, argc, argv, argv_len) == REDIS_OK)
-		return ERR_OK;
-	op_remove(op);
-	return ERR_UNAVAILABLE;
+	enum err_code code = hand_over(link, on_reply, op, argc, argv, argv_len);
+	if (code != ERR_OK)
+		op_remove(op);
+	return code;
 }
 
 enum err_code redis_link_send(struct redis_link *link, redis_reply_fn fn, void *ctx, int argc, const char **argv,
@@ -130,8 +148,7 @@ enum err_code redis_link_subscribe(struct redis_link *link, redis_reply_fn fn, v
 		return ERR_UNAVAILABLE;
 	link->message_fn = fn;
 	link->message_ctx = ctx;
-	int status = redisAsyncCommandArgv(link->context, on_message, link, argc, argv, argv_len);
-	return status == REDIS_OK ? ERR_OK : ERR_UNAVAILABLE;
+	return hand_over(link, on_message, link, argc, argv, argv_len);
 }
 
 /* ---- up and down ---- */
@@ -241,6 +258,7 @@ static void handshake(struct redis_link *link)
 		code = send_now(link, on_handshake_end, link, 1, (const char *[]){"PING"}, NULL);
 	if (code != ERR_OK)
 		link->refused = "out of memory";
+	buf_fini_secret(&link->out); /* the password stood in it */
 }
 
 static void on_connect(const redisAsyncContext *context, int status)
@@ -335,6 +353,7 @@ enum err_code redis_link_new(uv_loop_t *loop, const struct redis_link_options *o
 	link->loop = loop;
 	list_init(&link->ops);
 	list_init(&link->spare);
+	buf_init(&link->out, REDIS_MAX_COMMAND_BYTES);
 	if (uv_timer_init(loop, &link->timer) != 0) {
 		free(link);
 		return err_set(err, ERR_IO, "timer of the redis link");

@@ -37,7 +37,8 @@ enum err_code redis_link_new(uv_loop_t *loop, const struct redis_link_options *o
                              struct err *err) WARN_UNUSED;
 
 /* Sends a command. Returns: ERR_OK (fn is called exactly once, never from inside this call); ERR_UNAVAILABLE (not up);
- * ERR_LIMIT (REDIS_MAX_PENDING). fn may be NULL. */
+ * ERR_LIMIT (REDIS_MAX_PENDING; REDIS_MAX_COMMAND_BYTES of redis_command.h); ERR_NO_MEMORY. Any bytes may stand in an
+ * argument; argv_len NULL: each ends with its '\0'. fn may be NULL. */
 enum err_code redis_link_send(struct redis_link *link, redis_reply_fn fn, void *ctx, int argc, const char **argv,
                               const size_t *argv_len) WARN_UNUSED;
 
