@@ -5,7 +5,6 @@
 #include "common/base/log.h"
 #include <assert.h>
 #include <hiredis/hiredis.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,24 +20,37 @@ struct store_call *store_call_new(struct redis_store *store, void *ctx, size_t i
 	return call;
 }
 
+void store_key(char out[KEY_BYTES], const char *const *parts)
+{
+	size_t at = 0;
+	for (; *parts; parts++) {
+		size_t len = strnlen(*parts, KEY_BYTES - 1 - at);
+		memcpy(out + at, *parts, len);
+		at += len;
+	}
+	out[at] = '\0';
+}
+
 void store_key_of_state(char out[KEY_BYTES], const char *id)
 {
-	snprintf(out, KEY_BYTES, "verifyd:v:{%s}", id);
+	store_key(out, (const char *[]){"verifyd:v:{", id, "}", NULL});
 }
 
 static void key_of_lease(char out[KEY_BYTES], const char *id, const char *op)
 {
-	snprintf(out, KEY_BYTES, "verifyd:lease:{%s}:%s", id, op);
+	store_key(out, (const char *[]){"verifyd:lease:{", id, "}:", op, NULL});
 }
 
 static void key_of_question(char out[KEY_BYTES], const char *question)
 {
-	snprintf(out, KEY_BYTES, "verifyd:q:%s", question);
+	store_key(out, (const char *[]){"verifyd:q:", question, NULL});
 }
 
-void store_channel_of(char out[NUMBER_BYTES], const char *id)
+void store_channel_of(char out[CHANNEL_BYTES], const char *id)
 {
-	snprintf(out, NUMBER_BYTES, "verifyd:wake:%u", wake_shard(id));
+	static const char name[] = "verifyd:wake:";
+	memcpy(out, name, sizeof name - 1);
+	decimal_write(wake_shard(id), out + sizeof name - 1);
 }
 
 int64_t store_ttl_of_state(const struct redis_store *store, enum state state)
@@ -177,7 +189,7 @@ enum err_code store_send_script(struct store_call *call, redis_reply_fn fn, enum
 	char count[NUMBER_BYTES];
 	const char *all[3 + SCRIPT_MAX_ARGUMENTS] = {"EVALSHA", call ? call->store->sha[script] : NULL, count};
 	int argc = 3;
-	snprintf(count, sizeof count, "%d", keys);
+	decimal_write(keys, count);
 	for (; *argv; argv++) {
 		assert(argc < 3 + SCRIPT_MAX_ARGUMENTS);
 		all[argc++] = *argv;
@@ -235,7 +247,7 @@ enum err_code redis_store_claim(struct redis_store *store, const char *question,
 {
 	char key[KEY_BYTES], ttl[NUMBER_BYTES];
 	key_of_question(key, question);
-	snprintf(ttl, sizeof ttl, "%d", ttl_s);
+	decimal_write(ttl_s, ttl);
 	const char *set[] = {"SET", key, id, "NX", "EX", ttl};
 	const char *get[] = {"GET", key};
 	if (!store->up)
@@ -329,9 +341,9 @@ enum err_code redis_store_put_first(struct redis_store *store, const char *id, c
 {
 	char key[KEY_BYTES], ttl[NUMBER_BYTES];
 	store_key_of_state(key, id);
-	snprintf(ttl, sizeof ttl, "%d", STORE_QUEUED_TTL_MS);
+	const size_t ttl_len = (size_t)(decimal_write(STORE_QUEUED_TTL_MS, ttl) - ttl);
 	const char *argv[] = {"SET", key, value, "NX", "PX", ttl};
-	const size_t argv_len[] = {3, strlen(key), len, 2, 2, strlen(ttl)};
+	const size_t argv_len[] = {3, strlen(key), len, 2, 2, ttl_len};
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.done = fn;
@@ -373,7 +385,7 @@ enum err_code redis_store_lease(struct redis_store *store, const char *id, const
 	char lease[KEY_BYTES], state[KEY_BYTES], ttl[NUMBER_BYTES];
 	key_of_lease(lease, id, op);
 	store_key_of_state(state, id);
-	snprintf(ttl, sizeof ttl, "%" PRId64, ttl_ms);
+	decimal_write(ttl_ms, ttl);
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.lease = fn;
@@ -395,13 +407,13 @@ enum err_code redis_store_put(struct redis_store *store, const struct verificati
                               void *ctx)
 {
 	char state[KEY_BYTES], lease[KEY_BYTES], pointer[KEY_BYTES], rank[NUMBER_BYTES], rev[NUMBER_BYTES],
-	        ttl[NUMBER_BYTES], channel[NUMBER_BYTES], attempts[NUMBER_BYTES];
+	        ttl[NUMBER_BYTES], channel[CHANNEL_BYTES], attempts[NUMBER_BYTES];
 	store_key_of_state(state, verification->id);
 	key_of_lease(lease, verification->id, op);
-	snprintf(rank, sizeof rank, "%d", state_rank(verification->state));
-	snprintf(rev, sizeof rev, "%" PRId64, verification->rev);
-	snprintf(attempts, sizeof attempts, "%d", verification->attempts);
-	snprintf(ttl, sizeof ttl, "%" PRId64, store_ttl_of_state(store, verification->state));
+	decimal_write(state_rank(verification->state), rank);
+	decimal_write(verification->rev, rev);
+	decimal_write(verification->attempts, attempts);
+	decimal_write(store_ttl_of_state(store, verification->state), ttl);
 	store_channel_of(channel, verification->id);
 	const char *argv[] = {"EVALSHA", store->sha[SCRIPT_PUT], "2",     state, lease, rank, rev, value, ttl,
 	                      channel,   token ? token : "",     attempts};
@@ -433,7 +445,7 @@ void redis_store_keep_answer(struct redis_store *store, const char *id, const ch
 {
 	char lease[KEY_BYTES], ttl[NUMBER_BYTES];
 	key_of_lease(lease, id, op);
-	snprintf(ttl, sizeof ttl, "%d", STORE_ANSWER_TTL_MS);
+	decimal_write(STORE_ANSWER_TTL_MS, ttl);
 	const char *argv[] = {"EVALSHA", store->sha[SCRIPT_KEEP], "1", lease, token, value, ttl};
 	const size_t argv_len[] = {7, strlen(argv[1]), 1, strlen(lease), strlen(token), len, strlen(ttl)};
 	if (store->up && redis_link_send(store->link, NULL, NULL, 7, argv, argv_len) != ERR_OK)
@@ -447,13 +459,17 @@ void redis_store_release(struct redis_store *store, const char *id, const char *
 	store_delete_if(store, lease, token);
 }
 
+/* CRC-32 (of zlib), four bits at a time. */
 unsigned wake_shard(const char *id)
 {
+	static const uint32_t of_bits[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+	                                     0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+	                                     0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
 	uint32_t crc = 0xFFFFFFFFu;
 	for (; *id; id++) {
 		crc ^= (unsigned char)*id;
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (0xEDB88320u & (0u - (crc & 1u)));
+		crc = crc >> 4 ^ of_bits[crc & 15];
+		crc = crc >> 4 ^ of_bits[crc & 15];
 	}
 	return ~crc % WAKE_SHARDS;
 }

@@ -5,7 +5,6 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include <hiredis/hiredis.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,7 +170,7 @@ enum err_code redis_store_claim_rebuild(struct redis_store *store, const char *t
 	char right[RIGHT_BYTES], ttl[NUMBER_BYTES];
 	bool prolong = strcmp(store->rebuild_token, token) == 0;
 	right_text(store, token, right);
-	snprintf(ttl, sizeof ttl, "%" PRId64, ttl_ms);
+	decimal_write(ttl_ms, ttl);
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call) {
 		call->fn.whole = fn;

@@ -1,8 +1,6 @@
 /* redis_store_fill: many states in one step, from who reads `results`. */
 #include "common/adapters/redis_store_internal.h"
 #include <hiredis/hiredis.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +9,7 @@ enum { KEYS_EACH = 3, ARGUMENTS_EACH = 8, FIRST = 4 }; /* FIRST: EVALSHA, script
 /* What has to be written as text for one state; the value is not copied. */
 struct texts {
 	char state[KEY_BYTES], subject[KEY_BYTES], reference[KEY_BYTES];
-	char rank[NUMBER_BYTES], rev[NUMBER_BYTES], attempts[NUMBER_BYTES], ttl[NUMBER_BYTES], channel[NUMBER_BYTES],
+	char rank[NUMBER_BYTES], rev[NUMBER_BYTES], attempts[NUMBER_BYTES], ttl[NUMBER_BYTES], channel[CHANNEL_BYTES],
 	        created[NUMBER_BYTES];
 };
 
@@ -29,11 +27,11 @@ static void write_texts(const struct redis_store *store, const struct store_fill
 		store_key_of_subject(out->subject, state->question);
 	if (fill->reference)
 		store_key_of_reference(out->reference, kind_info(state->kind)->vendor, state->reference);
-	snprintf(out->rank, NUMBER_BYTES, "%d", state_rank(state->state));
-	snprintf(out->rev, NUMBER_BYTES, "%" PRId64, state->rev);
-	snprintf(out->attempts, NUMBER_BYTES, "%d", state->attempts);
-	snprintf(out->ttl, NUMBER_BYTES, "%" PRId64, store_ttl_of_state(store, state->state));
-	snprintf(out->created, NUMBER_BYTES, "%" PRId64, state->created_ms);
+	decimal_write(state_rank(state->state), out->rank);
+	decimal_write(state->rev, out->rev);
+	decimal_write(state->attempts, out->attempts);
+	decimal_write(store_ttl_of_state(store, state->state), out->ttl);
+	decimal_write(state->created_ms, out->created);
 	out->channel[0] = '\0';
 	if (wake)
 		store_channel_of(out->channel, state->id);
@@ -84,8 +82,8 @@ enum err_code redis_store_fill(struct redis_store *store, const struct store_fil
 		return ERR_NO_MEMORY;
 	}
 	call->fn.fill = fn;
-	snprintf(keys, sizeof keys, "%zu", count * KEYS_EACH);
-	snprintf(names_ttl, sizeof names_ttl, "%" PRId64, store_names_ttl_ms);
+	decimal_write((int64_t)(count * KEYS_EACH), keys);
+	decimal_write(store_names_ttl_ms, names_ttl);
 	add(command, 0, "EVALSHA");
 	add(command, 1, store->sha[SCRIPT_FILL]);
 	add(command, 2, keys);

@@ -4,7 +4,6 @@
 #include "common/base/log.h"
 #include "common/domain/worker_status.h"
 #include <hiredis/hiredis.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +19,7 @@ static void put(struct redis_store *store, const char *key, const char *name, co
 		return;
 	if (redis_link_send(store->link, NULL, NULL, 4, argv, argv_len) != ERR_OK)
 		log_debug("redis_command_skipped", LOG_STR("what", key));
-	snprintf(ttl, sizeof ttl, "%d", WORKER_FORGET_MS); /* of the hash: the last one of all leaves nothing */
+	decimal_write(WORKER_FORGET_MS, ttl); /* of the hash: the last one of all leaves nothing */
 	store_send_idly(store, "fleet_ttl", 3, (const char *[]){"PEXPIRE", key, ttl});
 }
 

@@ -10,7 +10,7 @@ enum { REPLY_MEMBERS = 12, REPLY_REASON = 11, MAX_BREAKERS = 64, OP_BYTES = 64 }
 
 static void key_of_breaker(char out[KEY_BYTES], const char *vendor)
 {
-	snprintf(out, KEY_BYTES, "verifyd:breaker:%s", vendor);
+	store_key(out, (const char *[]){"verifyd:breaker:", vendor, NULL});
 }
 
 /* ---- asking ---- */
@@ -63,11 +63,11 @@ enum err_code redis_store_gate(struct redis_store *store, const struct store_gat
 	char window[KEY_BYTES], gate[KEY_BYTES], breaker[KEY_BYTES];
 	char n[sizeof numbers / sizeof *numbers][NUMBER_BYTES], since[STORE_GATE_PRIORITIES * NUMBER_BYTES];
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-		snprintf(n[i], NUMBER_BYTES, "%" PRId64, numbers[i]);
+		decimal_write(numbers[i], n[i]);
 	snprintf(since, sizeof since, "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, ask->since_ms[0],
 	         ask->since_ms[1], ask->since_ms[2], ask->since_ms[3]);
-	snprintf(window, sizeof window, "verifyd:quota:%s:%s", ask->vendor, ask->op);
-	snprintf(gate, sizeof gate, "verifyd:gate:%s:%s", ask->vendor, ask->op);
+	store_key(window, (const char *[]){"verifyd:quota:", ask->vendor, ":", ask->op, NULL});
+	store_key(gate, (const char *[]){"verifyd:gate:", ask->vendor, ":", ask->op, NULL});
 	key_of_breaker(breaker, ask->vendor);
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)

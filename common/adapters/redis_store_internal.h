@@ -9,11 +9,13 @@
 #include "common/adapters/redis_scripts.h"
 #include "common/adapters/redis_store.h"
 #include "common/adapters/redis_store_gate.h"
+#include "common/base/decimal.h"
 
 enum {
 	KEY_BYTES = 128,
 	SHA_BYTES = 41,
-	NUMBER_BYTES = 24,
+	NUMBER_BYTES = DECIMAL_BYTES,
+	CHANNEL_BYTES = 40, /* "verifyd:wake:<shard>" */
 	REPLICATION_ID_BYTES = 65, /* Redis's have 40 characters */
 	RIGHT_BYTES = TOKEN_BYTES + REPLICATION_ID_BYTES,
 	SCRIPT_MAX_ARGUMENTS = 28, /* keys included */
@@ -76,11 +78,14 @@ struct store_call {
 	char ids[][ID_BYTES];
 };
 
+/* Joins texts (the last one: NULL) to a key; what is too long for one is cut. */
+void store_key(char out[KEY_BYTES], const char *const *parts);
+
 /* Names of keys, and what goes with a state. */
 void store_key_of_state(char out[KEY_BYTES], const char *id);
 void store_key_of_subject(char out[KEY_BYTES], const char *question);
 void store_key_of_reference(char out[KEY_BYTES], const char *vendor, const char *reference);
-void store_channel_of(char out[NUMBER_BYTES], const char *id);
+void store_channel_of(char out[CHANNEL_BYTES], const char *id);
 int64_t store_ttl_of_state(const struct redis_store *store, enum state state);
 
 /* Returns: a call of fn.* still to be set, with room for `ids` ids; NULL: out of memory. */

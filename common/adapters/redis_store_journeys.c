@@ -4,8 +4,6 @@
 #include "common/base/decimal.h"
 #include <ctype.h>
 #include <hiredis/hiredis.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,23 +19,17 @@ _Static_assert(SUBJECT_OURS == 0 && SUBJECT_ANOTHERS == 1 && SUBJECT_TOO_MANY ==
                "subject_script");
 _Static_assert(BROWSER_OURS == 0 && BROWSER_ANOTHER == 1 && BROWSER_UNKNOWN == 2, "browser_script");
 
-static void number_text(char out[NUMBER_BYTES], int64_t number)
-{
-	snprintf(out, NUMBER_BYTES, "%" PRId64, number);
-}
-
 void store_key_of_subject(char out[KEY_BYTES], const char *question)
 {
-	snprintf(out, KEY_BYTES, "verifyd:s:%s", question);
+	store_key(out, (const char *[]){"verifyd:s:", question, NULL});
 }
 
 /* A vendor's reference is a GUID, which is the same in either case. */
 void store_key_of_reference(char out[KEY_BYTES], const char *vendor, const char *reference)
 {
-	int at = snprintf(out, KEY_BYTES, "verifyd:ref:%s:", vendor);
-	for (; *reference && at < KEY_BYTES - 1; reference++)
-		out[at++] = (char)tolower((unsigned char)*reference);
-	out[at] = '\0';
+	store_key(out, (const char *[]){"verifyd:ref:", vendor, ":", reference, NULL});
+	for (char *c = out + strlen("verifyd:ref:") + strlen(vendor) + 1; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
 }
 
 /* ---- journeys ---- */
@@ -60,10 +52,10 @@ enum err_code redis_store_claim_subject(struct redis_store *store, const char *q
 {
 	char key[KEY_BYTES], created[NUMBER_BYTES], most[NUMBER_BYTES], forget[NUMBER_BYTES], ttl[NUMBER_BYTES];
 	store_key_of_subject(key, question);
-	number_text(created, created_ms);
-	number_text(most, max_a_day);
-	number_text(forget, forget_after_ms);
-	number_text(ttl, store_names_ttl_ms);
+	decimal_write(created_ms, created);
+	decimal_write(max_a_day, most);
+	decimal_write(forget_after_ms, forget);
+	decimal_write(store_names_ttl_ms, ttl);
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.subject = fn;
@@ -87,9 +79,9 @@ enum err_code redis_store_browser(struct redis_store *store, const char *id, con
                                   int64_t ttl_ms, store_browser_fn fn, void *ctx)
 {
 	char key[KEY_BYTES], ticket[NUMBER_BYTES], ttl[NUMBER_BYTES];
-	snprintf(key, sizeof key, "verifyd:browser:{%s}", id);
-	number_text(ticket, ticket_ms);
-	number_text(ttl, ttl_ms);
+	store_key(key, (const char *[]){"verifyd:browser:{", id, "}", NULL});
+	decimal_write(ticket_ms, ticket);
+	decimal_write(ttl_ms, ttl);
 	struct store_call *call = store_call_new(store, ctx, 0);
 	if (call)
 		call->fn.browser = fn;
@@ -101,15 +93,17 @@ enum err_code redis_store_browser(struct redis_store *store, const char *id, con
 
 static void key_of_place(char out[KEY_BYTES], const char *id)
 {
-	snprintf(out, KEY_BYTES, "verifyd:place:{%s}", id);
+	store_key(out, (const char *[]){"verifyd:place:{", id, "}", NULL});
 }
 
 void redis_store_note_place(struct redis_store *store, const char *id, int32_t partition, int64_t offset)
 {
 	char key[KEY_BYTES], ttl[NUMBER_BYTES], place[2 * NUMBER_BYTES];
 	key_of_place(key, id);
-	number_text(ttl, STORE_PLACE_TTL_S);
-	snprintf(place, sizeof place, "%" PRId32 ":%" PRId64, partition, offset);
+	decimal_write(STORE_PLACE_TTL_S, ttl);
+	char *end = decimal_write(partition, place);
+	*end++ = ':';
+	decimal_write(offset, end);
 	store_send_idly(store, "place", 6, (const char *[]){"SET", key, place, "EX", ttl, "NX"});
 }
 
@@ -154,7 +148,7 @@ void redis_store_name_reference(struct redis_store *store, const char *vendor, c
 {
 	char key[KEY_BYTES], ttl[NUMBER_BYTES];
 	store_key_of_reference(key, vendor, reference);
-	number_text(ttl, store_names_ttl_ms);
+	decimal_write(store_names_ttl_ms, ttl);
 	store_send_idly(store, "reference", 5, (const char *[]){"SET", key, id, "PX", ttl});
 }
 

@@ -1,7 +1,6 @@
 /* redis_store_keys: what an Idempotency-Key stands for: `verifyd:key:<key>` -> "<body> <id>". */
 #include "common/adapters/redis_store_internal.h"
 #include <hiredis/hiredis.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,7 @@ enum { VALUE_BYTES = QUESTION_BYTES + ID_BYTES };
 
 static void key_of_key(char out[KEY_BYTES], const char *key)
 {
-	snprintf(out, KEY_BYTES, "verifyd:key:%s", key);
+	store_key(out, (const char *[]){"verifyd:key:", key, NULL});
 }
 
 /* call->token holds nothing that long: the body's name follows the call. */
@@ -32,7 +31,7 @@ enum err_code redis_store_claim_key(struct redis_store *store, const char *key, 
 	char name[KEY_BYTES], value[VALUE_BYTES], ttl[NUMBER_BYTES];
 	key_of_key(name, key);
 	snprintf(value, sizeof value, "%s %s", body, id);
-	snprintf(ttl, sizeof ttl, "%" PRId64, ttl_ms);
+	decimal_write(ttl_ms, ttl);
 	struct store_call *call = store_call_new(store, ctx, (QUESTION_BYTES + ID_BYTES - 1) / ID_BYTES);
 	if (call) {
 		call->fn.key = fn;

@@ -391,6 +391,17 @@ static void a_redis_that_may_forget_pointers_is_not_used(void **state)
 	assert_int_equal(redis_store_get(bench->store, id, on_value, &said), ERR_UNAVAILABLE);
 }
 
+/* By zlib's crc32(). */
+static void a_shard_is_the_names_crc_32(void **state)
+{
+	(void)state;
+	assert_int_equal(wake_shard(""), 0);
+	assert_int_equal(wake_shard("123456789"), 38);
+	assert_int_equal(wake_shard(id), 20);
+	assert_int_equal(wake_shard(other_id), 46);
+	assert_int_equal(wake_shard("\xff\x80\x61"), 58);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,6 +422,7 @@ int main(void)
 	        WITH_REDIS(an_answer_is_kept_beside_its_own_lease_only_and_found_by_who_comes_next),
 	        WITH_REDIS(lost_scripts_are_loaded_again),
 	        WITH_REDIS(a_redis_that_may_forget_pointers_is_not_used),
+	        cmocka_unit_test(a_shard_is_the_names_crc_32),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);
 }
