@@ -1,5 +1,6 @@
 /* ids: random names, keyed names of questions, and base64url.
- * The MAC is fetched and keyed once; each question works on a copy, so a key may be used from every thread at once. */
+ * The MAC is fetched and keyed once; each question works on a copy, so a key may be used from every thread at once. One
+ * copy is kept for the next question: making it and ending it costs as much as the MAC. */
 #include "common/base/ids.h"
 #include "common/base/random.h"
 
@@ -7,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,9 @@
 enum { ID_RANDOM_BYTES = 16, MAC_BYTES = 32, LEN_PREFIX_BYTES = 8, BASE64URL_DIGITS = 64 };
 
 struct id_key {
-	EVP_MAC_CTX *keyed; /* never updated, only copied */
+	EVP_MAC_CTX *keyed;            /* never updated, only copied */
+	_Atomic(EVP_MAC_CTX *) *spare; /* is &slot: changes while callers hold the key as a constant */
+	_Atomic(EVP_MAC_CTX *) slot;   /* a copy at its beginning; NULL while a thread works on it */
 };
 
 static const char base64url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -70,6 +74,7 @@ enum err_code id_key_new(const char *secret, struct id_key **ret_key, struct err
 		free(key);
 		return crypto_failed(err, "HMAC-SHA256 is not available");
 	}
+	key->spare = &key->slot;
 	*ret_key = key;
 	return ERR_OK;
 }
@@ -78,7 +83,8 @@ void id_key_free(struct id_key *key)
 {
 	if (!key)
 		return;
-	EVP_MAC_CTX_free(key->keyed); /* overwrites the key inside */
+	EVP_MAC_CTX_free(key->slot); /* overwrites the key inside */
+	EVP_MAC_CTX_free(key->keyed);
 	free(key);
 }
 
@@ -94,17 +100,34 @@ static int mac_field(EVP_MAC_CTX *mac, const struct id_field *field)
 	return field->text ? EVP_MAC_update(mac, (const unsigned char *)field->text, field->len) : 1;
 }
 
+static EVP_MAC_CTX *take_copy(const struct id_key *key)
+{
+	EVP_MAC_CTX *mac = atomic_exchange(key->spare, NULL);
+
+	return mac ? mac : EVP_MAC_CTX_dup(key->keyed);
+}
+
+/* Without a key EVP_MAC_init takes the one that is there; what was left of the question is gone then. */
+static void keep_copy(const struct id_key *key, EVP_MAC_CTX *mac)
+{
+	if (mac && EVP_MAC_init(mac, NULL, 0, NULL) == 1)
+		mac = atomic_exchange(key->spare, mac); /* another thread's may be there already */
+	else
+		ERR_clear_error();
+	EVP_MAC_CTX_free(mac);
+}
+
 static enum err_code mac_of_question(const struct id_key *key, const struct id_field *fields, size_t count,
                                      unsigned char out[MAC_BYTES])
 {
-	EVP_MAC_CTX *mac = EVP_MAC_CTX_dup(key->keyed);
+	EVP_MAC_CTX *mac = take_copy(key);
 	size_t len = 0;
 	int ok = mac != NULL;
 
 	for (size_t i = 0; ok && i < count; i++)
 		ok = mac_field(mac, &fields[i]);
 	ok = ok && EVP_MAC_final(mac, out, &len, MAC_BYTES) == 1 && len == MAC_BYTES;
-	EVP_MAC_CTX_free(mac);
+	keep_copy(key, mac);
 	return ok ? ERR_OK : crypto_failed(NULL, "");
 }
 

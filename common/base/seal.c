@@ -1,5 +1,6 @@
-/* seal: AES-256-GCM over OpenSSL. The cipher is fetched once per ring; a ring never changes, so threads share it
- * freely. It does not count seals: rotating a key in time is the operator's part. */
+/* seal: AES-256-GCM over OpenSSL. The cipher is fetched once per ring; a ring's keys never change, so threads share it
+ * freely. What has sealed is kept for the next seal: keying it anew costs as much as sealing. It does not count seals:
+ * rotating a key in time is the operator's part. */
 #include "common/base/seal.h"
 
 #include "common/base/ids.h"
@@ -7,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,8 @@ struct seal_key {
 
 struct seal_ring {
 	EVP_CIPHER *cipher;
+	_Atomic(EVP_CIPHER_CTX *) *spare; /* is &slot: changes while callers hold the ring as a constant */
+	_Atomic(EVP_CIPHER_CTX *) slot;   /* keyed with the first key; NULL while a thread seals with it */
 	size_t count;
 	struct seal_key keys[SEAL_MAX_KEYS]; /* the first one seals */
 };
@@ -113,6 +117,7 @@ enum err_code seal_ring_new(const char *spec, struct seal_ring **ret_ring, struc
 		seal_ring_free(ring);
 		return code;
 	}
+	ring->spare = &ring->slot;
 	*ret_ring = ring;
 	return ERR_OK;
 }
@@ -121,23 +126,39 @@ void seal_ring_free(struct seal_ring *ring)
 {
 	if (!ring)
 		return;
+	EVP_CIPHER_CTX_free(ring->slot); /* overwrites the key inside */
 	EVP_CIPHER_free(ring->cipher);
 	OPENSSL_cleanse(ring, sizeof(*ring));
 	free(ring);
 }
 
+static EVP_CIPHER_CTX *take_keyed(const struct seal_ring *ring)
+{
+	EVP_CIPHER_CTX *ctx = atomic_exchange(ring->spare, NULL);
+
+	if (ctx)
+		return ctx;
+	ctx = EVP_CIPHER_CTX_new();
+	if (ctx && EVP_EncryptInit_ex2(ctx, ring->cipher, ring->keys[0].bytes, NULL, NULL) == 1)
+		return ctx;
+	EVP_CIPHER_CTX_free(ctx);
+	return NULL;
+}
+
+/* A nonce alone begins the next text under the same key; OpenSSL refuses one without. */
 static bool encrypt(const struct seal_ring *ring, const char *aad, const void *plain, size_t len, unsigned char *raw)
 {
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	EVP_CIPHER_CTX *ctx = take_keyed(ring);
 	unsigned char *text = raw + NONCE_BYTES;
 	int n = 0;
-	bool ok = ctx && random_bytes(raw, NONCE_BYTES) &&
-	          EVP_EncryptInit_ex2(ctx, ring->cipher, ring->keys[0].bytes, raw, NULL) == 1 &&
+	bool ok = ctx && random_bytes(raw, NONCE_BYTES) && EVP_EncryptInit_ex2(ctx, NULL, NULL, raw, NULL) == 1 &&
 	          EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *)aad, (int)strlen(aad)) == 1 &&
 	          (len == 0 || EVP_EncryptUpdate(ctx, text, &n, plain, (int)len) == 1) &&
 	          EVP_EncryptFinal_ex(ctx, text + len, &n) == 1 &&
 	          EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, text + len) == 1;
 
+	if (ok)
+		ctx = atomic_exchange(ring->spare, ctx); /* another thread's may be there already */
 	EVP_CIPHER_CTX_free(ctx);
 	return ok;
 }

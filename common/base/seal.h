@@ -20,7 +20,7 @@ enum err_code seal_ring_new(const char *spec, struct seal_ring **ret_ring, struc
 void seal_ring_free(struct seal_ring *ring); /* overwrites the keys; accepts NULL */
 
 /* Seals plain[0..len) and appends the text to *out. The nonce is random: rotate a key before 2^32 seals (SP 800-38D 8.3).
- * Returns: ERR_OK; ERR_LIMIT; ERR_CRYPTO; ERR_NO_MEMORY.   Thread: any (the ring is read-only).   Blocks: no. */
+ * Returns: ERR_OK; ERR_LIMIT; ERR_CRYPTO; ERR_NO_MEMORY.   Thread: any, also of one ring.   Blocks: no. */
 enum err_code seal_text(const struct seal_ring *ring, const char *aad, const void *plain, size_t len, struct buf *out,
 			struct err *err) WARN_UNUSED;
 

@@ -16,7 +16,7 @@
 #define KEY_ZERO "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 #define AAD      "vAAAAAAAAAAAAAAAAAAAAAA"
 
-enum { TEXT_MAX = 32 * 1024, THREADS = 4, ROUNDS = 500 };
+enum { TEXT_MAX = 32 * 1024, THREADS = 4, ROUNDS = 500, NONCE_DIGITS = 16 };
 
 static struct seal_ring *ring_of(const char *spec)
 {
@@ -106,6 +106,31 @@ static void a_sealed_text_names_its_key_shows_nothing_and_differs_each_time(void
 	                 second.len - 3);
 	buf_fini(&first);
 	buf_fini(&second);
+	seal_ring_free(ring);
+}
+
+static int by_nonce(const void *a, const void *b)
+{
+	return memcmp(a, b, NONCE_DIGITS);
+}
+
+static void no_nonce_comes_twice(void **state)
+{
+	static char nonces[ROUNDS][NONCE_DIGITS];
+	struct seal_ring *ring = ring_of("k1:" KEY_A);
+	struct buf sealed;
+
+	(void)state;
+	buf_init(&sealed, TEXT_MAX);
+	for (size_t i = 0; i < ROUNDS; i++) {
+		buf_clear(&sealed);
+		assert_int_equal(seal_text(ring, AAD, "abc", i % 4, &sealed, NULL), ERR_OK);
+		memcpy(nonces[i], sealed.data + strlen("k1."), NONCE_DIGITS);
+	}
+	qsort(nonces, ROUNDS, NONCE_DIGITS, by_nonce);
+	for (size_t i = 1; i < ROUNDS; i++)
+		assert_memory_not_equal(nonces[i], nonces[i - 1], NONCE_DIGITS);
+	buf_fini(&sealed);
 	seal_ring_free(ring);
 }
 
@@ -331,6 +356,7 @@ int main(void)
 	        cmocka_unit_test(what_was_sealed_opens_again_at_every_length),
 	        cmocka_unit_test(known_answers_open),
 	        cmocka_unit_test(a_sealed_text_names_its_key_shows_nothing_and_differs_each_time),
+	        cmocka_unit_test(no_nonce_comes_twice),
 	        cmocka_unit_test(a_text_moved_to_another_id_does_not_open),
 	        cmocka_unit_test(a_change_of_any_character_is_noticed),
 	        cmocka_unit_test(what_has_not_the_shape_is_invalid),
