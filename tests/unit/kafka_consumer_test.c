@@ -110,18 +110,24 @@ static void a_deep_backlog_goes_out_without_a_pause(void **state)
 	AWAIT(committed("deep", 0) == DEPTH);
 }
 
-/* Goes on with the reader of the rule before. */
+/* Goes on with the reader of the rule before. Its timer and librdkafka's statistics turn the loop twice a second, so by
+ * them alone no two records in a row would take less than some second; how slow the machine is, the quickest two show.
+ */
 static void a_record_that_comes_alone_wakes_the_loop(void **state)
 {
-	enum { COUNT = 60 };
+	enum { COUNT = 40, BY_ITSELF_MS = 500 };
 	(void)state;
 	struct probe *probe = &probes[DEEP];
-	int64_t began_ms = clock_mono_ms();
+	int64_t quickest = INT64_MAX, last = INT64_MAX / 2;
 	for (size_t i = 0, seen = probe->seen; i < COUNT; i++) {
+		int64_t began_ms = clock_mono_ms();
 		produce("deep", 0, 1);
 		AWAIT(probe->seen == seen + i + 1);
+		int64_t took = clock_mono_ms() - began_ms;
+		quickest = took + last < quickest ? took + last : quickest;
+		last = took;
 	}
-	assert_true(clock_mono_ms() - began_ms < 45000); /* by the timer alone it would be a minute */
+	assert_in_range(quickest, 0, BY_ITSELF_MS);
 }
 
 static void of_more_partitions_than_there_is_room_for_only_the_number_is_told(void **state)
@@ -173,6 +179,7 @@ static void a_clock_that_is_ahead_holds_its_partition_up_no_longer_than_to_the_p
 	AWAIT(probe->seen == seen + FULL_AT);
 	produce_at("merge", 0, 1, now + 3600000, 0);
 	produce_at("merge", 1, OLDER, now - 1000, 0);
+	run_for(300); /* both partitions have something to choose from */
 	finish_all(probe, true);
 	AWAIT(probe->seen == seen + 2 * FULL_AT);
 	produce_at("merge", 1, OLDER, clock_unix_ms() + 10000,

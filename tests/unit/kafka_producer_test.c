@@ -1,115 +1,5 @@
 /* kafka_producer against librdkafka's in-process cluster: what is promised about deliveries. */
-#include "common/adapters/kafka_producer_internal.h"
-#include "common/base/clock.h"
-#include "common/base/log.h"
-#include <librdkafka/rdkafka_mock.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-enum { PARTITIONS = 4, API_PRODUCE = 0, API_INIT_PRODUCER_ID = 22 };
-
-struct bench {
-	rd_kafka_t *host; /* carries the cluster */
-	rd_kafka_mock_cluster_t *cluster;
-	struct config *config;
-	struct kafka_client *client;
-	uv_loop_t loop;
-	struct kafka_producer *producer;
-};
-
-struct sent {
-	struct kafka_delivery delivery; /* first */
-	int calls;
-	enum err_code result;
-	int32_t partition;
-	int64_t offset;
-};
-
-static void on_delivered(struct kafka_delivery *delivery, enum err_code result, int32_t partition, int64_t offset)
-{
-	struct sent *sent = (struct sent *)delivery;
-	sent->calls++;
-	sent->result = result;
-	sent->partition = partition;
-	sent->offset = offset;
-}
-
-static struct bench *bench_of(void **state)
-{
-	return *state;
-}
-
-static void open_producer(struct bench *bench, int timeout_ms, int max_queued)
-{
-	const struct kafka_producer_options options = {timeout_ms, max_queued};
-	assert_int_equal(kafka_producer_new(bench->client, &options, &bench->loop, &bench->producer, NULL), ERR_OK);
-}
-
-static int set_up(void **state)
-{
-	struct bench *bench = calloc(1, sizeof *bench);
-	char brokers[256];
-	bench->host = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), NULL, 0);
-	bench->cluster = rd_kafka_mock_cluster_new(bench->host, 1);
-	assert_int_equal(rd_kafka_mock_topic_create(bench->cluster, "t.work", PARTITIONS, 1),
-	                 RD_KAFKA_RESP_ERR_NO_ERROR);
-	(void)snprintf(brokers, sizeof brokers, "VERIFYD_KAFKA_BROKERS=%s",
-	               rd_kafka_mock_cluster_bootstraps(bench->cluster));
-	char *const environment[] = {brokers, "VERIFYD_REDIS_URL=redis://127.0.0.1:1", "VERIFYD_TOPIC_PREFIX=t.", NULL};
-	assert_int_equal(config_load(CONFIG_CTL, environment, stderr, &bench->config), ERR_OK);
-	assert_int_equal(kafka_client_new(bench->config, "test", &bench->client, NULL), ERR_OK);
-	assert_int_equal(uv_loop_init(&bench->loop), 0);
-	*state = bench;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct bench *bench = *state;
-	kafka_producer_close(bench->producer, 2000);
-	(void)uv_run(&bench->loop, UV_RUN_DEFAULT);
-	int left_open = uv_loop_close(&bench->loop);
-	kafka_client_free(bench->client);
-	config_free(bench->config);
-	rd_kafka_mock_cluster_destroy(bench->cluster);
-	rd_kafka_destroy(bench->host);
-	free(bench);
-	return left_open;
-}
-
-/* Runs the loop until what was sent is reported, at most 20 s. */
-static void await(struct bench *bench, const struct sent *sent, int count)
-{
-	int64_t until = clock_mono_ms() + 20000;
-	for (int i = 0; i < count;) {
-		if (sent[i].calls > 0)
-			i++;
-		else if (clock_mono_ms() > until)
-			fail_msg("delivery %d of %d was not reported", i, count);
-		else
-			(void)uv_run(&bench->loop, UV_RUN_ONCE);
-	}
-}
-
-static enum err_code send_one(struct bench *bench, const char *key, struct sent *sent)
-{
-	const struct kafka_header headers[] = {{"verifyd-op", "score"}, {"left-out", NULL}};
-	const struct kafka_message message = {.topic = "work",
-	                                      .key = key,
-	                                      .value = "{}",
-	                                      .value_len = 2,
-	                                      .headers = headers,
-	                                      .header_count = 2,
-	                                      .delivery = sent ? &sent->delivery : NULL};
-	if (sent)
-		sent->delivery.delivered = on_delivered;
-	return kafka_producer_send(bench->producer, &message, NULL);
-}
+#include "kafka_producer_bench.h"
 
 static void every_message_is_reported_once_and_stands_in_its_keys_partition(void **state)
 {
@@ -133,44 +23,6 @@ static void every_message_is_reported_once_and_stands_in_its_keys_partition(void
 		assert_int_equal(sent[i].partition, kafka_partition(key, strlen(key), PARTITIONS));
 		assert_true(sent[i].offset >= 0);
 	}
-}
-
-static void messages_of_one_turn_go_together_at_its_end(void **state)
-{
-	struct bench *bench = bench_of(state);
-	struct sent sent[3] = {{.calls = 0}};
-	open_producer(bench, 5000, 10);
-	struct kafka_producer *producer = bench->producer;
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(send_one(bench, "a", &sent[i]), ERR_OK);
-	assert_int_equal(producer->current->unreported, 0);
-	(void)uv_run(&bench->loop, UV_RUN_NOWAIT);
-	assert_int_equal(producer->current->unreported, 3);
-	assert_true(list_is_empty(&producer->held.messages));
-	assert_false(uv_is_active((uv_handle_t *)&producer->held.turn));
-	await(bench, sent, 3);
-	assert_int_equal(producer->current->unreported, 0);
-	for (int i = 1; i < 3; i++)
-		assert_int_equal(sent[i].offset, sent[i - 1].offset + 1);
-}
-
-/* The broker does not ack for as long as this takes: what is held goes after a moment all the same. */
-static void what_comes_before_an_ack_does_not_wait_for_it(void **state)
-{
-	struct bench *bench = bench_of(state);
-	struct sent sent[2] = {{.calls = 0}};
-	rd_kafka_mock_broker_set_down(bench->cluster, 1);
-	open_producer(bench, 5000, 10);
-	struct kafka_producer *producer = bench->producer;
-	assert_int_equal(send_one(bench, "a", &sent[0]), ERR_OK);
-	(void)uv_run(&bench->loop, UV_RUN_NOWAIT);
-	assert_int_equal(producer->current->unreported, 1);
-	assert_int_equal(send_one(bench, "b", &sent[1]), ERR_OK);
-	while (producer->current->unreported < 2)
-		(void)uv_run(&bench->loop, UV_RUN_ONCE);
-	assert_int_equal(sent[0].calls, 0);
-	rd_kafka_mock_broker_set_up(bench->cluster, 1);
-	await(bench, sent, 2);
 }
 
 static void a_topics_partitions_are_known_after_a_message_to_it(void **state)
@@ -367,12 +219,9 @@ static void a_turn_of_the_loop_tells_a_few_dozen(void **state)
 int main(void)
 {
 	log_init("kafka_producer_test", LOG_ERROR);
-#define RULE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 	        RULE(every_message_is_reported_once_and_stands_in_its_keys_partition),
 	        RULE(a_turn_of_the_loop_tells_a_few_dozen),
-	        RULE(messages_of_one_turn_go_together_at_its_end),
-	        RULE(what_comes_before_an_ack_does_not_wait_for_it),
 	        RULE(a_topics_partitions_are_known_after_a_message_to_it),
 	        RULE(one_more_than_the_queue_holds_is_refused_and_not_reported),
 	        RULE(a_dead_broker_ends_in_a_timeout_and_a_revived_one_is_noticed),

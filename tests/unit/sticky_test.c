@@ -88,15 +88,37 @@ static void every_partition_has_its_moments(void **state)
 		assert_in_range(seen[i], 1, MOMENTS / 2);
 }
 
-static void a_topic_with_fewer_partitions_than_before_is_fitted_anew(void **state)
+/* Or a crowd that does not end would stand in one partition. */
+static void a_moment_ends_however_many_ids_come_in_it(void **state)
 {
-	struct sticky sticky = {.until_ms = 100, .partition = 7};
+	enum { PARTITIONS = 4, MOMENTS = 200 };
+	struct sticky sticky = {0, 0};
+	int seen[PARTITIONS] = {0};
 	char id[ID_BYTES];
 	(void)state;
-	new_id(id);
-	sticky_fit(&sticky, 3, 50, id);
-	assert_in_range(sticky.partition, 0, 2);
-	assert_int_equal(partition_of(id, 3), sticky.partition);
+	for (int64_t now = 1; now <= MOMENTS * STICKY_MS; now++) {
+		new_id(id);
+		sticky_fit(&sticky, PARTITIONS, now, id);
+		seen[partition_of(id, PARTITIONS)]++;
+	}
+	for (int i = 0; i < PARTITIONS; i++)
+		assert_in_range(seen[i], 1, MOMENTS * STICKY_MS * 3 / 4);
+}
+
+static void a_topic_with_fewer_partitions_than_before_is_fitted_anew(void **state)
+{
+	enum { PARTITIONS = 3 };
+	(void)state;
+	for (int32_t before = PARTITIONS; before <= 7; before++) {
+		struct sticky sticky = {.until_ms = 100, .partition = before};
+		char first[ID_BYTES], id[ID_BYTES];
+		new_id(first);
+		memcpy(id, first, ID_BYTES);
+		sticky_fit(&sticky, PARTITIONS, 50, id);
+		assert_string_equal(id, first);
+		assert_in_range(sticky.partition, 0, PARTITIONS - 1);
+		assert_int_equal(partition_of(id, PARTITIONS), sticky.partition);
+	}
 }
 
 static void nothing_is_done_while_the_partitions_are_not_known(void **state)
@@ -115,11 +137,15 @@ static void nothing_is_done_while_the_partitions_are_not_known(void **state)
 
 static void so_many_partitions_that_no_id_fits_are_given_up_on(void **state)
 {
-	struct sticky sticky = {.until_ms = 100, .partition = 1999999};
-	char id[ID_BYTES];
+	struct sticky sticky = {.until_ms = 100, .partition = INT32_MAX - 1};
+	char id[ID_BYTES], last[ID_BYTES];
 	(void)state;
 	new_id(id);
-	sticky_fit(&sticky, 2000000, 50, id);
+	memcpy(last, id, ID_BYTES);
+	for (unsigned i = 0; i < STICKY_TRIES; i++)
+		id_vary(last, i);
+	sticky_fit(&sticky, INT32_MAX, 50, id);
+	assert_string_equal(id, last);
 	assert_true(id_is_valid(id, strlen(id)));
 }
 
@@ -130,6 +156,7 @@ int main(void)
 	        cmocka_unit_test(what_is_random_in_an_id_stays_but_for_two_characters),
 	        cmocka_unit_test(two_ids_that_differ_elsewhere_never_become_the_same),
 	        cmocka_unit_test(every_partition_has_its_moments),
+	        cmocka_unit_test(a_moment_ends_however_many_ids_come_in_it),
 	        cmocka_unit_test(a_topic_with_fewer_partitions_than_before_is_fitted_anew),
 	        cmocka_unit_test(nothing_is_done_while_the_partitions_are_not_known),
 	        cmocka_unit_test(so_many_partitions_that_no_id_fits_are_given_up_on),
