@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { FIRST_CAP = 64 };
 
@@ -75,17 +74,12 @@ void buf_expect(struct buf *buf, size_t bytes)
 	(void)reserve(buf, bytes);
 }
 
-enum err_code buf_append(struct buf *buf, const void *data, size_t len)
+enum err_code buf_append_more(struct buf *buf, const void *data, size_t len)
 {
 	if (len == 0)
 		return ERR_OK;
 	enum err_code code = reserve(buf, len);
-	if (code != ERR_OK)
-		return code;
-	memcpy(buf->data + buf->len, data, len);
-	buf->len += len;
-	buf->data[buf->len] = '\0';
-	return ERR_OK;
+	return code == ERR_OK ? buf_append(buf, data, len) : code;
 }
 
 enum err_code buf_append_str(struct buf *buf, const char *text)

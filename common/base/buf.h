@@ -4,11 +4,12 @@
 
 #include "common/base/err.h"
 #include <stddef.h>
+#include <string.h>
 
 struct buf {
 	char *data; /* "" (static) until the first append */
 	size_t len; /* bytes in use, without the closing '\0' */
-	size_t cap; /* bytes allocated; 0 while data is the static "" */
+	size_t cap; /* bytes allocated, max + 1 at most; 0 while data is the static "" */
 	size_t max; /* len never passes this */
 };
 
@@ -28,8 +29,21 @@ void buf_clear(struct buf *buf);
  * beyond max, appending says so. */
 void buf_expect(struct buf *buf, size_t bytes);
 
+/* What buf_append does without room: it makes room. */
+enum err_code buf_append_more(struct buf *buf, const void *data, size_t len) WARN_UNUSED;
+
 /* Appends a copy. Returns: ERR_OK; ERR_LIMIT when len would pass max; ERR_NO_MEMORY. On failure nothing changed. */
-enum err_code buf_append(struct buf *buf, const void *data, size_t len) WARN_UNUSED;
+static inline WARN_UNUSED enum err_code buf_append(struct buf *buf, const void *data, size_t len)
+{
+	if (len == 0 || len >= buf->cap - buf->len)
+		return buf_append_more(buf, data, len);
+	char *end = buf->data + buf->len;
+	memcpy(end, data, len);
+	end[len] = '\0';
+	buf->len += len;
+	return ERR_OK;
+}
+
 enum err_code buf_append_str(struct buf *buf, const char *text) WARN_UNUSED;
 /* buf_printf besides: ERR_INVALID when the arguments cannot be formatted. */
 enum err_code buf_printf(struct buf *buf, const char *fmt, ...) WARN_UNUSED PRINTF_FMT(2, 3);

@@ -1,6 +1,7 @@
 /* json_in_parse: fills one block: a head, the values in the order of the text, and a copy of the text. Strings are
  * unescaped where they stand, since no escape is shorter than what it means. Messages never quote the input. */
 #include "common/base/json_in_internal.h"
+#include "common/base/json_plain.h"
 #include "common/base/utf8.h"
 #include <assert.h>
 #include <math.h>
@@ -72,30 +73,6 @@ static void skip_space(struct reader *reader)
 }
 
 /* ---- strings ---- */
-
-#define EVERY_BYTE(byte) ((byte)*UINT64_C(0x0101010101010101))
-
-/* Returns: the first byte from `at` on that is no plain ASCII of a string: a control character, '"', '\\', 0x80 and
- * above. Eight at a time: in a difference, bit 7 of a byte tells that one there or below it is smaller than what was
- * subtracted, unless it was set before. */
-static char *plain_end(char *at, const char *end)
-{
-	uint64_t word;
-
-	for (; end - at >= 8; at += 8) {
-		memcpy(&word, at, sizeof(word));
-		uint64_t quote = word ^ EVERY_BYTE('"');
-		uint64_t backslash = word ^ EVERY_BYTE('\\');
-		uint64_t control = (word - EVERY_BYTE(0x20)) & ~word;
-		quote = (quote - EVERY_BYTE(1)) & ~quote;
-		backslash = (backslash - EVERY_BYTE(1)) & ~backslash;
-		if ((word | control | quote | backslash) & EVERY_BYTE(0x80))
-			break;
-	}
-	while ((unsigned char)*at >= 0x20 && (unsigned char)*at < 0x80 && *at != '"' && *at != '\\')
-		at++;
-	return at;
-}
 
 static int hex_digit(char digit)
 {
@@ -183,7 +160,7 @@ static enum err_code unescape(struct reader *reader, char **out)
 	return ERR_OK;
 }
 
-/* Takes what plain_end stopped at, but for the closing quote. */
+/* Takes what json_plain_run stopped at, but for the closing quote. */
 static enum err_code read_special(struct reader *reader, char **out)
 {
 	size_t step;
@@ -211,7 +188,7 @@ static enum err_code read_string(struct reader *reader, const char **ret_text, u
 
 	for (;;) {
 		char *plain = reader->at;
-		reader->at = plain_end(plain, reader->end);
+		reader->at += json_plain_run(plain, (size_t)(reader->end - plain));
 		if (out != plain)
 			memmove(out, plain, (size_t)(reader->at - plain));
 		out += reader->at - plain;

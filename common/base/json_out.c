@@ -2,15 +2,16 @@
  * escaped or is not UTF-8 is looked at singly. It does not check that objects and arrays are closed: its callers are
  * straight-line code. */
 #include "common/base/json_out.h"
+#include "common/base/json_plain.h"
 #include "common/base/utf8.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBER_BYTES = 32, ESCAPE_BYTES = 8, DOUBLE_MIN_DIGITS = 15, DOUBLE_MAX_DIGITS = 17 };
+enum { NUMBER_BYTES = 32, DOUBLE_MIN_DIGITS = 15, DOUBLE_MAX_DIGITS = 17 };
 
-static void put(struct json_out *out, const char *data, size_t len)
+static inline void put(struct json_out *out, const char *data, size_t len)
 {
 	if (out->failed == ERR_OK)
 		out->failed = buf_append(out->buf, data, len);
@@ -24,52 +25,40 @@ static void put_text(struct json_out *out, const char *text)
 static void put_escape(struct json_out *out, unsigned char byte)
 {
 	static const char short_form[0x20] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
-	char escape[ESCAPE_BYTES];
-	if (byte >= 0x20)
-		(void)snprintf(escape, sizeof(escape), "\\%c", byte);
-	else if (short_form[byte])
-		(void)snprintf(escape, sizeof(escape), "\\%c", short_form[byte]);
-	else
-		(void)snprintf(escape, sizeof(escape), "\\u%04x", byte);
-	put_text(out, escape);
+	static const char hex[] = "0123456789abcdef";
+	char form = byte >= 0x20 ? (char)byte : short_form[byte];
+	char escape[] = {'\\', form ? form : 'u', '0', '0', hex[byte >> 4], hex[byte & 0xf]};
+	put(out, escape, form ? 2 : sizeof(escape));
 }
 
-/* Bytes that stand in a string as they are: ASCII without control characters, '"' and '\\'. */
-static size_t plain_run(const unsigned char *bytes, size_t len)
+/* A string from its first byte on that is not plain; seldom there, so it stays out of put_string's way. */
+static __attribute__((noinline)) void put_special(struct json_out *out, const char *value, size_t len)
 {
-	static const bool special[256] = {
-	        [0x00] = true, [0x01] = true, [0x02] = true, [0x03] = true, [0x04] = true, [0x05] = true, [0x06] = true,
-	        [0x07] = true, [0x08] = true, [0x09] = true, [0x0a] = true, [0x0b] = true, [0x0c] = true, [0x0d] = true,
-	        [0x0e] = true, [0x0f] = true, [0x10] = true, [0x11] = true, [0x12] = true, [0x13] = true, [0x14] = true,
-	        [0x15] = true, [0x16] = true, [0x17] = true, [0x18] = true, [0x19] = true, [0x1a] = true, [0x1b] = true,
-	        [0x1c] = true, [0x1d] = true, [0x1e] = true, [0x1f] = true, ['"'] = true,  ['\\'] = true,
-	};
-	size_t i = 0;
-	while (i < len && bytes[i] < 0x80 && !special[bytes[i]])
-		i++;
-	return i;
-}
-
-static void put_string(struct json_out *out, const char *value, size_t len)
-{
-	const unsigned char *bytes = (const unsigned char *)value;
 	size_t done = 0; /* bytes before this one are written */
-	put(out, "\"", 1);
-	for (size_t i = plain_run(bytes, len); i < len; i += plain_run(bytes + i, len - i)) {
-		bool escaped = bytes[i] < 0x80;
-		size_t step = escaped ? 0 : utf8_step(value + i, len - i);
+	for (size_t i = 0; i < len; i += json_plain_run(value + i, len - i)) {
+		unsigned char byte = (unsigned char)value[i];
+		size_t step = byte < 0x80 ? 0 : utf8_step(value + i, len - i);
 		if (step > 0) {
 			i += step;
 			continue;
 		}
 		put(out, value + done, i - done);
-		if (escaped)
-			put_escape(out, bytes[i]);
+		if (byte < 0x80)
+			put_escape(out, byte);
 		else
 			put_text(out, "\xef\xbf\xbd"); /* U+FFFD */
 		done = ++i;
 	}
 	put(out, value + done, len - done);
+}
+
+static void put_string(struct json_out *out, const char *value, size_t len)
+{
+	size_t plain = json_plain_run(value, len);
+	put(out, "\"", 1);
+	put(out, value, plain);
+	if (plain < len)
+		put_special(out, value + plain, len - plain);
 	put(out, "\"", 1);
 }
 

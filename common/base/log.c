@@ -61,10 +61,10 @@ void log_event(enum log_level level, const char *event, const struct log_field *
 	char time[CLOCK_TEXT_BYTES];
 	clock_text(clock_unix_ms(), time, sizeof(time));
 
-	/* A buf on the stack: cap is above max, so that it never grows and is never freed. */
+	/* A buf on the stack: cap is max + 1, so that it never grows and is never freed. The end stands behind it. */
 	char line[LINE_BYTES + 1];
 	line[0] = '\0';
-	struct buf buf = {.data = line, .cap = sizeof(line), .max = LINE_BYTES - LINE_END_BYTES};
+	struct buf buf = {.data = line, .cap = sizeof(line) - LINE_END_BYTES, .max = LINE_BYTES - LINE_END_BYTES};
 	struct json_out json;
 	json_out_begin(&json, &buf);
 	json_out_object(&json, NULL);

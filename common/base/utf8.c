@@ -1,5 +1,7 @@
 /* utf8: one table of the byte ranges, one walk over it. */
 #include "common/base/utf8.h"
+#include <stdint.h>
+#include <string.h>
 
 /* The well-formed byte sequences of UTF-8 by their first byte (Unicode, table 3-7): overlong forms, surrogates and
  * what lies above U+10FFFF are shut out by the second byte's range. */
@@ -31,10 +33,21 @@ size_t utf8_step(const char *at, size_t left)
 	return 0;
 }
 
+/* Whether the next eight bytes are there and ASCII. */
+static bool is_ascii_word(const char *text, size_t left)
+{
+	uint64_t word = UINT64_MAX;
+	if (left >= sizeof(word))
+		memcpy(&word, text, sizeof(word));
+	return (word & UINT64_C(0x8080808080808080)) == 0;
+}
+
 bool utf8_is_valid(const char *text, size_t len)
 {
-	for (size_t i = 0, step; i < len; i += step)
-		if ((step = utf8_step(text + i, len - i)) == 0)
+	for (size_t i = 0, step; i < len; i += step) {
+		step = is_ascii_word(text + i, len - i) ? sizeof(uint64_t) : utf8_step(text + i, len - i);
+		if (step == 0)
 			return false;
+	}
 	return true;
 }
