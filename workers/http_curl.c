@@ -125,6 +125,14 @@ static void call_release(struct http_call *call, bool clean)
 	http->pooled++;
 }
 
+static void leave_lane(struct http_call *call)
+{
+	http_lane_remove(call->host->lanes[call->lane], call->exchange.easy);
+	http_host_give(call->host, call->lane);
+	call->lane = SIZE_MAX;
+	call->http->connected--;
+}
+
 /* Takes a call off its lane, its host and the list; it still holds its answer. Returns: whether a connection is free
  * now. */
 static bool call_detach(struct http_call *call)
@@ -135,11 +143,8 @@ static bool call_detach(struct http_call *call)
 	(void)uv_timer_stop(&call->deadline); /* never fails */
 	list_remove(&call->waiting);
 	list_init(&call->waiting);
-	if (connected) {
-		http_lane_remove(call->host->lanes[call->lane], call->exchange.easy);
-		http_host_give(call->host, call->lane);
-		http->connected--;
-	}
+	if (connected)
+		leave_lane(call);
 	call->host->users--;
 	list_remove(&call->node);
 	http->in_flight--;
@@ -162,9 +167,19 @@ static void call_finish(struct http_call *call, CURLcode code)
 		pump(http);
 }
 
+static void launch(struct http_call *call);
+
 static void on_ended(void *private, CURLcode code)
 {
-	call_finish(private, code);
+	struct http_call *call = private;
+
+	if (!http_exchange_again(&call->exchange, code)) {
+		call_finish(call, code);
+		return;
+	}
+	leave_lane(call);
+	launch(call); /* into the room that it left */
+	pump(call->http);
 }
 
 static void on_deadline(uv_timer_t *timer)

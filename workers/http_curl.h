@@ -1,7 +1,8 @@
 /* http_curl: sends vendor requests with libcurl inside the libuv loop; thousands at once, one thread.
  *
  * It never sends a request twice by itself. libcurl silently repeats a request when a reused connection closes before
- * any answer came; that would be a second vendor call that nobody counted, so it is refused (http_exchange.c).
+ * any answer came; that would be a second vendor call that nobody counted, so it is refused (http_exchange.c). Where not
+ * one byte had been taken by a kept connection, because the vendor had ended it, the call goes on over another one.
  *
  * Where it goes: https only, except to loopback; no redirects; peer and host verified; the environment's proxies ignored.
  * Names are looked up outside the loop (http_resolve). A request whose URL is_foreign reaches public addresses only,

@@ -2,7 +2,9 @@
  *
  * libcurl repeats a request by itself when a reused connection ends before an answer. No option turns that off, so the
  * repeat is refused where it would connect (on_open) and where it would send (on_prereq), unless not one byte of the
- * request had been taken by the connection: then it was dead before, and this is the first time. */
+ * request had been taken by the connection: then it was dead before, and this is the first time. libcurl goes on from
+ * a dead connection five times in a handle's life; the sixth time ends the transfer, and http_exchange_again takes
+ * over. */
 #include "workers/http_exchange.h"
 #include "workers/http_address.h"
 #include <stdlib.h>
@@ -210,9 +212,11 @@ static bool set_addresses(CURL *easy, struct http_exchange *exchange, const stru
 {
 	if (!resolve || http_resolve_version(resolve) == *http_lane_told(exchange->lane))
 		return true;
-	exchange->told = strdup(http_resolve_answer(resolve));
-	if (!exchange->told)
+	char *told = strdup(http_resolve_answer(resolve));
+	if (!told)
 		return false;
+	free(exchange->told);
+	exchange->told = told;
 	exchange->telling = http_resolve_version(resolve);
 	exchange->resolve = (struct curl_slist){exchange->told, NULL};
 	SET(CURLOPT_RESOLVE, &exchange->resolve);
@@ -265,6 +269,17 @@ void http_exchange_begin(struct http_exchange *exchange, const struct http_reque
 	exchange->too_large = false;
 	exchange->not_public = false;
 	exchange->telling = 0;
+}
+
+bool http_exchange_again(struct http_exchange *exchange, CURLcode code)
+{
+	long made = -1;
+
+	if (code != CURLE_SEND_ERROR || !exchange->begun || !nothing_sent(exchange) ||
+	    curl_easy_getinfo(exchange->easy, CURLINFO_NUM_CONNECTS, &made) != CURLE_OK || made != 0)
+		return false;
+	exchange->begun = false;
+	return true;
 }
 
 static bool aim(struct http_exchange *exchange, const struct http_host *host)

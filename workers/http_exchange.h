@@ -57,6 +57,11 @@ void http_exchange_begin(struct http_exchange *exchange, const struct http_reque
 enum err_code http_exchange_aim(struct http_exchange *exchange, const struct http_host *host,
                                 struct http_lane *lane) WARN_UNUSED;
 
+/* Whether the transfer ended because each kept connection that it tried was dead, and no new one was made: not one byte of
+ * the request was taken (CURLINFO_REQUEST_SIZE). It is then to be aimed and sent once more; as the dead ones are gone
+ * then, that ends. */
+bool http_exchange_again(struct http_exchange *exchange, CURLcode code) WARN_UNUSED;
+
 /* Says how the transfer ended. The result points into the exchange. */
 void http_exchange_result(const struct http_exchange *exchange, CURLcode code, struct http_result *ret_result);
 

@@ -119,7 +119,8 @@ static void serve(struct http_watches *watches, const struct epoll_event *event)
 	watch->read = watch->read || bits & CURL_CSELECT_IN;
 	if (event->events & EPOLLERR) { /* told without end otherwise */
 		disarm(watches, fd);
-		bits = CURL_CSELECT_ERR;
+		/* beside what can be read: by this bit alone libcurl fails a call whose whole answer is there */
+		bits |= CURL_CSELECT_ERR;
 	}
 	watches->ready(watch->owner, fd, bits);
 	watch = find(watches, fd);
@@ -150,8 +151,10 @@ int http_watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *s
 		return 0;
 	if (what == CURL_POLL_REMOVE) {
 		watch->wanted = 0;
-		if (!watch->read)
-			disarm(watches, fd);
+		if (watch->read)
+			arm(watches, fd, EPOLLIN); /* it mostly is; not when an error came with the answer */
+		else
+			disarm(watches, fd); /* how connecting ends is for libcurl to read */
 		return 0;
 	}
 	watch->wanted = (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);
