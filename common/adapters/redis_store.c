@@ -41,11 +41,6 @@ static void key_of_lease(char out[KEY_BYTES], const char *id, const char *op)
 	store_key(out, (const char *[]){"verifyd:lease:{", id, "}:", op, NULL});
 }
 
-static void key_of_question(char out[KEY_BYTES], const char *question)
-{
-	store_key(out, (const char *[]){"verifyd:q:", question, NULL});
-}
-
 void store_channel_of(char out[CHANNEL_BYTES], const char *id)
 {
 	static const char name[] = "verifyd:wake:";
@@ -233,34 +228,6 @@ static void value_of(const struct redisReply *reply, const char **ret_value, siz
 
 /* ---- operations ---- */
 
-static void on_claim(void *ctx, const struct redisReply *reply)
-{
-	struct store_call *call = ctx;
-	bool good = !store_reply_failed(call->store, reply) && reply->type == REDIS_REPLY_STRING &&
-	            reply->len == ID_BYTES - 1;
-	call->fn.claim(call->ctx, good ? ERR_OK : ERR_UNAVAILABLE, good ? reply->str : NULL);
-	free(call);
-}
-
-enum err_code redis_store_claim(struct redis_store *store, const char *question, const char *id, int ttl_s,
-                                store_claim_fn fn, void *ctx)
-{
-	char key[KEY_BYTES], ttl[NUMBER_BYTES];
-	key_of_question(key, question);
-	decimal_write(ttl_s, ttl);
-	const char *set[] = {"SET", key, id, "NX", "EX", ttl};
-	const char *get[] = {"GET", key};
-	if (!store->up)
-		return ERR_UNAVAILABLE;
-	enum err_code code = redis_link_send(store->link, NULL, NULL, 6, set, NULL);
-	if (code != ERR_OK)
-		return code;
-	struct store_call *call = store_call_new(store, ctx, 0);
-	if (call)
-		call->fn.claim = fn;
-	return store_send(call, on_claim, 2, get, NULL);
-}
-
 void store_on_text(void *ctx, const struct redisReply *reply)
 {
 	struct store_call *call = ctx;
@@ -434,7 +401,7 @@ enum err_code redis_store_put(struct redis_store *store, const struct verificati
 		call->fn.put = fn;
 	enum err_code code = store_send(call, on_put, 12, argv, argv_len);
 	if (code == ERR_OK && drop_question) {
-		key_of_question(pointer, drop_question);
+		store_key_of_question(pointer, drop_question);
 		store_delete_if(store, pointer, verification->id);
 	}
 	return code;

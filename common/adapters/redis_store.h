@@ -27,7 +27,8 @@ bool redis_store_is_up(const struct redis_store *store); /* also right inside a 
 /* When it came back last (clock_mono_ms): it may lack what was written nowhere else meanwhile. 0: it was never away. */
 int64_t redis_store_back_ms(const struct redis_store *store);
 
-/* Claims a question for `id` (SET NX EX) and reads who holds it. holder is `id` itself when the claim is new. */
+/* Claims a question for `id` (SET NX EX), or reads who holds it. holder is `id` itself when the claim is new. Returns:
+ * ERR_OK (fn comes, never from inside this call); ERR_UNAVAILABLE; ERR_LIMIT; ERR_NO_MEMORY. */
 typedef void (*store_claim_fn)(void *ctx, enum err_code code, const char *holder);
 enum err_code redis_store_claim(struct redis_store *store, const char *question, const char *id, int ttl_s,
                                 store_claim_fn fn, void *ctx) WARN_UNUSED;

@@ -1,7 +1,7 @@
-/* redis_store_internal: what redis_store.c (connection, states, leases), redis_store_fill.c (many at once),
- * redis_store_journeys.c (a person's journeys), redis_store_fleet.c (the workers), redis_store_gate.c (quota and breaker),
- * redis_store_keys.c (idempotency keys) and
- * redis_store_epoch.c (is the cache whole?) share. */
+/* redis_store_internal: what redis_store.c (connection, states, leases), redis_store_claim.c (questions),
+ * redis_store_fill.c (many at once), redis_store_journeys.c (a person's journeys), redis_store_fleet.c (the workers),
+ * redis_store_gate.c (quota and breaker), redis_store_keys.c (idempotency keys) and redis_store_epoch.c (is the cache
+ * whole?) share. */
 #ifndef VERIFYD_REDIS_STORE_INTERNAL_H
 #define VERIFYD_REDIS_STORE_INTERNAL_H
 
@@ -51,7 +51,6 @@ struct redis_store {
 struct store_call {
 	struct redis_store *store;
 	union {
-		store_claim_fn claim;
 		store_get_fn get;
 		store_each_fn each;
 		store_done_fn done;
@@ -83,6 +82,7 @@ void store_key(char out[KEY_BYTES], const char *const *parts);
 
 /* Names of keys, and what goes with a state. */
 void store_key_of_state(char out[KEY_BYTES], const char *id);
+void store_key_of_question(char out[KEY_BYTES], const char *question);
 void store_key_of_subject(char out[KEY_BYTES], const char *question);
 void store_key_of_reference(char out[KEY_BYTES], const char *vendor, const char *reference);
 void store_channel_of(char out[CHANNEL_BYTES], const char *id);

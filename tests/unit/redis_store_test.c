@@ -177,6 +177,47 @@ static void a_question_belongs_to_who_claimed_it_first_until_a_result_drops_it(v
 	assert_string_equal(claim(bench, id).text, other_id);
 }
 
+static long long gets_so_far(struct redis_bench *bench)
+{
+	char stats[VALUE_BYTES];
+	redis_text(bench, stats, "INFO commandstats");
+	const char *line = strstr(stats, "cmdstat_get:calls=");
+	return line ? strtoll(line + strlen("cmdstat_get:calls="), NULL, 10) : 0;
+}
+
+static void a_new_question_costs_one_command(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	redis_do(bench, "CONFIG RESETSTAT");
+	assert_string_equal(claim(bench, id).text, id);
+	assert_int_equal(gets_so_far(bench), 0);
+	assert_in_range(redis_do(bench, "TTL verifyd:q:question"), 20, 30);
+	assert_string_equal(claim(bench, other_id).text, id);
+	assert_int_equal(gets_so_far(bench), 1);
+}
+
+/* Given up at every step of a claim: before it is seen, between its two turns, after them. */
+static void a_question_that_is_given_up_meanwhile_is_somebodys_all_the_same(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	int taken_late = 0;
+	for (int i = 0; i < 12; i++) {
+		struct said said = {.calls = 0};
+		redis_do(bench, "SET verifyd:q:question %s", other_id);
+		redis_do(bench, "CONFIG RESETSTAT");
+		assert_int_equal(redis_store_claim(bench->store, "question", id, 30, on_holder, &said), ERR_OK);
+		for (int turn = 0; turn < i % 4; turn++)
+			(void)uv_run(&bench->loop, UV_RUN_ONCE);
+		redis_do(bench, "DEL verifyd:q:question");
+		await_count(bench, &said.calls, 1);
+		assert_int_equal(said.code, ERR_OK);
+		bool ours = strcmp(said.text, id) == 0;
+		assert_true(ours || strcmp(said.text, other_id) == 0);
+		taken_late += ours && gets_so_far(bench) > 0;
+	}
+	assert_true(taken_late > 0);
+}
+
 /* ---- writing ---- */
 
 static void the_first_state_is_written_only_where_there_is_none(void **state)
@@ -410,6 +451,8 @@ int main(void)
 	        WITH_REDIS(a_redis_that_dies_is_not_up_to_whoever_hears_of_it),
 	        WITH_REDIS(many_states_are_read_in_order),
 	        WITH_REDIS(a_question_belongs_to_who_claimed_it_first_until_a_result_drops_it),
+	        WITH_REDIS(a_new_question_costs_one_command),
+	        WITH_REDIS(a_question_that_is_given_up_meanwhile_is_somebodys_all_the_same),
 	        WITH_REDIS(the_first_state_is_written_only_where_there_is_none),
 	        WITH_REDIS(a_state_is_written_only_over_a_lower_one),
 	        WITH_REDIS(of_two_states_of_one_revision_the_one_with_more_tries_stands),
