@@ -26,9 +26,15 @@ static void put_escape(struct json_out *out, unsigned char byte)
 {
 	static const char short_form[0x20] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
 	static const char hex[] = "0123456789abcdef";
-	char form = byte >= 0x20 ? (char)byte : short_form[byte];
-	char escape[] = {'\\', form ? form : 'u', '0', '0', hex[byte >> 4], hex[byte & 0xf]};
-	put(out, escape, form ? 2 : sizeof(escape));
+	char escape[] = {'\\', (char)byte, '0', '0', hex[byte >> 4], hex[byte & 0xf]};
+	size_t len = 2;
+	if (byte < 0x20)
+		escape[1] = short_form[byte];
+	if (!escape[1]) {
+		escape[1] = 'u';
+		len = sizeof(escape);
+	}
+	put(out, escape, len);
 }
 
 /* A string from its first byte on that is not plain; seldom there, so it stays out of put_string's way. */
