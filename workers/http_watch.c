@@ -19,7 +19,7 @@ struct watch {
 	uint32_t armed;  /* what the kernel tells of; 0: the set does not hold it */
 	uint32_t life;   /* counts the sockets that had this descriptor */
 	bool is_open;
-	bool read; /* something came in: the connection was made, and http_watch_close will be called for it */
+	bool made; /* the connection: how connecting ended has been told */
 };
 
 struct http_watches {
@@ -116,7 +116,8 @@ static void serve(struct http_watches *watches, const struct epoll_event *event)
 		note_idle_end(watches, fd);
 		return;
 	}
-	watch->read = watch->read || bits & CURL_CSELECT_IN;
+	/* a refused connection can be written to as well; to be read from there is nothing before it is made */
+	watch->made = watch->made || bits & CURL_CSELECT_IN || !(event->events & EPOLLERR);
 	if (event->events & EPOLLERR) { /* told without end otherwise */
 		disarm(watches, fd);
 		/* beside what can be read: by this bit alone libcurl fails a call whose whole answer is there */
@@ -151,7 +152,7 @@ int http_watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *s
 		return 0;
 	if (what == CURL_POLL_REMOVE) {
 		watch->wanted = 0;
-		if (watch->read)
+		if (watch->made)
 			arm(watches, fd, EPOLLIN); /* it mostly is; not when an error came with the answer */
 		else
 			disarm(watches, fd); /* how connecting ends is for libcurl to read */
