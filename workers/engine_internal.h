@@ -102,7 +102,9 @@ void job_on_told(struct gate_ticket *ticket, enum gate_word word);
 
 /* engine_result.c */
 void job_do_effects(struct job *job); /* of the last step; then the job's record is done */
-void job_keep_answer(struct job *job); /* beside the lease, until the result is durable */
+/* Beside the lease, until the result is durable; then job_confirm. It waits for Redis to have it: whoever comes after a
+ * crash knows by that, and by nothing else, what was paid for. */
+void job_keep_answer(struct job *job);
 void job_show(struct job *job);        /* job->value to Redis, keeping the lease; best effort */
 /* `results` has job->value: from now on who gets the lease after this job must find it in Redis. */
 void job_note_published(struct job *job);

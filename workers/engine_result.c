@@ -6,11 +6,27 @@
 #include "workers/engine_internal.h"
 #include <string.h>
 
+static void on_kept(void *ctx, enum err_code code)
+{
+	struct job *job = ctx;
+	(void)code; /* where Redis could not keep it, the result's record is next all the same */
+	job->held = false;
+	if (job->abandoned)
+		job_end(job);
+	else
+		job_confirm(job);
+}
+
 void job_keep_answer(struct job *job)
 {
+	job->held = true;
+	enum err_code code = ERR_UNAVAILABLE;
 	if (job->leased)
-		redis_store_keep_answer(job->ports->store, job->request.id, job->engine->lease, job->token,
-		                        job->value.data, job->value.len);
+		code = redis_store_keep_answer(job->ports->store, job->request.id, job->engine->lease, job->token,
+		                               job->value.data, job->value.len, on_kept, job);
+	CRASH_POINT(worker.kept);
+	if (code != ERR_OK)
+		on_kept(job, code);
 }
 
 void job_show(struct job *job)

@@ -168,11 +168,10 @@ void job_apply(struct job *job, struct event event)
 	}
 	bool is_answer = event.type == EVENT_SCORED || event.type == EVENT_NO_SCORE || event.type == EVENT_INITIATED ||
 	                 event.type == EVENT_JUDGED || event.type == EVENT_DIED;
-	if (job->answered_ms && is_answer) {
+	if (job->answered_ms && is_answer)
 		job_keep_answer(job);
-		CRASH_POINT(worker.kept);
-	}
-	job_confirm(job);
+	else
+		job_confirm(job);
 }
 
 void job_no_use(struct job *job)

@@ -407,16 +407,18 @@ enum err_code redis_store_put(struct redis_store *store, const struct verificati
 	return code;
 }
 
-void redis_store_keep_answer(struct redis_store *store, const char *id, const char *op, const char *token,
-                             const char *value, size_t len)
+enum err_code redis_store_keep_answer(struct redis_store *store, const char *id, const char *op, const char *token,
+                                      const char *value, size_t len, store_done_fn fn, void *ctx)
 {
 	char lease[KEY_BYTES], ttl[NUMBER_BYTES];
 	key_of_lease(lease, id, op);
 	decimal_write(STORE_ANSWER_TTL_MS, ttl);
 	const char *argv[] = {"EVALSHA", store->sha[SCRIPT_KEEP], "1", lease, token, value, ttl};
 	const size_t argv_len[] = {7, strlen(argv[1]), 1, strlen(lease), strlen(token), len, strlen(ttl)};
-	if (store->up && redis_link_send(store->link, NULL, NULL, 7, argv, argv_len) != ERR_OK)
-		log_debug("answer_not_kept", LOG_STR("why", "not up"));
+	struct store_call *call = store_call_new(store, ctx, 0);
+	if (call)
+		call->fn.done = fn;
+	return store_send(call, on_done, 7, argv, argv_len);
 }
 
 void redis_store_release(struct redis_store *store, const char *id, const char *op, const char *token)

@@ -71,10 +71,10 @@ enum err_code redis_store_lease(struct redis_store *store, const char *id, const
                                 int64_t ttl_ms, bool whole, store_lease_fn fn, void *ctx) WARN_UNUSED;
 
 /* Keeps an answer beside the lease until the state is written: whoever takes over from a worker that died in between
- * finds it and need not buy it again. Best effort; without a lease of this token nothing happens. */
+ * finds it and need not buy it again. Without a lease of this token nothing is kept, and that is ERR_OK, too. */
 enum { STORE_ANSWER_TTL_MS = 10 * 60 * 1000 };
-void redis_store_keep_answer(struct redis_store *store, const char *id, const char *op, const char *token,
-                             const char *value, size_t len);
+enum err_code redis_store_keep_answer(struct redis_store *store, const char *id, const char *op, const char *token,
+                                      const char *value, size_t len, store_done_fn fn, void *ctx) WARN_UNUSED;
 
 /* Writes a state by compare-and-set in the order of verification_compare, wakes who waits for it when it was written,
  * and gives the lease back when `token` (NULL: none) still holds it. `value` is verification_encode's text.

@@ -95,6 +95,15 @@ def test_a_full_worker_stays_in_its_group(stack):
     assert stats["requests"] == stats["distinct"] == asked, "nothing was bought twice"
 
 
+def spread(ingress, stack, count):
+    """Questions in all partitions: those of one moment lead to one (ingress/sticky.h). Returns: their ids."""
+    ids = []
+    for _ in range(count):
+        ids.append(ingress.b2c.create(stack.person(), deadline_ms=DAY_MS)["id"])
+        time.sleep(0.012)
+    return ids
+
+
 @pytest.mark.slow
 def test_a_static_member_that_is_soon_back_disturbs_nobody(stack):
     stack.vendor.set(delay_ms=20)
@@ -105,7 +114,7 @@ def test_a_static_member_that_is_soon_back_disturbs_nobody(stack):
     ids = []
     for leave in (workers[0].process.kill, workers[0].process.stop):
         leave()
-        ids += in_parallel(lambda _: ingress.b2c.create(stack.person(), deadline_ms=DAY_MS)["id"], range(40))
+        ids += spread(ingress, stack, 40)
         until(lambda: len(completed(stack)) > len(ids) - 35, 30, "the other's partitions to go on")
         assert len(completed(stack)) < len(ids), "those of the one that is away wait for it"
         workers[0].process.start()

@@ -149,6 +149,57 @@ static void an_answer_survives_its_buyer(void **state)
 	world_free(bench.world);
 }
 
+/* Killed with the first ack of its result: Redis has had the answer for longer. */
+static void nothing_is_published_before_redis_has_the_answer(void **state)
+{
+	struct bench bench;
+	(void)state;
+	bench_open(&bench);
+	bench_ask_score(&bench);
+	while (times(&bench, NOTE_SENT, "results") == 0)
+		world_step(bench.world);
+	assert_int_equal(times(&bench, NOTE_KEPT, NULL), 1);
+	assert_before(&bench, NOTE_KEPT, NULL, NOTE_SENT, "results");
+	world_run_for(bench.world, 1000);
+	assert_int_equal(state_of(&bench).state, STATE_COMPLETED);
+	world_free(bench.world);
+}
+
+static void an_answer_that_redis_does_not_confirm_is_published_after_a_second(void **state)
+{
+	struct bench bench;
+	(void)state;
+	bench_open(&bench);
+	bench.lost_command = "keep";
+	bench_ask_score(&bench);
+	world_run_for(bench.world, 900);
+	assert_int_equal(times(&bench, NOTE_CALL, "score"), 1);
+	assert_int_equal(times(&bench, NOTE_SENT, "results"), 0);
+	world_run_for(bench.world, 3000);
+	assert_int_equal(times(&bench, NOTE_CALL, "score"), 1);
+	assert_int_equal(state_of(&bench).state, STATE_COMPLETED);
+	world_free(bench.world);
+}
+
+/* Ended while Redis is asked to keep the answer: whoever comes next publishes it. */
+static void a_drain_that_cannot_wait_leaves_a_kept_answer_to_the_next(void **state)
+{
+	struct bench bench;
+	(void)state;
+	bench_open(&bench);
+	bench_ask_score(&bench);
+	while (times(&bench, NOTE_ANSWERED, "score") == 0)
+		world_step(bench.world);
+	pod_drain(bench.pod, 0);
+	world_run_for(bench.world, 4000);
+	assert_true(bench.pod->is_gone);
+	bench_pod(&bench, BENCH_MAX_IN_FLIGHT);
+	world_run_for(bench.world, SESSION_TIMEOUT_MS + 1000);
+	assert_int_equal(vendor_case_of(bench.world, bench.id)->scores, 1);
+	assert_int_equal(state_of(&bench).state, STATE_COMPLETED);
+	world_free(bench.world);
+}
+
 static void what_is_completed_already_is_done_without_a_call(void **state)
 {
 	struct bench bench;
@@ -267,6 +318,9 @@ int main(void)
 	        cmocka_unit_test(an_answer_that_another_kept_is_published_under_its_token_and_not_bought),
 	        cmocka_unit_test(an_adopted_answer_is_not_shown_before_it_is_published),
 	        cmocka_unit_test(an_answer_survives_its_buyer),
+	        cmocka_unit_test(nothing_is_published_before_redis_has_the_answer),
+	        cmocka_unit_test(an_answer_that_redis_does_not_confirm_is_published_after_a_second),
+	        cmocka_unit_test(a_drain_that_cannot_wait_leaves_a_kept_answer_to_the_next),
 	        cmocka_unit_test(what_is_completed_already_is_done_without_a_call),
 	        cmocka_unit_test(without_redis_a_score_goes_on_and_is_shown_when_redis_is_back),
 	        cmocka_unit_test(without_redis_an_initiate_waits),

@@ -51,6 +51,14 @@ static void on_done(void *ctx, enum err_code code)
 	note(ctx, code, NULL, 0);
 }
 
+static void keep(struct redis_bench *bench, const char *whose)
+{
+	struct said said = {.calls = 0};
+	assert_int_equal(redis_store_keep_answer(bench->store, id, op, whose, "answer", 6, on_done, &said), ERR_OK);
+	await_count(bench, &said.calls, 1);
+	assert_int_equal(said.code, ERR_OK);
+}
+
 static struct verification state_of(enum state state, int64_t rev)
 {
 	struct verification verification = {
@@ -391,12 +399,12 @@ static void what_needs_the_whole_cache_takes_nothing_while_it_is_filled(void **s
 static void an_answer_is_kept_beside_its_own_lease_only_and_found_by_who_comes_next(void **state)
 {
 	struct redis_bench *bench = bench_of(state);
-	redis_store_keep_answer(bench->store, id, op, token, "answer", 6);
+	keep(bench, token);
 	assert_int_equal(lease(bench, other_token, false).what,
 	                 LEASE_GRANTED); /* there was nothing to keep it beside */
-	redis_store_keep_answer(bench->store, id, op, token, "answer", 6);
+	keep(bench, token);
 	assert_int_equal(lease(bench, token, false).what, LEASE_ANOTHERS);
-	redis_store_keep_answer(bench->store, id, op, other_token, "answer", 6);
+	keep(bench, other_token);
 	redis_do(bench, "DEL verifyd:epoch"); /* nothing is bought by taking over what was paid for */
 	struct said said = lease(bench, token, true);
 	assert_int_equal(said.what, LEASE_ANSWERED);

@@ -226,14 +226,17 @@ enum err_code redis_store_lease(struct redis_store *store, const char *id, const
 	return submit(command);
 }
 
-void redis_store_keep_answer(struct redis_store *store, const char *id, const char *op, const char *token,
-                             const char *value, size_t len)
+enum err_code redis_store_keep_answer(struct redis_store *store, const char *id, const char *op, const char *token,
+                                      const char *value, size_t len, store_done_fn fn, void *ctx)
 {
 	struct command *command = new_command(store, "keep", id, execute_keep);
 	(void)op;
 	memcpy(command->token, token, TOKEN_BYTES);
 	set_value(command, value, len);
-	(void)!submit(command);
+	command->answer = answer_done;
+	command->fn.done = fn;
+	command->ctx = ctx;
+	return submit(command);
 }
 
 void redis_store_release(struct redis_store *store, const char *id, const char *op, const char *token)
