@@ -44,14 +44,15 @@ static enum err_code count_token(struct reader *reader)
 	               (size_t)(reader->at - reader->document->text), JSON_IN_MAX_TOKENS);
 }
 
-/* Of n values, n - 1 stand behind a ',' or are the first of a container, and that has a closing bracket, but for the
- * JSON_IN_MAX_DEPTH that may still be open: all in all at least 2n - 1 - JSON_IN_MAX_DEPTH bytes. The rest is for the
- * value that turns out to be missing. */
-static size_t room_for(size_t len)
+/* Every value but the first stands behind a ',' or is the first of a container; so does one that turns out to be
+ * missing. Those bytes inside of texts make it more than are needed. */
+static size_t room_for(const char *text, size_t len)
 {
-	size_t most = len / 2 + JSON_IN_MAX_DEPTH;
+	size_t room = 1;
 
-	return most < JSON_IN_MAX_TOKENS ? most : JSON_IN_MAX_TOKENS;
+	for (size_t i = 0; i < len; i++)
+		room += text[i] == ',' || text[i] == '[' || text[i] == '{';
+	return room < JSON_IN_MAX_TOKENS ? room : JSON_IN_MAX_TOKENS;
 }
 
 static enum err_code node_new(struct reader *reader, struct json_in **ret_node)
@@ -438,10 +439,9 @@ static enum err_code read_document(struct reader *reader)
 
 enum err_code json_in_parse(const char *text, size_t len, struct json_in **ret_root, struct err *err)
 {
-	size_t room = room_for(len);
-
 	if (len > JSON_IN_MAX_BYTES)
 		return err_set(err, ERR_LIMIT, "more than %d bytes", JSON_IN_MAX_BYTES);
+	size_t room = room_for(text, len);
 	struct document *document = malloc(sizeof(*document) + room * sizeof(document->nodes[0]) + len + 1);
 	if (!document)
 		return err_set(err, ERR_NO_MEMORY, "a document of %zu bytes", len);
