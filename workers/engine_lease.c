@@ -11,6 +11,7 @@
 enum {
 	LEASE_MARGIN_MS = 5000, /* the lease outlives the longest call by this */
 	LEASE_POLL_MS = 500,    /* how often a lease that another one holds is asked for */
+	COMING_POLL_MS = 20,    /* how often it is looked whether a Redis that was not up yet is there */
 	/* What was published while Redis was away is set by the projectors when it is back; until then its states are
 	 * old, and one of them may say that nothing was sent. */
 	CATCH_UP_MS = PROJECTOR_LAG_MS + 2000,
@@ -117,6 +118,8 @@ static void adopt(struct job *job, struct kept_answer *kept)
 		job->effects |= EFFECT_DEAD_LETTER;
 	if (job->state.state == STATE_AWAITING_USER)
 		job->effects |= EFFECT_WATCH;
+	if (job->state.notify && state_is_final(job->state.state))
+		job->effects |= EFFECT_NOTIFY; /* perhaps a second time, under the same webhook-id */
 	if (job_encode(job) == ERR_OK)
 		job_do_effects(job);
 	else
@@ -212,6 +215,11 @@ static void wait_for_cache(struct job *job)
 
 static void without_cache(struct job *job)
 {
+	/* A worker that has just begun: what one before it has bought is known to Redis only. */
+	if (redis_store_is_coming(job->ports->store)) {
+		job_wait(job, COMING_POLL_MS, job_take_lease);
+		return;
+	}
 	if (needs_cache(job) || read_state(job, NULL, 0) != ERR_OK) {
 		wait_for_cache(job);
 		return;

@@ -135,6 +135,7 @@ enum err_code redis_store_new(uv_loop_t *loop, const struct redis_url *url, int6
 	if (!store)
 		return err_set(err, ERR_NO_MEMORY, "redis store");
 	store->retention_ms = retention_ms;
+	store->opened_ms = clock_mono_ms();
 	store->on_change = on_change;
 	store->ctx = ctx;
 	const struct redis_link_options options = {
@@ -159,6 +160,11 @@ void redis_store_close(struct redis_store *store)
 bool redis_store_is_up(const struct redis_store *store)
 {
 	return store->up && !store->lost;
+}
+
+bool redis_store_is_coming(const struct redis_store *store)
+{
+	return !store->was_up && clock_mono_ms() - store->opened_ms < STORE_COMING_MS;
 }
 
 int64_t redis_store_back_ms(const struct redis_store *store)

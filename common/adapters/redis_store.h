@@ -24,6 +24,9 @@ enum err_code redis_store_new(uv_loop_t *loop, const struct redis_url *url, int6
                               struct err *err) WARN_UNUSED;
 void redis_store_close(struct redis_store *store); /* accepts NULL; the loop must run until its handles have closed */
 bool redis_store_is_up(const struct redis_store *store); /* also right inside a callback that ERR_UNAVAILABLE came to */
+/* It has not been up yet, and was opened a moment ago: whoever can wait does, instead of going on without it. */
+enum { STORE_COMING_MS = 2000 };
+bool redis_store_is_coming(const struct redis_store *store);
 /* When it came back last (clock_mono_ms): it may lack what was written nowhere else meanwhile. 0: it was never away. */
 int64_t redis_store_back_ms(const struct redis_store *store);
 

@@ -37,6 +37,7 @@ struct redis_store {
 	int loaded; /* scripts loaded on this connection */
 	bool up, policy_good, identified;
 	bool was_up;     /* once */
+	int64_t opened_ms;
 	int64_t away_since_ms; /* clock_mono_ms; of this connection's predecessor's end, 0: there was none */
 	int64_t back_ms; /* when it came up last, but for the first time */
 	bool lost; /* an answer never came: the connection is ending, on_link_down has not been called yet */

@@ -19,6 +19,15 @@ def await_all(stack, ids, timeout_s=90):
     assert completed(stack) == set(ids)
 
 
+def spread(ingress, stack, count):
+    """Questions in all partitions: those of one moment lead to one (ingress/sticky.h). Returns: their ids."""
+    ids = []
+    for _ in range(count):
+        ids.append(ingress.b2c.create(stack.person(), deadline_ms=DAY_MS)["id"])
+        time.sleep(0.012)
+    return ids
+
+
 def rebalances(worker):
     """How often its consumers were given partitions, or lost some, since its start."""
     return [entry for event in ("kafka_assigned", "kafka_revoked") for entry in worker.process.events(event)]
@@ -83,7 +92,7 @@ def test_a_full_worker_stays_in_its_group(stack):
     ingress = stack.ingress()
     await_steady(worker, other)
     before = [len(rebalances(one)) for one in (worker, other)]
-    ids = in_parallel(lambda _: ingress.b2c.create(stack.person(), deadline_ms=DAY_MS)["id"], range(asked))
+    ids = spread(ingress, stack, asked)
     stack.vendor.wait_in_flight(2 * places)
     time.sleep(POLL_MS / 1000 + 1)
     assert stack.vendor.stats()["requests"] == 2 * places, "still the first ones, and no more than there is room for"
@@ -93,15 +102,6 @@ def test_a_full_worker_stays_in_its_group(stack):
     assert not [p.name for p in (worker.process, other.process) if "MAX_POLL" in p.text() or "MAXPOLL" in p.text()]
     stats = stack.vendor.stats()
     assert stats["requests"] == stats["distinct"] == asked, "nothing was bought twice"
-
-
-def spread(ingress, stack, count):
-    """Questions in all partitions: those of one moment lead to one (ingress/sticky.h). Returns: their ids."""
-    ids = []
-    for _ in range(count):
-        ids.append(ingress.b2c.create(stack.person(), deadline_ms=DAY_MS)["id"])
-        time.sleep(0.012)
-    return ids
 
 
 @pytest.mark.slow

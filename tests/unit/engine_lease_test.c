@@ -200,6 +200,43 @@ static void a_drain_that_cannot_wait_leaves_a_kept_answer_to_the_next(void **sta
 	world_free(bench.world);
 }
 
+static void open_before_redis(struct bench *bench)
+{
+	bench_open(bench);
+	redis_set_up(bench->world, false);
+	bench->pod->redis_was_up = false;
+}
+
+/* A worker that has begun before Redis answers it: what one before it has bought stands there only. */
+static void who_begins_waits_for_redis_before_it_buys(void **state)
+{
+	struct bench bench;
+	(void)state;
+	open_before_redis(&bench);
+	bench_ask_score(&bench);
+	world_run_for(bench.world, 500);
+	assert_int_equal(times(&bench, NOTE_TAKEN, NULL), 1);
+	assert_int_equal(times(&bench, NOTE_CALL, "score"), 0);
+	redis_set_up(bench.world, true);
+	world_run_for(bench.world, 3000);
+	assert_int_equal(times(&bench, NOTE_CALL, "score"), 1);
+	assert_before(&bench, NOTE_LEASE, NULL, NOTE_CALL, "score");
+	world_free(bench.world);
+}
+
+static void who_begins_waits_two_seconds_for_redis_and_no_longer(void **state)
+{
+	struct bench bench;
+	(void)state;
+	open_before_redis(&bench);
+	bench_ask_score(&bench);
+	world_run_for(bench.world, 1000);
+	assert_int_equal(times(&bench, NOTE_CALL, "score"), 0);
+	world_run_for(bench.world, STORE_COMING_MS);
+	assert_int_equal(times(&bench, NOTE_CALL, "score"), 1);
+	world_free(bench.world);
+}
+
 static void what_is_completed_already_is_done_without_a_call(void **state)
 {
 	struct bench bench;
@@ -321,6 +358,8 @@ int main(void)
 	        cmocka_unit_test(nothing_is_published_before_redis_has_the_answer),
 	        cmocka_unit_test(an_answer_that_redis_does_not_confirm_is_published_after_a_second),
 	        cmocka_unit_test(a_drain_that_cannot_wait_leaves_a_kept_answer_to_the_next),
+	        cmocka_unit_test(who_begins_waits_for_redis_before_it_buys),
+	        cmocka_unit_test(who_begins_waits_two_seconds_for_redis_and_no_longer),
 	        cmocka_unit_test(what_is_completed_already_is_done_without_a_call),
 	        cmocka_unit_test(without_redis_a_score_goes_on_and_is_shown_when_redis_is_back),
 	        cmocka_unit_test(without_redis_an_initiate_waits),

@@ -149,7 +149,8 @@ struct pod {
 	struct list consumers, sends, commands, calls; /* what the adapters keep for it */
 	bool is_crashing; /* it died inside what it is doing: nothing of it has an effect any more */
 	bool is_gone;
-	bool redis_up;
+	bool redis_up, redis_was_up;
+	int64_t started_ms;
 	int64_t redis_back_ms;   /* monotonic; 0: it was never away */
 	int64_t redis_last_ms;   /* commands of a connection are executed in order */
 	int64_t frozen_until_ms; /* SIGSTOP: what is for it waits */

@@ -40,7 +40,8 @@ struct pod *pod_start(struct world *world, const struct pod_options *options)
 	pod->options = *options;
 	pod->number = world->pod_count;
 	world->pods[world->pod_count++] = pod;
-	pod->redis_up = redis_answers(world);
+	pod->redis_up = pod->redis_was_up = redis_answers(world);
+	pod->started_ms = world->now_ms;
 	pod->loop.data = pod;
 	list_init(&pod->consumers);
 	list_init(&pod->sends);

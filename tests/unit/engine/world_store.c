@@ -94,6 +94,7 @@ static void on_connected(void *ctx)
 	struct pod *pod = ctx;
 	bool was_up = pod->redis_up;
 	pod->redis_up = !pod->world->redis->is_down;
+	pod->redis_was_up = pod->redis_was_up || pod->redis_up;
 	if (pod->redis_up && !was_up)
 		pod->redis_back_ms = pod->world->now_ms;
 }
@@ -166,6 +167,12 @@ static void set_value(struct command *command, const char *value, size_t len)
 bool redis_store_is_up(const struct redis_store *store)
 {
 	return ((const struct pod *)(const void *)store)->redis_up;
+}
+
+bool redis_store_is_coming(const struct redis_store *store)
+{
+	const struct pod *pod = (const struct pod *)(const void *)store;
+	return !pod->redis_was_up && pod->world->now_ms - pod->started_ms < STORE_COMING_MS;
 }
 
 int64_t redis_store_back_ms(const struct redis_store *store)
