@@ -118,7 +118,7 @@ static void adopt(struct job *job, struct kept_answer *kept)
 		job->effects |= EFFECT_DEAD_LETTER;
 	if (job->state.state == STATE_AWAITING_USER)
 		job->effects |= EFFECT_WATCH;
-	if (job->state.notify && state_is_final(job->state.state))
+	if (verification_is_told(&job->state))
 		job->effects |= EFFECT_NOTIFY; /* perhaps a second time, under the same webhook-id */
 	if (job_encode(job) == ERR_OK)
 		job_do_effects(job);

@@ -228,6 +228,11 @@ static bool is_out_of_place(const struct verification *now, const struct event *
 	}
 }
 
+bool verification_is_told(const struct verification *verification)
+{
+	return verification->notify && (verification->state == STATE_COMPLETED || verification->state == STATE_DEAD);
+}
+
 bool verification_step(const struct verification *now, const struct event *event, struct verification *ret_next,
                        unsigned *ret_effects)
 {
@@ -250,8 +255,7 @@ bool verification_step(const struct verification *now, const struct event *event
 		step_journey(now, event, &next);
 	else
 		step_score(event, &next);
-	bool is_told =
-	        next.notify && next.state != now->state && (next.state == STATE_COMPLETED || next.state == STATE_DEAD);
+	bool is_told = next.state != now->state && verification_is_told(&next);
 	*ret_effects =
 	        transition->effects | (next.poll > now->poll ? EFFECT_CLIMB : 0u) | (is_told ? EFFECT_NOTIFY : 0u);
 	*ret_next = next;

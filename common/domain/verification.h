@@ -213,6 +213,8 @@ void verification_answer(const struct verification *verification, struct json_ou
  * ERR_NO_MEMORY. */
 enum err_code retrieval_encode(const struct verification *verification, const struct verification_texts *texts,
 			       struct buf *out) WARN_UNUSED;
+/* Whether the end that it has reached is to be told to its caller (EFFECT_NOTIFY). */
+bool verification_is_told(const struct verification *verification);
 /* A notice's record (EFFECT_NOTIFY): the same for any kind, with the name of the request's question. */
 enum err_code notice_encode(const struct verification *verification, const char *question, const char *sealed,
 			    struct buf *out) WARN_UNUSED;
