@@ -242,6 +242,9 @@ static enum err_code make_conf(const struct kafka_producer *producer, struct han
                                struct err *err)
 {
 	rd_kafka_conf_t *conf;
+	char timeout_ms[12], max_queued[12];
+	(void)snprintf(timeout_ms, sizeof timeout_ms, "%d", producer->options.message_timeout_ms);
+	(void)snprintf(max_queued, sizeof max_queued, "%d", producer->options.max_queued_messages);
 	enum err_code code = kafka_client_conf(producer->client, &conf, err);
 	if (code != ERR_OK)
 		return code;
@@ -254,9 +257,9 @@ static enum err_code make_conf(const struct kafka_producer *producer, struct han
 	if (code == ERR_OK)
 		code = kafka_client_default(producer->client, conf, "queue.buffering.max.kbytes", "262144", err);
 	if (code == ERR_OK)
-		code = kafka_client_set(conf, "message.timeout.ms", producer->timeout_ms, err);
+		code = kafka_client_set(conf, "message.timeout.ms", timeout_ms, err);
 	if (code == ERR_OK)
-		code = kafka_client_set(conf, "queue.buffering.max.messages", producer->max_queued, err);
+		code = kafka_client_set(conf, "queue.buffering.max.messages", max_queued, err);
 	if (code != ERR_OK) {
 		rd_kafka_conf_destroy(conf);
 		return code;
@@ -325,9 +328,7 @@ enum err_code kafka_producer_new(const struct kafka_client *client, const struct
 	producer->loop = loop;
 	producer->link = (struct kafka_link){"producer", true};
 	producer->build_wait_ms = BUILD_WAIT_MS;
-	(void)snprintf(producer->timeout_ms, sizeof producer->timeout_ms, "%d", options->message_timeout_ms);
-	(void)snprintf(producer->max_queued, sizeof producer->max_queued, "%d", options->max_queued_messages);
-	producer->max_queued_messages = (size_t)options->max_queued_messages;
+	producer->options = *options;
 	enum err_code code = build(producer, err);
 	if (code != ERR_OK) {
 		free(producer);

@@ -34,8 +34,7 @@ struct handle {
 struct kafka_producer {
 	const struct kafka_client *client;
 	uv_loop_t *loop;
-	char timeout_ms[12], max_queued[12];
-	size_t max_queued_messages;
+	struct kafka_producer_options options;
 	struct handle *current; /* NULL between a fatal error and the new handle */
 	struct handle *handles; /* current and retired */
 	uv_timer_t rebuild;

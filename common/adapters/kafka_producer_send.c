@@ -195,7 +195,7 @@ enum err_code kafka_producer_send(struct kafka_producer *producer, const struct 
 	struct topic *topic;
 	if (!handle || producer->is_closing)
 		return err_set(err, ERR_UNAVAILABLE, "the producer is being rebuilt or closed");
-	if (producer->queued >= producer->max_queued_messages)
+	if (producer->queued >= (size_t)producer->options.max_queued_messages)
 		return err_set(err, ERR_LIMIT, "topic %s: %zu messages are queued", message->topic, producer->queued);
 	enum err_code code = producer_topic(handle, message->topic, &topic, err);
 	if (code != ERR_OK)
