@@ -41,17 +41,6 @@ struct stand_in {
 	atomic_bool ends;
 };
 
-static void put(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t sent = send(fd, data, len, MSG_NOSIGNAL);
-		if (sent <= 0)
-			return;
-		data += sent;
-		len -= (size_t)sent;
-	}
-}
-
 /* Reads up to `most` bytes, or to the end of a request. */
 static void take_request(int fd, char in[REQUEST_BYTES], int most)
 {
@@ -92,7 +81,7 @@ static bool serve_plainly(struct stand_in *vendor, int fd)
 	take_request(fd, in, ALL);
 	atomic_fetch_add(&vendor->victims, strstr(in, " /victim ") != NULL);
 	bool last = strstr(in, " /last ") != NULL;
-	put(fd, last ? closing_answer : length_answer, strlen(last ? closing_answer : length_answer));
+	loopback_send(fd, last ? closing_answer : length_answer, strlen(last ? closing_answer : length_answer));
 	return !last;
 }
 
@@ -113,7 +102,7 @@ static void serve(struct stand_in *vendor, int fd)
 		/* what was not read of it was the victim too: nothing else is sent while there is a plan */
 		atomic_fetch_add(&vendor->victims, plan.request_bytes != ALL || strstr(in, " /victim "));
 		if (plan.request_bytes == ALL)
-			put(fd, plan.answer, (size_t)plan.answer_bytes);
+			loopback_send(fd, plan.answer, (size_t)plan.answer_bytes);
 		goes_on = false;
 	}
 	if (plan.reset && setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) != 0)

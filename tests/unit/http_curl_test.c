@@ -146,7 +146,7 @@ static void server_without_tls_is_a_tls_failure_with_nothing_sent(void **state)
 		peer = accept(fd, NULL, NULL);
 	}
 	assert_true(peer >= 0);
-	send_all(peer, "HTTP/1.1 400 Bad\r\n\r\n", 20);
+	loopback_send(peer, "HTTP/1.1 400 Bad\r\n\r\n", 20);
 	run_until(fixture, 1);
 	assert_failed(exchange, FAILURE_TLS, false);
 	close(peer);

@@ -72,17 +72,6 @@ struct server {
 	size_t client_count;
 };
 
-static void send_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t sent = send(fd, data, len, MSG_NOSIGNAL);
-		if (sent <= 0)
-			return;
-		data += sent;
-		len -= (size_t)sent;
-	}
-}
-
 static void drop_client(struct server *server, size_t index, bool with_reset)
 {
 	struct client *client = server->clients[index];
@@ -135,10 +124,10 @@ static enum after answer_request(struct server *server, struct client *client, s
 	server->last[len] = '\0';
 	memcpy(script, server->script, sizeof(script));
 	pthread_mutex_unlock(&server->lock);
-	send_all(client->fd, text, strlen(text));
+	loopback_send(client->fd, text, strlen(text));
 	if (answers[index].large) {
 		memset(filler, 'x', sizeof(filler));
-		send_all(client->fd, filler, sizeof(filler));
+		loopback_send(client->fd, filler, sizeof(filler));
 	}
 	client->len -= len;
 	memmove(client->in, client->in + len, client->len + 1);

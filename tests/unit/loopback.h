@@ -38,4 +38,16 @@ static inline int loopback_free_port(void)
 	return port;
 }
 
+/* All of it, or as much as the other side still takes. */
+static inline void loopback_send(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t sent = send(fd, data, len, MSG_NOSIGNAL);
+		if (sent <= 0)
+			return;
+		data += sent;
+		len -= (size_t)sent;
+	}
+}
+
 #endif
