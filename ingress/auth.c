@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,15 +42,27 @@ struct auth {
 	bool open;
 	const char *key_header;
 	EVP_MD *sha256;
+	_Atomic(EVP_MD_CTX *) *spare;      /* is &slot: changes while callers hold the table as a constant */
+	_Atomic(EVP_MD_CTX *) slot;        /* kept for the next digest; NULL while a thread works on it */
 	struct oauth *oauth;               /* NULL: access tokens are not taken */
 	struct certificates *certificates; /* NULL: no certificates are */
 	size_t count;
 	struct credential list[AUTH_MAX_CREDENTIALS];
 };
 
+/* What was digested is overwritten by EVP_DigestFinal_ex; its context is kept: making one costs as much as the digest.
+ */
 static bool digest(const struct auth *auth, const char *text, size_t len, unsigned char out[DIGEST_BYTES])
 {
-	return EVP_Digest(text, len, out, NULL, auth->sha256, NULL) == 1;
+	EVP_MD_CTX *ctx = atomic_exchange(auth->spare, NULL);
+	if (!ctx)
+		ctx = EVP_MD_CTX_new();
+	bool ok = ctx && EVP_DigestInit_ex(ctx, auth->sha256, NULL) == 1 && EVP_DigestUpdate(ctx, text, len) == 1 &&
+	          EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+	if (ok)
+		ctx = atomic_exchange(auth->spare, ctx); /* another thread's may be there already */
+	EVP_MD_CTX_free(ctx);
+	return ok;
 }
 
 static bool name_is_good(const char *name, size_t len)
@@ -130,6 +143,7 @@ int auth_new(const struct config *config, bool open, FILE *complaints, struct au
 		auth_free(auth);
 		return 1;
 	}
+	auth->spare = &auth->slot;
 	auth->open = open;
 	auth->key_header = config_str(config, CONFIG_AUTH_API_KEY_HEADER);
 	for (enum scheme scheme = 0; scheme < SCHEME_COUNT; scheme++)
@@ -156,6 +170,7 @@ void auth_free(struct auth *auth)
 		return;
 	oauth_free(auth->oauth);
 	certificates_free(auth->certificates);
+	EVP_MD_CTX_free(auth->slot);
 	EVP_MD_free(auth->sha256);
 	OPENSSL_cleanse(auth, sizeof *auth);
 	free(auth);

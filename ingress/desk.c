@@ -354,7 +354,7 @@ enum err_code desk_new(const struct desk_options *options, struct desk **ret_des
 	desk->options = *options;
 	desk->max_waiters = (size_t)config_int(options->config, CONFIG_MAX_WAITERS);
 	desk->queue.slow_ms = config_int(options->config, CONFIG_QUEUE_SLOW_MS);
-	list_init(&desk->queue.unacked);
+	desk_init_queue(desk);
 	desk->waiting_logged_ms = now;
 	pthread_mutex_init(&desk->inbox_lock, NULL);
 	desk_make_metrics(desk);
@@ -433,6 +433,7 @@ void desk_free(struct desk *desk)
 	if (!desk)
 		return;
 	desk_drop_unsaved(desk);
+	spares_fini(&desk->queue.sendings);
 	waiters_free(desk->waiters);
 	fleet_free(desk->fleet);
 	kafka_client_free(desk->kafka);

@@ -11,6 +11,7 @@
 #include "common/adapters/redis_wake.h"
 #include "common/base/instance_name.h"
 #include "common/base/list.h"
+#include "common/base/spares.h"
 #include "ingress/desk.h"
 #include "ingress/fleet.h"
 #include "ingress/sticky.h"
@@ -71,6 +72,7 @@ struct desk {
 	size_t max_waiters;
 	struct { /* records on their way to Kafka */
 		struct list unacked; /* oldest first */
+		struct spares sendings;
 		int64_t slow_ms, probed_ms;
 		bool failed; /* the last one that came back did */
 	} queue;
@@ -125,6 +127,7 @@ void desk_note_joined(const struct ask *ask); /* counts and logs it; request.id 
 bool desk_seal(struct ask *ask);   /* the person into request.sealed; false: it has handed the ask back */
 void desk_detach(struct ask *ask); /* the ask goes before its record was acked: what follows goes on without it */
 void desk_save_unsaved(struct desk *desk); /* Redis is back */
+void desk_init_queue(struct desk *desk); /* queue.sendings: ended by spares_fini */
 void desk_drop_unsaved(struct desk *desk);
 
 /* desk_key.c: the ask's key leads to another verification than was noted */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum {
+	SENDINGS_KEPT = 512,
 	UNSAVED_MAX = 10000,
 	UNSAVED_MAX_BYTES = 16 * 1024 * 1024,
 	USUAL_BYTES = 1000, /* of a record or state */
@@ -122,7 +123,7 @@ static void sending_free(struct sending *sending)
 	if (sending->ask)
 		sending->ask->sending = NULL;
 	free(sending->sealed);
-	free(sending);
+	spares_give(&sending->desk->queue.sendings, sending);
 }
 
 void desk_detach(struct ask *ask)
@@ -197,6 +198,12 @@ static void on_delivered(struct kafka_delivery *delivery, enum err_code result, 
 
 /* ---- producing ---- */
 
+void desk_init_queue(struct desk *desk)
+{
+	list_init(&desk->queue.unacked);
+	spares_init(&desk->queue.sendings, sizeof(struct sending), SENDINGS_KEPT);
+}
+
 /* Kafka does not ack, or the last record that came back was not taken: whoever comes now would wait in vain. */
 static bool queue_is_slow(const struct desk *desk, int64_t now)
 {
@@ -259,7 +266,7 @@ static void produce(struct ask *ask, enum desk_then then, enum operation operati
 	int64_t now = clock_mono_ms();
 	if (!queue_may_take(ask, now))
 		return;
-	struct sending *sending = calloc(1, sizeof *sending);
+	struct sending *sending = spares_take(&desk->queue.sendings);
 	if (!sending) {
 		log_error("record_not_made", LOG_STR("id", ask->request.id), LOG_STR("error", err_text(ERR_NO_MEMORY)));
 		desk_finish(ask, OUTCOME_FAILED);

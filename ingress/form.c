@@ -1,33 +1,17 @@
 /* form: in place, for a decoded text is never longer. */
 #include "ingress/form.h"
-#include <ctype.h>
+#include "common/base/percent.h"
 #include <string.h>
 #include <strings.h>
-
-static int hex_value(char c)
-{
-	if (isdigit((unsigned char)c))
-		return c - '0';
-	int lower = tolower((unsigned char)c);
-	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 /* Decodes text[0..len) where it stands and ends it with '\0'. Returns: false when a NUL is in it. */
 static bool decode(char *text, size_t len)
 {
-	unsigned char *out = (unsigned char *)text;
-	for (size_t i = 0; i < len; i++) {
-		int high = text[i] == '%' && len - i > 2 ? hex_value(text[i + 1]) : -1;
-		int low = high >= 0 ? hex_value(text[i + 2]) : -1;
-		unsigned char c = (unsigned char)(text[i] == '+' ? ' ' : text[i]);
-		if (low >= 0) {
-			c = (unsigned char)(high << 4 | low);
-			i += 2;
-		}
-		*out++ = c;
-	}
-	*out = '\0';
-	return strlen(text) == (size_t)(out - (unsigned char *)text);
+	for (char *plus = text; (plus = memchr(plus, '+', len - (size_t)(plus - text)));)
+		*plus = ' ';
+	size_t decoded = percent_decode(text, len);
+	text[decoded] = '\0';
+	return strlen(text) == decoded;
 }
 
 bool form_each(char *text, size_t len, bool (*fn)(void *ctx, const char *name, const char *value), void *ctx)

@@ -1,5 +1,6 @@
 /* intake_fields: no I/O; the same for every route that takes questions. */
 #include "ingress/intake_fields.h"
+#include "common/base/ascii.h"
 #include "common/base/clock.h"
 #include "common/base/utf8.h"
 #include <openssl/crypto.h>
@@ -14,10 +15,11 @@ const char *draft_set(struct draft *draft, enum request_field field, const char 
 	size_t len = strlen(value);
 	if (len > request_field_info(field)->max_bytes)
 		return "it is too long";
-	for (size_t i = 0; i < len; i++)
+	bool is_ascii = ascii_is_printable(value, len);
+	for (size_t i = 0; i < len && !is_ascii; i++)
 		if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f)
 			return "it holds a control character";
-	if (!utf8_is_valid(value, len))
+	if (!is_ascii && !utf8_is_valid(value, len))
 		return "it is not UTF-8";
 	if (draft->given & (1u << field))
 		return "it is given twice";
@@ -33,21 +35,16 @@ const char *draft_set(struct draft *draft, enum request_field field, const char 
 
 enum err_code draft_to_person(const struct draft *draft, struct ask *ask)
 {
-	size_t total = 1;
-	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++)
-		total += draft->given & (1u << i) ? strlen(draft->text[i]) + 1 : 0;
-	char *at = malloc(total);
-	if (!at)
+	size_t total = draft->used + 1;
+	char *copy = malloc(total);
+	if (!copy)
 		return ERR_NO_MEMORY;
-	ask->person = (struct person){.memory = at, .memory_len = total};
-	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++) {
-		if (!(draft->given & (1u << i)))
-			continue;
-		size_t bytes = strlen(draft->text[i]) + 1;
-		memcpy(at, draft->text[i], bytes);
-		ask->person.field[i] = at;
-		at += bytes;
-	}
+	memcpy(copy, draft->bytes, draft->used);
+	copy[draft->used] = '\0';
+	ask->person = (struct person){.memory = copy, .memory_len = total};
+	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++)
+		if (draft->given & (1u << i))
+			ask->person.field[i] = copy + (draft->text[i] - draft->bytes);
 	return ERR_OK;
 }
 

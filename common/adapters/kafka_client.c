@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdatomic.h>
@@ -311,33 +312,40 @@ enum err_code kafka_client_conf(const struct kafka_client *client, rd_kafka_conf
 }
 
 /* MurmurHash2, 32 bit, with the seed of Java's Utils.murmur2. */
-static uint32_t murmur2(const unsigned char *data, size_t len)
+static const uint32_t murmur_multiplier = 0x5bd1e995u;
+
+uint32_t kafka_partition_begin(const char *key, size_t shared, size_t key_len)
 {
-	const uint32_t multiplier = 0x5bd1e995u;
-	uint32_t hash = 0x9747b28cu ^ (uint32_t)len;
-	for (; len >= 4; data += 4, len -= 4) {
-		uint32_t word =
-		        (uint32_t)data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24;
-		word *= multiplier;
+	uint32_t hash = 0x9747b28cu ^ (uint32_t)key_len, word;
+	for (size_t at = 0; at < shared; at += sizeof word) {
+		memcpy(&word, key + at, sizeof word);
+		word = le32toh(word) * murmur_multiplier;
 		word ^= word >> 24;
-		hash = hash * multiplier ^ word * multiplier;
+		hash = hash * murmur_multiplier ^ word * murmur_multiplier;
 	}
-	if (len > 0) {
-		for (size_t i = len; i > 0; i--)
-			hash ^= (uint32_t)data[i - 1] << (8 * (i - 1));
-		hash *= multiplier;
+	return hash;
+}
+
+int32_t kafka_partition_end(uint32_t begun, const char *rest, size_t rest_len, int32_t partition_count)
+{
+	assert(partition_count > 0);
+	uint32_t hash = begun;
+	if (rest_len > 0) {
+		for (size_t i = 0; i < rest_len; i++)
+			hash ^= (uint32_t)(unsigned char)rest[i] << (8 * i);
+		hash *= murmur_multiplier;
 	}
 	hash ^= hash >> 13;
-	hash *= multiplier;
-	return hash ^ hash >> 15;
+	hash *= murmur_multiplier;
+	hash ^= hash >> 15;
+	return (int32_t)((hash & 0x7fffffffu) % (uint32_t)partition_count);
 }
 
 int32_t kafka_partition(const char *key, size_t key_len, int32_t partition_count)
 {
-	assert(partition_count > 0);
 	const char *mark = key_len > 0 ? memchr(key, '!', key_len) : NULL;
-	size_t len = mark ? (size_t)(mark - key) : key_len;
-	return (int32_t)((murmur2((const unsigned char *)key, len) & 0x7fffffffu) % (uint32_t)partition_count);
+	size_t len = mark ? (size_t)(mark - key) : key_len, words = len - len % sizeof(uint32_t);
+	return kafka_partition_end(kafka_partition_begin(key, words, len), key + words, len - words, partition_count);
 }
 
 static bool stats_show_up(const char *json, size_t json_len)

@@ -83,6 +83,11 @@ void kafka_client_leave(rd_kafka_t *rk);
  * stands in the partition of `id`. partition_count > 0. */
 int32_t kafka_partition(const char *key, size_t key_len, int32_t partition_count);
 
+/* The same in two steps, for keys of one length that share their beginning: it is hashed once. key[0..shared): without a
+ * '!', a multiple of four bytes; rest: what follows. */
+uint32_t kafka_partition_begin(const char *key, size_t shared, size_t key_len);
+int32_t kafka_partition_end(uint32_t begun, const char *rest, size_t rest_len, int32_t partition_count);
+
 /* The topics that exist, from the kind table, the delay tiers and results/dead; with what each needs of the broker. */
 struct kafka_topic {
 	const char *name;   /* without prefix */

@@ -21,9 +21,14 @@ enum err_code redis_command_write(struct buf *out, int argc, const char *const *
 	enum err_code code = buf_append(out, head, (size_t)(decimal_write(argc, head + 1) - head));
 	for (int i = 0; i < argc && code == ERR_OK; i++) {
 		size_t len = argv_len ? argv_len[i] : strlen(argv[i]);
-		code = buf_append(out, head, write_length(head, len));
-		if (code == ERR_OK)
-			code = buf_append(out, argv[i], len);
+		size_t head_len = write_length(head, len);
+		char *at;
+		code = buf_room(out, head_len + len, &at);
+		if (code != ERR_OK)
+			break;
+		memcpy(at, head, head_len);
+		memcpy(at + head_len, argv[i], len);
+		buf_wrote(out, at + head_len + len);
 	}
 	return code == ERR_OK ? buf_append(out, "\r\n", 2) : code;
 }

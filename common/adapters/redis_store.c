@@ -136,6 +136,7 @@ enum err_code redis_store_new(uv_loop_t *loop, const struct redis_url *url, int6
 		return err_set(err, ERR_NO_MEMORY, "redis store");
 	store->retention_ms = retention_ms;
 	store->opened_ms = clock_mono_ms();
+	store_claims_init(store);
 	store->on_change = on_change;
 	store->ctx = ctx;
 	const struct redis_link_options options = {
@@ -154,6 +155,7 @@ void redis_store_close(struct redis_store *store)
 		return;
 	store->on_change = NULL;
 	redis_link_close(store->link);
+	spares_fini(&store->claims);
 	free(store);
 }
 

@@ -2,16 +2,22 @@
  * one command claims it; whose it is otherwise takes a second turn. */
 #include "common/adapters/redis_store_internal.h"
 #include <hiredis/hiredis.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* One claim on its way; freed with its answer. */
+enum { CLAIMS_KEPT = 512 };
+
+/* One claim on its way; given back with its answer. */
 struct claim {
 	struct redis_store *store;
 	store_claim_fn fn;
 	void *ctx;
 	char key[KEY_BYTES], id[ID_BYTES], ttl[NUMBER_BYTES];
 };
+
+void store_claims_init(struct redis_store *store)
+{
+	spares_init(&store->claims, sizeof(struct claim), CLAIMS_KEPT);
+}
 
 void store_key_of_question(char out[KEY_BYTES], const char *question)
 {
@@ -20,8 +26,13 @@ void store_key_of_question(char out[KEY_BYTES], const char *question)
 
 static void finish(struct claim *claim, enum err_code code, const char *holder)
 {
-	claim->fn(claim->ctx, code, holder);
-	free(claim);
+	store_claim_fn fn = claim->fn;
+	void *ctx = claim->ctx;
+	char id[ID_BYTES] = "";
+	if (holder)
+		memcpy(id, holder, ID_BYTES - 1);
+	spares_give(&claim->store->claims, claim); /* before: who is called may close the store */
+	fn(ctx, code, holder ? id : NULL);
 }
 
 static enum err_code send_set(struct claim *claim, redis_reply_fn fn)
@@ -61,7 +72,7 @@ static void on_set(void *ctx, const struct redisReply *reply)
 enum err_code redis_store_claim(struct redis_store *store, const char *question, const char *id, int ttl_s,
                                 store_claim_fn fn, void *ctx)
 {
-	struct claim *claim = malloc(sizeof *claim);
+	struct claim *claim = spares_take(&store->claims);
 	if (!claim)
 		return ERR_NO_MEMORY;
 	claim->store = store;
@@ -72,6 +83,6 @@ enum err_code redis_store_claim(struct redis_store *store, const char *question,
 	decimal_write(ttl_s, claim->ttl);
 	enum err_code code = send_set(claim, on_set);
 	if (code != ERR_OK)
-		free(claim);
+		spares_give(&store->claims, claim);
 	return code;
 }

@@ -10,6 +10,7 @@
 #include "common/adapters/redis_store.h"
 #include "common/adapters/redis_store_gate.h"
 #include "common/base/decimal.h"
+#include "common/base/spares.h"
 
 enum {
 	KEY_BYTES = 128,
@@ -45,6 +46,7 @@ struct redis_store {
 	char replication_id[REPLICATION_ID_BYTES], epoch[REPLICATION_ID_BYTES];
 	bool unnamed;                    /* it hides its replication id; said once */
 	char rebuild_token[TOKEN_BYTES]; /* whose claim_rebuild was granted last; "": nobody's */
+	struct spares claims;            /* redis_store_claim.c */
 	char missed[NUMBER_BYTES];       /* the count of outages up to which what was missed has been, or is being, read */
 };
 
@@ -88,6 +90,8 @@ void store_key_of_subject(char out[KEY_BYTES], const char *question);
 void store_key_of_reference(char out[KEY_BYTES], const char *vendor, const char *reference);
 void store_channel_of(char out[CHANNEL_BYTES], const char *id);
 int64_t store_ttl_of_state(const struct redis_store *store, enum state state);
+
+void store_claims_init(struct redis_store *store); /* redis_store_claim.c; ended by spares_fini */
 
 /* Returns: a call of fn.* still to be set, with room for `ids` ids; NULL: out of memory. */
 struct store_call *store_call_new(struct redis_store *store, void *ctx, size_t ids);

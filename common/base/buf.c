@@ -46,12 +46,12 @@ static size_t next_cap(const struct buf *buf, size_t need)
 	return cap < need ? need : cap;
 }
 
-/* Makes room for `extra` more bytes and the closing '\0'. */
-static enum err_code reserve(struct buf *buf, size_t extra)
+/* Makes room for `bytes` more and the closing '\0'. */
+static enum err_code reserve(struct buf *buf, size_t bytes)
 {
-	if (extra > buf->max - buf->len)
+	if (bytes > buf->max - buf->len)
 		return ERR_LIMIT;
-	size_t need = buf->len + extra + 1;
+	size_t need = buf->len + bytes + 1;
 	if (need <= buf->cap)
 		return ERR_OK;
 
@@ -67,6 +67,11 @@ static enum err_code reserve(struct buf *buf, size_t extra)
 	buf->data = data;
 	buf->cap = cap;
 	return ERR_OK;
+}
+
+enum err_code buf_make_room(struct buf *buf, size_t bytes)
+{
+	return reserve(buf, bytes);
 }
 
 void buf_expect(struct buf *buf, size_t bytes)

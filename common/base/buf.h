@@ -29,6 +29,25 @@ void buf_clear(struct buf *buf);
  * beyond max, appending says so. */
 void buf_expect(struct buf *buf, size_t bytes);
 
+/* Makes room for `bytes` more. Returns: ERR_OK; ERR_LIMIT when they would pass max; ERR_NO_MEMORY. On failure nothing changed. */
+enum err_code buf_make_room(struct buf *buf, size_t bytes) WARN_UNUSED;
+
+/* For what is put together in place: *ret_at is where `bytes` more may be written; buf_wrote then says up to where they were.
+ * Returns: what buf_make_room returns. */
+static inline WARN_UNUSED enum err_code buf_room(struct buf *buf, size_t bytes, char **ret_at)
+{
+	enum err_code code = bytes < buf->cap - buf->len ? ERR_OK : buf_make_room(buf, bytes);
+	*ret_at = buf->data + buf->len;
+	return code;
+}
+
+/* end: within the room that buf_room gave last, nothing having been appended since. */
+static inline void buf_wrote(struct buf *buf, char *end)
+{
+	*end = '\0';
+	buf->len = (size_t)(end - buf->data);
+}
+
 /* What buf_append does without room: it makes room. */
 enum err_code buf_append_more(struct buf *buf, const void *data, size_t len) WARN_UNUSED;
 

@@ -1,6 +1,7 @@
 /* clock: the system's two clocks. Modules that decide by time take it as an argument instead, so that tests set it. */
 #include "common/base/clock.h"
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -38,37 +39,44 @@ int64_t clock_unix_us(void)
 	return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
-static void put_digits(char *out, int number, int count)
+static char *put_digits(char *out, unsigned number, int count, char after)
 {
-	for (; count > 0; number /= 10)
-		out[--count] = (char)('0' + number % 10);
+	for (int i = count; i > 0; number /= 10)
+		out[--i] = (char)('0' + number % 10);
+	out[count] = after;
+	return out + count + 1;
+}
+
+/* The day of the proleptic Gregorian calendar, its years counted from March, so that a leap day is the last of its
+ * year. gmtime_r takes a lock and asks the environment for a time zone: as much again as all the rest. */
+static char *put_date(char *out, unsigned days_since_1970)
+{
+	enum { YEAR_0 = 719468, ERA_DAYS = 146097 }; /* days from 1 March of the year 0 to 1970; in 400 years */
+	unsigned days = days_since_1970 + YEAR_0, era = days / ERA_DAYS, of_era = days % ERA_DAYS;
+	unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / (ERA_DAYS - 1)) / 365;
+	unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
+	unsigned month = (5 * of_year + 2) / 153; /* from March: five months have 153 days */
+	unsigned day = of_year - (153 * month + 2) / 5 + 1;
+	bool is_next_year = month >= 10; /* January, February */
+	out = put_digits(out, era * 400 + year + is_next_year, 4, '-');
+	out = put_digits(out, is_next_year ? month - 9 : month + 3, 2, '-');
+	return put_digits(out, day, 2, 'T');
 }
 
 void clock_text(int64_t unix_ms, char *out, size_t cap)
 {
+	enum { DAY_MS = 24 * 3600 * 1000 };
 	assert(cap >= CLOCK_TEXT_BYTES);
 	if (unix_ms < 0)
 		unix_ms = 0;
 	if (unix_ms > TEXT_MAX_MS)
 		unix_ms = TEXT_MAX_MS;
 
-	time_t seconds = (time_t)(unix_ms / 1000);
-	struct tm utc;
-	if (!gmtime_r(&seconds, &utc))
-		abort(); /* only a year that does not fit an int fails */
-	/* Every answer and log line has one: strftime and snprintf would cost six times as much. */
-	const struct {
-		int number, digits;
-		char after;
-	} parts[] = {
-	        {utc.tm_year + 1900, 4, '-'},    {utc.tm_mon + 1, 2, '-'}, {utc.tm_mday, 2, 'T'},
-	        {utc.tm_hour, 2, ':'},           {utc.tm_min, 2, ':'},     {utc.tm_sec, 2, '.'},
-	        {(int)(unix_ms % 1000), 3, 'Z'},
-	};
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-		put_digits(out, parts[i].number, parts[i].digits);
-		out[parts[i].digits] = parts[i].after;
-		out += parts[i].digits + 1;
-	}
+	unsigned ms = (unsigned)(unix_ms % DAY_MS);
+	out = put_date(out, (unsigned)(unix_ms / DAY_MS));
+	out = put_digits(out, ms / 3600000, 2, ':');
+	out = put_digits(out, ms / 60000 % 60, 2, ':');
+	out = put_digits(out, ms / 1000 % 60, 2, '.');
+	out = put_digits(out, ms % 1000, 3, 'Z');
 	*out = '\0';
 }

@@ -10,6 +10,7 @@
 enum {
 	ID_BYTES = 24,       /* id with its '\0' */
 	QUESTION_BYTES = 44, /* base64url of 32 bytes with its '\0' */
+	ID_VARIES_AT = 20,
 	TOKEN_BYTES = 17,    /* lease token: 16 hex digits with its '\0' */
 	ID_KEY_MIN_BYTES = 32,
 };
@@ -39,7 +40,8 @@ enum err_code id_of_question(const struct id_key *key, const struct id_field *fi
 enum err_code id_random(char ret_id[ID_BYTES]) WARN_UNUSED;
 enum err_code id_token(char ret_token[TOKEN_BYTES]) WARN_UNUSED;
 
-/* Makes another id of an id: called with turn 0, 1, 2… it goes through 4096 that differ in two characters. */
+/* Makes another id of an id: called with turn 0, 1, 2… it goes through 4096 that differ in two characters, those from
+ * ID_VARIES_AT on. */
 void id_vary(char id[ID_BYTES], unsigned turn);
 
 /* True for the shape of an id, so that nothing else reaches Redis or Kafka as a key. */

@@ -2,24 +2,21 @@
  * escaped or is not UTF-8 is looked at singly. It does not check that objects and arrays are closed: its callers are
  * straight-line code. */
 #include "common/base/json_out.h"
+#include "common/base/decimal.h"
 #include "common/base/json_plain.h"
 #include "common/base/utf8.h"
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NUMBER_BYTES = 32, DOUBLE_MIN_DIGITS = 15, DOUBLE_MAX_DIGITS = 17 };
+enum { NAME_MARKS = sizeof "\"\":" - 1, NUMBER_BYTES = 32, DOUBLE_MIN_DIGITS = 15, DOUBLE_MAX_DIGITS = 17 };
 
 static inline void put(struct json_out *out, const char *data, size_t len)
 {
 	if (out->failed == ERR_OK)
 		out->failed = buf_append(out->buf, data, len);
-}
-
-static void put_text(struct json_out *out, const char *text)
-{
-	put(out, text, strlen(text));
 }
 
 static void put_escape(struct json_out *out, unsigned char byte)
@@ -52,37 +49,49 @@ static __attribute__((noinline)) void put_special(struct json_out *out, const ch
 		if (byte < 0x80)
 			put_escape(out, byte);
 		else
-			put_text(out, "\xef\xbf\xbd"); /* U+FFFD */
+			put(out, "\xef\xbf\xbd", 3); /* U+FFFD */
 		done = ++i;
 	}
 	put(out, value + done, len - done);
 }
 
-static void put_string(struct json_out *out, const char *value, size_t len)
+/* Writes what stands before a value, and makes room for the value's first `len` bytes too.
+ * Returns: where these go, ended by buf_wrote; NULL after an error. */
+static inline char *begin_value(struct json_out *out, struct json_name name, size_t len)
 {
-	size_t plain = json_plain_run(value, len);
-	put(out, "\"", 1);
-	put(out, value, plain);
-	if (plain < len)
-		put_special(out, value + plain, len - plain);
-	put(out, "\"", 1);
-}
-
-static void begin_value(struct json_out *out, const char *name)
-{
+	size_t before = (out->need_comma ? 1 : 0) + (name.text ? name.len + NAME_MARKS : 0);
+	char *at;
+#ifdef VERIFYD_CRASH_POINTS /* a build for tests */
+	assert(json_plain_run(name.text, name.len) == name.len);
+#endif
+	if (out->failed == ERR_OK)
+		out->failed = buf_room(out->buf, before + len, &at);
+	if (out->failed != ERR_OK)
+		return NULL;
 	if (out->need_comma)
-		put(out, ",", 1);
-	if (name) {
-		put_string(out, name, strlen(name));
-		put(out, ":", 1);
-	}
+		*at++ = ',';
 	out->need_comma = true;
+	if (name.text) {
+		*at++ = '"';
+		at = (char *)memcpy(at, name.text, name.len) + name.len;
+		*at++ = '"';
+		*at++ = ':';
+	}
+	return at;
 }
 
-static void open_group(struct json_out *out, const char *name, const char *bracket)
+void json_out_begin(struct json_out *out, struct buf *buf)
 {
-	begin_value(out, name);
-	put(out, bracket, 1);
+	*out = (struct json_out){.buf = buf, .failed = ERR_OK};
+}
+
+void json_out_open(struct json_out *out, struct json_name name, char bracket)
+{
+	char *at = begin_value(out, name, 1);
+	if (!at)
+		return;
+	*at++ = bracket;
+	buf_wrote(out->buf, at);
 	out->need_comma = false;
 }
 
@@ -92,24 +101,9 @@ static void close_group(struct json_out *out, const char *bracket)
 	out->need_comma = true;
 }
 
-void json_out_begin(struct json_out *out, struct buf *buf)
-{
-	*out = (struct json_out){.buf = buf, .failed = ERR_OK};
-}
-
-void json_out_object(struct json_out *out, const char *name)
-{
-	open_group(out, name, "{");
-}
-
 void json_out_object_end(struct json_out *out)
 {
 	close_group(out, "}");
-}
-
-void json_out_array(struct json_out *out, const char *name)
-{
-	open_group(out, name, "[");
 }
 
 void json_out_array_end(struct json_out *out)
@@ -117,32 +111,41 @@ void json_out_array_end(struct json_out *out)
 	close_group(out, "]");
 }
 
-void json_out_str(struct json_out *out, const char *name, const char *value)
+void json_out_text(struct json_out *out, struct json_name name, const char *value, size_t len)
 {
-	if (value)
-		json_out_strn(out, name, value, strlen(value));
-}
-
-void json_out_strn(struct json_out *out, const char *name, const char *value, size_t len)
-{
-	if (!value)
+	size_t plain = json_plain_run(value, len);
+	char *at = begin_value(out, name, plain + 2);
+	if (!at)
 		return;
-	begin_value(out, name);
-	put_string(out, value, len);
+	*at++ = '"';
+	at = (char *)memcpy(at, value, plain) + plain;
+	if (plain == len) {
+		*at++ = '"';
+		buf_wrote(out->buf, at);
+		return;
+	}
+	buf_wrote(out->buf, at);
+	put_special(out, value + plain, len - plain);
+	put(out, "\"", 1);
 }
 
-void json_out_int(struct json_out *out, const char *name, int64_t value)
+static void put_value(struct json_out *out, struct json_name name, const char *text, size_t len)
 {
-	char text[NUMBER_BYTES];
-	char *at = text + sizeof(text);
-	uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
-	do
-		*--at = (char)('0' + left % 10);
-	while (left /= 10);
-	if (value < 0)
-		*--at = '-';
-	begin_value(out, name);
-	put(out, at, (size_t)(text + sizeof(text) - at));
+	char *at = begin_value(out, name, len);
+	if (at)
+		buf_wrote(out->buf, (char *)memcpy(at, text, len) + len);
+}
+
+void json_out_whole(struct json_out *out, struct json_name name, int64_t value)
+{
+	char text[DECIMAL_BYTES];
+	const char *end = decimal_write(value, text);
+	put_value(out, name, text, (size_t)(end - text));
+}
+
+void json_out_word(struct json_out *out, struct json_name name, const char *word)
+{
+	put_value(out, name, word, strlen(word));
 }
 
 /* The fewest digits that read back as the same number: 0.1, not 0.10000000000000001. No program of the tree sets a
@@ -155,20 +158,7 @@ void json_out_double(struct json_out *out, const char *name, double value)
 		if (!islessgreater(strtod(text, NULL), value))
 			break;
 	}
-	begin_value(out, name);
-	put_text(out, text);
-}
-
-void json_out_bool(struct json_out *out, const char *name, bool value)
-{
-	begin_value(out, name);
-	put_text(out, value ? "true" : "false");
-}
-
-void json_out_null(struct json_out *out, const char *name)
-{
-	begin_value(out, name);
-	put_text(out, "null");
+	json_out_word(out, json_name(name), text);
 }
 
 enum err_code json_out_end(struct json_out *out)

@@ -1,46 +1,43 @@
-/* json_plain: tests the eight bytes of a word together. */
+/* json_plain: looks at the sixteen bytes of a vector together. Every processor that this is built for has them, and the
+ * compiler knows how. */
 #include "common/base/json_plain.h"
 #include <endian.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-#define EVERY_BYTE(byte) ((byte)*UINT64_C(0x0101010101010101))
-enum { WORD_BYTES = sizeof(uint64_t) };
+enum { VECTOR_BYTES = 16, WORD_BITS = 64 };
+typedef signed char vector __attribute__((vector_size(VECTOR_BYTES)));
 
-static bool is_plain(unsigned char byte)
+/* Returns: how many of the sixteen bytes from `at` on are plain, before the first that is not. */
+static inline size_t plain_of_vector(const char *at)
 {
-	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
-}
-
-/* Returns: the word at `at` with bit 7 of its first byte that is not plain, none before it, anything behind it; 0 when
- * all are plain. In a difference, bit 7 of a byte tells that one there or below it is smaller than what was subtracted,
- * unless it was set before. */
-static uint64_t marks(const char *at)
-{
-	uint64_t word;
-
-	memcpy(&word, at, sizeof(word));
-	word = le64toh(word);
-	uint64_t quote = word ^ EVERY_BYTE('"');
-	uint64_t backslash = word ^ EVERY_BYTE('\\');
-	uint64_t smaller = (word - EVERY_BYTE(0x20)) | (quote - EVERY_BYTE(1)) | (backslash - EVERY_BYTE(1));
-	return (word | smaller) & EVERY_BYTE(0x80);
+	uint64_t marks[2];
+	vector bytes;
+	memcpy(&bytes, at, sizeof bytes);
+	vector special =
+	        (bytes < 0x20) | (bytes == '"') | (bytes == '\\'); /* as signed, what is not ASCII is below 0 */
+	memcpy(marks, &special, sizeof marks);
+	if (!(marks[0] | marks[1]))
+		return VECTOR_BYTES;
+	size_t bit = marks[0] ? (size_t)__builtin_ctzll(le64toh(marks[0]))
+	                      : WORD_BITS + (size_t)__builtin_ctzll(le64toh(marks[1]));
+	return bit / 8;
 }
 
 size_t json_plain_run(const char *text, size_t len)
 {
-	size_t at = 0;
-	if (len < WORD_BYTES) {
-		while (at < len && is_plain((unsigned char)text[at]))
-			at++;
-		return at;
+	if (len < VECTOR_BYTES) {
+		char filled[VECTOR_BYTES];
+		memset(filled, '"', sizeof filled); /* the run ends behind the text */
+		if (len > 0)
+			memcpy(filled, text, len);
+		return plain_of_vector(filled);
 	}
-	const size_t last = len - WORD_BYTES; /* that word may begin in the one before it */
-	uint64_t found = marks(text);
-	while (!found && at < last) {
-		at = at + WORD_BYTES < last ? at + WORD_BYTES : last;
-		found = marks(text + at);
+	const size_t last = len - VECTOR_BYTES; /* that vector may begin in the one before it */
+	size_t at = 0, plain = plain_of_vector(text);
+	while (plain == VECTOR_BYTES && at < last) {
+		at = at + VECTOR_BYTES < last ? at + VECTOR_BYTES : last;
+		plain = plain_of_vector(text + at);
 	}
-	return found ? at + (size_t)__builtin_ctzll(found) / 8 : len;
+	return at + plain;
 }

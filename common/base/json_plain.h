@@ -1,4 +1,4 @@
-/* json_plain: what most of a JSON string is made of, looked over eight bytes at a time. */
+/* json_plain: what most of a JSON string is made of, looked over sixteen bytes at a time. */
 #ifndef VERIFYD_JSON_PLAIN_H
 #define VERIFYD_JSON_PLAIN_H
 

@@ -2,11 +2,12 @@
  * through every caller is needed; it is the one mutable thing that belongs to no object (tests/lint/globals.sh). */
 #include "common/base/random.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
 
-enum { PORTION_BYTES = 256 }; /* getrandom(2) neither cuts these short nor is interrupted at it */
+enum { PORTION_BYTES = 1024 };
 
 static _Thread_local struct {
 	unsigned char bytes[PORTION_BYTES];
@@ -26,9 +27,13 @@ static bool draw(void)
 	if (!random_portion.is_forgotten_by_children && pthread_atfork(NULL, NULL, forget) != 0)
 		return false;
 	random_portion.is_forgotten_by_children = true;
-	if (getrandom(random_portion.bytes, PORTION_BYTES, 0) != PORTION_BYTES)
+	ssize_t got;
+	do
+		got = getrandom(random_portion.bytes, PORTION_BYTES, 0);
+	while (got < 0 && errno == EINTR);
+	if (got < RANDOM_MAX_BYTES) /* a signal cuts it short at 256 bytes at least (getrandom(2)) */
 		return false;
-	random_portion.left = PORTION_BYTES;
+	random_portion.left = (size_t)got;
 	return true;
 }
 

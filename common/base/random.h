@@ -1,4 +1,4 @@
-/* random: the kernel's random bytes in small pieces, for ids and nonces: a piece costs a copy, and only every 256 bytes a
+/* random: the kernel's random bytes in small pieces, for ids and nonces: a piece costs a copy, and only every 1024 bytes a
  * system call. Not for keys.
  *
  * Each thread draws a portion of its own and uses each byte once; what was handed out is wiped, and a child after fork()

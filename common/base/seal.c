@@ -168,7 +168,8 @@ enum err_code seal_text(const struct seal_ring *ring, const char *aad, const voi
 {
 	const struct seal_key *key = &ring->keys[0];
 	unsigned char raw[RAW_MAX];
-	char text[TEXT_MAX + 1];
+	const size_t raw_len = NONCE_BYTES + len + TAG_BYTES;
+	char *text;
 	enum err_code code;
 
 	if (len > SEAL_MAX_PLAIN_BYTES || strlen(aad) > SEAL_MAX_PLAIN_BYTES)
@@ -177,11 +178,15 @@ enum err_code seal_text(const struct seal_ring *ring, const char *aad, const voi
 		ERR_clear_error();
 		return err_set(err, ERR_CRYPTO, "sealing failed");
 	}
+	code = buf_room(out, key->id_len + 1 + BASE64URL_LEN(raw_len), &text);
+	if (code != ERR_OK)
+		return err_set(err, code, "no room for the sealed text");
 	memcpy(text, key->id, key->id_len);
-	text[key->id_len] = '.';
-	base64url_encode(raw, NONCE_BYTES + len + TAG_BYTES, text + key->id_len + 1);
-	code = buf_append_str(out, text);
-	return code == ERR_OK ? ERR_OK : err_set(err, code, "no room for the sealed text");
+	text += key->id_len;
+	*text++ = '.';
+	base64url_encode(raw, raw_len, text);
+	buf_wrote(out, text + BASE64URL_LEN(raw_len));
+	return ERR_OK;
 }
 
 static bool decrypt(const struct seal_ring *ring, const struct seal_key *key, const char *aad, unsigned char *raw,

@@ -22,7 +22,7 @@ static const struct operation_info operations[] = {
 };
 
 static const struct request_field_info fields[] = {
-#define REQUEST_FIELD(symbol, name, max_bytes) {name, max_bytes},
+#define REQUEST_FIELD(symbol, name, max_bytes) {name, sizeof(name) - 1, max_bytes},
 #include "common/domain/request_fields.def"
 #undef REQUEST_FIELD
 };
@@ -81,4 +81,13 @@ const struct request_field_info *request_field_info(enum request_field field)
 {
 	assert(field < REQUEST_FIELD_COUNT);
 	return &fields[field];
+}
+
+enum request_field request_field_by_name(const char *name)
+{
+	size_t len = strlen(name);
+	unsigned i = 0;
+	while (i < REQUEST_FIELD_COUNT && (fields[i].name_len != len || memcmp(fields[i].name, name, len) != 0))
+		i++;
+	return (enum request_field)i;
 }

@@ -80,8 +80,12 @@ enum operation operation_by_topic(const char *topic, size_t len);
 
 struct request_field_info {
 	const char *name; /* in /v1 bodies and inside sealed */
+	size_t name_len;
 	size_t max_bytes;
 };
 const struct request_field_info *request_field_info(enum request_field field);
+
+/* Returns: the field of that name, or REQUEST_FIELD_COUNT. */
+enum request_field request_field_by_name(const char *name);
 
 #endif

@@ -14,9 +14,10 @@ enum {
 	FOR_PAGES = ROUTE_PREFIX | ROUTE_OPEN | ROUTE_CORS,
 };
 
-#define ROUTE(name, path, flags, methods, dialect, handle) {name, path, flags, methods, DIALECT_##dialect, handle},
-#define GET                                                METHOD_GET
-#define POST                                               METHOD_POST
+#define ROUTE(name, path, flags, methods, dialect, handle)                                                             \
+	{name, path, sizeof(path) - 1, flags, methods, DIALECT_##dialect, handle},
+#define GET  METHOD_GET
+#define POST METHOD_POST
 
 static const struct route table[ROUTE_COUNT] = {
 #include "ingress/routes/routes.def"
@@ -27,20 +28,21 @@ const struct route *routes_all(void)
 	return table;
 }
 
-static bool fits(const struct route *route, const char *path)
+static bool fits(const struct route *route, const char *path, size_t len)
 {
-	size_t len = strlen(route->path);
-	bool any_case = route->flags & ROUTE_IGNORE_CASE;
-	int differs = any_case ? strncasecmp(path, route->path, len) : strncmp(path, route->path, len);
-	return differs == 0 && (path[len] != '\0') == ((route->flags & ROUTE_PREFIX) != 0);
+	if (route->flags & ROUTE_PREFIX ? len <= route->path_len : len != route->path_len)
+		return false;
+	return (route->flags & ROUTE_IGNORE_CASE) ? strncasecmp(path, route->path, route->path_len) == 0
+	                                          : memcmp(path, route->path, route->path_len) == 0;
 }
 
 const struct route *route_find(const char *path, bool journeys, const char **ret_tail)
 {
+	size_t len = strlen(path);
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
-		if (!fits(&table[i], path) || ((table[i].flags & ROUTE_JOURNEYS) && !journeys))
+		if (!fits(&table[i], path, len) || ((table[i].flags & ROUTE_JOURNEYS) && !journeys))
 			continue;
-		*ret_tail = path + strlen(table[i].path);
+		*ret_tail = path + table[i].path_len;
 		return &table[i];
 	}
 	*ret_tail = "";

@@ -20,6 +20,7 @@ enum route_flags {
 struct route {
 	const char *name; /* in metrics */
 	const char *path;
+	size_t path_len;
 	unsigned flags;   /* bit set of enum route_flags */
 	unsigned methods; /* bit set of enum method */
 	enum dialect dialect;

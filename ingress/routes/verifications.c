@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEADLINE_MAX_MS = 24 * 3600 * 1000, DETAIL_BYTES = 160, KIND_BYTES = 64 };
+enum { DEADLINE_MAX_MS = 24 * 3600 * 1000, DETAIL_BYTES = 160, KIND_BYTES = 64, USUAL_BYTES = 400 /* of a view */ };
+#define LOCATION "/v1/verifications/"
 
 /* ---- the view ---- */
 
@@ -44,6 +45,7 @@ static bool write_tag(struct exchange *exchange, const struct verification *stat
 static void write_view(struct exchange *exchange, const struct verification *state, const char *start_url, int status)
 {
 	struct json_out json;
+	buf_expect(&exchange->answer, USUAL_BYTES);
 	json_out_begin(&json, &exchange->answer);
 	json_out_object(&json, NULL);
 	if (state) {
@@ -72,7 +74,7 @@ static bool has_start(const struct verification *state)
 static void render_created(struct exchange *exchange)
 {
 	const struct ask *ask = &exchange->ask;
-	char location[EXCHANGE_HEADER_BYTES], start[JOURNEY_LINK_BYTES] = "";
+	char location[sizeof LOCATION - 1 + ID_BYTES] = LOCATION, start[JOURNEY_LINK_BYTES] = "";
 	if (answer_outcome_problem(exchange))
 		return;
 	if (has_start(&ask->state) &&
@@ -81,7 +83,7 @@ static void render_created(struct exchange *exchange)
 		return;
 	}
 	bool is_final = ask->outcome == OUTCOME_STATE && state_is_final(ask->state.state);
-	snprintf(location, sizeof location, "/v1/verifications/%s", ask->request.id);
+	memcpy(location + sizeof LOCATION - 1, ask->request.id, ID_BYTES);
 	exchange_add_header(exchange, "Location", location);
 	if (ask->outcome == OUTCOME_STATE)
 		(void)write_tag(exchange, &ask->state);
@@ -106,19 +108,11 @@ static void render_read(struct exchange *exchange)
 
 /* ---- reading the body ---- */
 
-static enum request_field field_by_name(const char *name)
-{
-	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++)
-		if (strcmp(request_field_info((enum request_field)i)->name, name) == 0)
-			return (enum request_field)i;
-	return REQUEST_FIELD_COUNT;
-}
-
-/* One member. name is a caller's: it is shown only after it turned out to be one of ours.
+/* One member. Its name is a caller's: it is shown only after it turned out to be one of ours.
  * Returns: true; false when *detail says what is wrong. */
-static bool read_member(struct draft *draft, const char *name, const struct json_in *value, char detail[DETAIL_BYTES])
+static bool read_member(struct draft *draft, enum request_field field, const struct json_in *value,
+                        char detail[DETAIL_BYTES])
 {
-	enum request_field field = field_by_name(name);
 	const char *broken = NULL;
 	uint32_t may = kind_info(draft->kind)->may | 1u << REQUEST_FIELD_CALLBACK_URL;
 	if (field == REQUEST_FIELD_COUNT || !(may & (1u << field))) {
@@ -162,8 +156,10 @@ static enum problem read_members(const struct json_in *root, bool journeys, stru
 	}
 	for (const struct json_in *at = json_in_first(root); at; at = json_in_next(at)) {
 		const char *name = json_in_name(at);
-		bool known = strcmp(name, "kind") == 0 || strcmp(name, "deadline_ms") == 0;
-		if (!known && !read_member(draft, name, at, detail))
+		enum request_field field = request_field_by_name(name);
+		bool was_read =
+		        field == REQUEST_FIELD_COUNT && (strcmp(name, "kind") == 0 || strcmp(name, "deadline_ms") == 0);
+		if (!was_read && !read_member(draft, field, at, detail))
 			return PROBLEM_BAD_FIELD;
 	}
 	return PROBLEM_COUNT;

@@ -142,6 +142,42 @@ static void what_is_expected_is_there_without_growing_again(void **state)
 	buf_fini(&buf);
 }
 
+static void what_is_put_together_in_place_counts_once_it_is_said_to_be_there(void **state)
+{
+	struct buf buf;
+	char *at;
+	(void)state;
+	buf_init(&buf, 100);
+	assert_int_equal(buf_append_str(&buf, "ab"), ERR_OK);
+	assert_int_equal(buf_room(&buf, 98, &at), ERR_OK);
+	assert_ptr_equal(at, buf.data + 2);
+	memset(at, 'x', 98);
+	assert_int_equal(buf.len, 2);
+	buf_wrote(&buf, at + 1); /* less than there was room for */
+	assert_string_equal(buf.data, "abx");
+	assert_int_equal(buf_room(&buf, 97, &at), ERR_OK);
+	memset(at, 'y', 97);
+	buf_wrote(&buf, at + 97);
+	assert_int_equal(buf.len, 100);
+	assert_int_equal(strlen(buf.data), 100);
+	buf_fini(&buf);
+}
+
+static void room_beyond_the_maximum_is_refused_and_nothing_changed(void **state)
+{
+	struct buf buf;
+	char *at;
+	(void)state;
+	buf_init(&buf, 10);
+	assert_int_equal(buf_append_str(&buf, "abc"), ERR_OK);
+	assert_int_equal(buf_room(&buf, 8, &at), ERR_LIMIT);
+	assert_int_equal(buf_make_room(&buf, 8), ERR_LIMIT);
+	assert_string_equal(buf.data, "abc");
+	assert_int_equal(buf_make_room(&buf, 7), ERR_OK);
+	assert_int_equal(buf.cap, 11);
+	buf_fini(&buf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +190,8 @@ int main(void)
 	        cmocka_unit_test(a_buffer_can_be_used_again_after_its_end),
 	        cmocka_unit_test(take_hands_over_the_bytes),
 	        cmocka_unit_test(what_is_expected_is_there_without_growing_again),
+	        cmocka_unit_test(what_is_put_together_in_place_counts_once_it_is_said_to_be_there),
+	        cmocka_unit_test(room_beyond_the_maximum_is_refused_and_nothing_changed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

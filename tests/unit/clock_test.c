@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -34,6 +35,37 @@ static void times_are_shown_as_rfc_3339_in_utc(void **state)
 	}
 }
 
+/* The first and the last moment of each of the days, and one within. */
+static void check_days(int64_t first, int64_t end, int64_t step)
+{
+	enum { DAY_S = 24 * 3600 };
+	for (int64_t day = first; day < end; day += step) {
+		const int64_t moments[] = {day * DAY_S, day * DAY_S + day % DAY_S, day * DAY_S + DAY_S - 1};
+		for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+			time_t seconds = (time_t)moments[i];
+			struct tm utc;
+			char expected[64], text[CLOCK_TEXT_BYTES];
+			assert_non_null(gmtime_r(&seconds, &utc));
+			assert_true(strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%S.007Z", &utc) > 0);
+			clock_text(moments[i] * 1000 + 7, text, sizeof text);
+			assert_string_equal(text, expected);
+		}
+	}
+}
+
+static void every_day_of_five_centuries_is_the_one_of_libc(void **state)
+{
+	(void)state;
+	check_days(0, 530 * 366, 1);
+}
+
+static void so_are_days_up_to_the_year_9999(void **state)
+{
+	(void)state;
+	check_days(530 * 366, 2932897, 61);
+	check_days(2932897 - 400, 2932897, 1);
+}
+
 static void the_monotonic_clock_never_goes_back_and_both_units_agree(void **state)
 {
 	int64_t last_us = clock_mono_us();
@@ -59,6 +91,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(times_are_shown_as_rfc_3339_in_utc),
+	        cmocka_unit_test(every_day_of_five_centuries_is_the_one_of_libc),
+	        cmocka_unit_test(so_are_days_up_to_the_year_9999),
 	        cmocka_unit_test(the_monotonic_clock_never_goes_back_and_both_units_agree),
 	        cmocka_unit_test(the_wall_clock_shows_this_century),
 	};

@@ -62,6 +62,22 @@ static void what_is_written_is_what_printf_writes(void **state)
 	}
 }
 
+static void every_count_of_digits_is_written_whole(void **state)
+{
+	char written[DECIMAL_BYTES], expected[32];
+	int64_t power = 1;
+	(void)state;
+	for (int digits = 1; digits <= 18; digits++, power *= 10) {
+		const int64_t numbers[] = {power, power - 1, power + 1, -power, 5 * power, 9 * power};
+		for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+			char *end = decimal_write(numbers[i], written);
+			(void)snprintf(expected, sizeof expected, "%lld", (long long)numbers[i]);
+			assert_string_equal(written, expected);
+			assert_ptr_equal(end, written + strlen(expected));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -69,6 +85,7 @@ int main(void)
 	        cmocka_unit_test(everything_else_is_refused_and_changes_nothing),
 	        cmocka_unit_test(no_more_than_the_length_is_read),
 	        cmocka_unit_test(what_is_written_is_what_printf_writes),
+	        cmocka_unit_test(every_count_of_digits_is_written_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

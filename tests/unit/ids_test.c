@@ -1,6 +1,8 @@
 /* Ids and questions: shape, known answers, what makes two questions equal, base64url to the letter. */
 #include "common/base/ids.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +42,45 @@ static void a_question_is_the_hmac_of_its_length_prefixed_fields(void **state)
 	assert_string_equal(question, "-_n_6AmQH2DcVvr57c4tAneuTEZAXXgIL0lqWKid5zg");
 	assert_int_equal(id_of_question(key, fields, 4, id), ERR_OK);
 	assert_string_equal(id, "v-_n_6AmQH2DcVvr57c4tAg");
+	id_key_free(key);
+}
+
+/* Three fields of that many bytes, by OpenSSL in one go. */
+static void check_long_question(const struct id_key *key, size_t len)
+{
+	enum { FIELDS = 3 };
+	char *text = malloc(len + 1);
+	unsigned char *whole = malloc(FIELDS * (8 + len));
+	unsigned char mac[32];
+	char question[QUESTION_BYTES], expected[QUESTION_BYTES];
+	size_t used = 0;
+
+	assert_non_null(text);
+	assert_non_null(whole);
+	memset(text, 'x', len);
+	for (int i = 0; i < FIELDS; i++) {
+		for (int shift = 56; shift >= 0; shift -= 8)
+			whole[used++] = (unsigned char)(len >> shift);
+		memcpy(whole + used, text, len);
+		used += len;
+	}
+	const struct id_field fields[FIELDS] = {{text, len}, {text, len}, {text, len}};
+	assert_int_equal(id_question(key, fields, FIELDS, question), ERR_OK);
+	assert_non_null(HMAC(EVP_sha256(), SECRET, (int)strlen(SECRET), whole, used, mac, NULL));
+	base64url_encode(mac, sizeof mac, expected);
+	assert_string_equal(question, expected);
+	free(whole);
+	free(text);
+}
+
+static void fields_may_be_of_any_length(void **state)
+{
+	struct id_key *key = key_of(SECRET);
+
+	(void)state;
+	for (size_t len = 0; len <= 1100; len++)
+		check_long_question(key, len);
+	check_long_question(key, 100000);
 	id_key_free(key);
 }
 
@@ -254,12 +295,15 @@ static void an_ids_variants_are_ids_and_all_different(void **state)
 {
 	enum { VARIANTS = 4096 };
 	static char seen[VARIANTS][ID_BYTES];
-	char id[ID_BYTES];
+	char id[ID_BYTES], first[ID_BYTES];
 	(void)state;
 	assert_int_equal(id_random(id), ERR_OK);
+	memcpy(first, id, ID_BYTES);
 	for (unsigned i = 0; i < VARIANTS; i++) {
 		id_vary(id, i);
 		assert_true(id_is_valid(id, strlen(id)));
+		assert_memory_equal(id, first, ID_VARIES_AT);
+		assert_int_equal(id[ID_BYTES - 2], first[ID_BYTES - 2]);
 		memcpy(seen[i], id, ID_BYTES);
 	}
 	qsort(seen, VARIANTS, ID_BYTES, by_text);
@@ -271,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_question_is_the_hmac_of_its_length_prefixed_fields),
+	        cmocka_unit_test(fields_may_be_of_any_length),
 	        cmocka_unit_test(equal_questions_meet_and_different_ones_do_not),
 	        cmocka_unit_test(a_null_text_counts_as_an_empty_one),
 	        cmocka_unit_test(a_short_secret_is_refused_without_showing_it),

@@ -106,19 +106,27 @@ static void what_is_not_utf8_becomes_the_replacement_character(void **state)
 	             4, "\"" BAD BAD BAD "\\\"\""); /* swallows no quote */
 }
 
-static void names_are_escaped_too(void **state)
+/* What needs no escaping is measured beforehand: a limit is met to the byte, whatever is written last. */
+static void a_text_may_fill_its_buffer_to_the_last_byte(void **state)
 {
-	struct buf buf;
-	struct json_out json;
+	static const char whole[] = "{\"a\":\"x\\n\",\"b\":-12,\"c\":[true]}";
 	(void)state;
-	buf_init(&buf, 100);
-	json_out_begin(&json, &buf);
-	json_out_object(&json, NULL);
-	json_out_int(&json, "a\"\n", 1);
-	json_out_object_end(&json);
-	assert_int_equal(json_out_end(&json), ERR_OK);
-	assert_string_equal(buf.data, "{\"a\\\"\\n\":1}");
-	buf_fini(&buf);
+	for (size_t room = 1; room < sizeof(whole); room++) {
+		struct buf buf;
+		struct json_out json;
+		buf_init(&buf, room);
+		json_out_begin(&json, &buf);
+		json_out_object(&json, NULL);
+		json_out_str(&json, "a", "x\n");
+		json_out_int(&json, "b", -12);
+		json_out_array(&json, "c");
+		json_out_bool(&json, NULL, true);
+		json_out_array_end(&json);
+		json_out_object_end(&json);
+		assert_int_equal(json_out_end(&json), room < sizeof(whole) - 1 ? ERR_LIMIT : ERR_OK);
+		assert_int_equal(strncmp(buf.data, whole, buf.len), 0);
+		buf_fini(&buf);
+	}
 }
 
 static void a_null_string_is_left_out_with_its_name(void **state)
@@ -192,7 +200,7 @@ int main(void)
 	        cmocka_unit_test(every_byte_can_be_read_back_by_a_strict_reader),
 	        cmocka_unit_test(utf8_passes_as_it_is),
 	        cmocka_unit_test(what_is_not_utf8_becomes_the_replacement_character),
-	        cmocka_unit_test(names_are_escaped_too),
+	        cmocka_unit_test(a_text_may_fill_its_buffer_to_the_last_byte),
 	        cmocka_unit_test(a_null_string_is_left_out_with_its_name),
 	        cmocka_unit_test(doubles_are_short_and_read_back_the_same),
 	        cmocka_unit_test(a_double_that_is_not_finite_is_zero),

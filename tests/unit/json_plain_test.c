@@ -1,4 +1,4 @@
-/* Tests of common/base/json_plain: every byte at every place of texts around the length of a word. */
+/* Tests of common/base/json_plain: every byte at every place of texts around the length of one and two vectors. */
 #include "common/base/json_plain.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-enum { LONGEST = 26 };
+enum { LONGEST = 42 };
 
 /* RFC 8259 section 7, as it says it. */
 static bool stands_for_itself(int byte)

@@ -61,6 +61,20 @@ static void a_lease_token_behind_the_id_does_not_move_it(void **state)
 	}
 }
 
+static void a_key_hashed_in_two_steps_stands_where_it_stands_in_one(void **state)
+{
+	static const char key[] = "v0123456789-_abcdefXYZ\xff\x80";
+	(void)state;
+	for (size_t len = 0; len < sizeof key; len++) {
+		for (int32_t count = 1; count < 40; count += 3) {
+			size_t shared = len - len % 4;
+			uint32_t begun = kafka_partition_begin(key, shared, len);
+			assert_int_equal(kafka_partition_end(begun, key + shared, len - shared, count),
+			                 rd_kafka_msg_partitioner_murmur2(NULL, key, len, count, NULL, NULL));
+		}
+	}
+}
+
 static void names_carry_the_prefix_and_lose_it_again(void **state)
 {
 	(void)state;
@@ -371,6 +385,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(partitions_are_those_of_javas_default_partitioner),
 	        cmocka_unit_test(a_lease_token_behind_the_id_does_not_move_it),
+	        cmocka_unit_test(a_key_hashed_in_two_steps_stands_where_it_stands_in_one),
 	        cmocka_unit_test(names_carry_the_prefix_and_lose_it_again),
 	        cmocka_unit_test(the_file_passes_settings_through_and_wins_over_tuning),
 	        cmocka_unit_test(a_file_may_set_how_long_a_silent_member_is_waited_for),

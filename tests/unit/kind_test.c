@@ -140,10 +140,22 @@ static void every_field_has_a_name_of_its_own_and_a_limit(void **state)
 	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++) {
 		const struct request_field_info *a = request_field_info((enum request_field)i);
 		assert_true(*a->name);
+		assert_int_equal(a->name_len, strlen(a->name));
 		assert_in_range(a->max_bytes, 1, LONGEST_FIELD);
 		for (unsigned j = i + 1; j < REQUEST_FIELD_COUNT; j++)
 			assert_string_not_equal(a->name, request_field_info((enum request_field)j)->name);
 	}
+}
+
+static void every_field_is_found_by_its_name_and_nothing_else_is(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < REQUEST_FIELD_COUNT; i++)
+		assert_int_equal(request_field_by_name(request_field_info((enum request_field)i)->name), i);
+	assert_int_equal(request_field_by_name(""), REQUEST_FIELD_COUNT);
+	assert_int_equal(request_field_by_name("subjec"), REQUEST_FIELD_COUNT);
+	assert_int_equal(request_field_by_name("subjects"), REQUEST_FIELD_COUNT);
+	assert_int_equal(request_field_by_name("Subject"), REQUEST_FIELD_COUNT);
 }
 
 int main(void)
@@ -158,6 +170,7 @@ int main(void)
 	        cmocka_unit_test(a_score_is_one_question_by_person_session_activity_brand_and_journey),
 	        cmocka_unit_test(a_journey_is_named_by_person_and_correlation_and_joined_by_person),
 	        cmocka_unit_test(every_field_has_a_name_of_its_own_and_a_limit),
+	        cmocka_unit_test(every_field_is_found_by_its_name_and_nothing_else_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
