@@ -1,5 +1,5 @@
-/* tls_files: read once, and looked at by OpenSSL before GnuTLS gets them, since libmicrohttpd does not tell why it
- * refuses one. */
+/* tls_files: read once, and looked at one by one, so that a mistake is told by the name of the setting that it is in.
+ */
 #include "ingress/tls_files.h"
 #include "common/base/asn1_time.h"
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* tls_files: the certificate and key of the public listener's own TLS, as PEM for libmicrohttpd. */
+/* tls_files: the certificate and key of the public listener's own TLS, as PEM for http_tls. */
 #ifndef VERIFYD_TLS_FILES_H
 #define VERIFYD_TLS_FILES_H
 
