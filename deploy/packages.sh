@@ -20,7 +20,6 @@ build|libuv1-dev|pkg-config --exists libuv
 build|librdkafka-dev|pkg-config --exists rdkafka
 build|libhiredis-dev|pkg-config --exists hiredis
 build|libcurl4-openssl-dev|pkg-config --exists libcurl
-build|libgnutls28-dev|pkg-config --exists gnutls
 build|libmicrohttpd-dev|pkg-config --exists libmicrohttpd
 package|help2man|command -v help2man
 package|dpkg-dev|command -v dpkg-shlibdeps

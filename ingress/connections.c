@@ -45,7 +45,7 @@ struct connections {
 
 /* ---- the look ---- */
 
-/* Under the lock: nobody else gets this descriptor before libmicrohttpd was told to close it, which waits for us. */
+/* Under the lock: nobody else gets this descriptor before connections_closed, which waits for us. */
 static void end(struct connections *connections, struct connection *connection, int why)
 {
 	metric_add(connections->ended[why], 1);
@@ -57,7 +57,7 @@ static void look_at_time(struct connections *connections, struct connection *con
 {
 	int stage = atomic_load(&connection->stage);
 	int64_t since = atomic_load(&connection->since_ms), time = connections->options.time_ms[stage];
-	if (pressure && (stage == CONNECTION_IDLE || stage == CONNECTION_HEADERS))
+	if (pressure && (stage == CONNECTION_IDLE || stage == CONNECTION_HEADERS || stage == CONNECTION_LEAVING))
 		time /= PRESSURE_DIVISOR;
 	if (time && now - since >= time && !atomic_load(&connection->ended))
 		end(connections, connection, stage);
@@ -175,7 +175,8 @@ struct connection *connections_opened(struct connections *connections, int fd, c
 		place->address = address;
 		atomic_store(&place->left, false);
 		atomic_store(&place->ended, false);
-		connection_enter(place, CONNECTION_HEADERS);
+		atomic_store(&place->since_ms, clock_mono_ms());
+		atomic_store(&place->stage, CONNECTION_HEADERS);
 		if (!good)
 			end(connections, place, ENDED_ADDRESS);
 	}
@@ -201,11 +202,13 @@ void connections_closed(struct connections *connections, struct connection *conn
 	atomic_fetch_sub(&connections->count, 1);
 }
 
-void connection_enter(struct connection *connection, enum connection_stage stage)
+void connection_enter(struct connection *connection, enum connection_stage stage, int64_t now_ms)
 {
+	if (atomic_load_explicit(&connection->stage, memory_order_relaxed) == (int)stage)
+		return;
 	if (stage == CONNECTION_HELD)
 		atomic_store_explicit(&connection->left, false, memory_order_relaxed);
-	atomic_store_explicit(&connection->since_ms, clock_mono_ms(), memory_order_relaxed);
+	atomic_store_explicit(&connection->since_ms, now_ms, memory_order_relaxed);
 	atomic_store_explicit(&connection->stage, (int)stage, memory_order_release);
 }
 
@@ -242,9 +245,10 @@ bool connections_are_busy(struct connections *connections)
 static void make_metrics(struct connections *connections)
 {
 	static const char *const why[ENDING_COUNT] = {
-	        [CONNECTION_IDLE] = "idle", [CONNECTION_HEADERS] = "headers", [CONNECTION_BODY] = "body",
-	        [CONNECTION_HELD] = "held", [CONNECTION_ANSWER] = "answer",   [ENDED_ADDRESS] = "address",
-	        [ENDED_FULL] = "full",
+	        [CONNECTION_IDLE] = "idle",     [CONNECTION_HEADERS] = "headers",
+	        [CONNECTION_BODY] = "body",     [CONNECTION_HELD] = "held",
+	        [CONNECTION_ANSWER] = "answer", [CONNECTION_LEAVING] = "leaving",
+	        [ENDED_ADDRESS] = "address",    [ENDED_FULL] = "full",
 	};
 	struct metrics *metrics = connections->options.metrics;
 	connections->open = metrics_gauge(metrics, "verifyd_connections", "", "open connections");

@@ -1,9 +1,8 @@
 /* connections: every open connection of the public listener: until when it has to get on with what it does, whether the
- * caller of a held call has left, and how many an address has. libmicrohttpd knows only how long nothing came at all,
- * which a byte now and then defeats, and looks at a held connection not at all.
+ * caller of a held call has left, and how many an address has.
  *
  * A thread of its own looks at all of them four times a second. It ends a connection by shutdown(2), never by close: the
- * descriptor stays libmicrohttpd's. */
+ * descriptor stays the wire's (http_wire.h). */
 #ifndef VERIFYD_CONNECTIONS_H
 #define VERIFYD_CONNECTIONS_H
 
@@ -18,10 +17,11 @@ struct connection;
 /* What a connection does, each with its time. */
 enum connection_stage {
 	CONNECTION_IDLE,    /* between two requests */
-	CONNECTION_HEADERS, /* new, or its request line is there: until its headers are */
+	CONNECTION_HEADERS, /* new, or of its next request a byte is there: until its headers are */
 	CONNECTION_BODY,    /* until its body is there */
 	CONNECTION_HELD,    /* its call is at the desk, which has times of its own; its caller may leave */
 	CONNECTION_ANSWER,  /* until its caller has taken the answer */
+	CONNECTION_LEAVING, /* it was the last one: until its caller has closed, too */
 	CONNECTION_STAGE_COUNT,
 };
 
@@ -30,7 +30,7 @@ struct connections_options {
 	size_t capacity;    /* all that the listener accepts; not below limit */
 	size_t per_address; /* 0: no limit. An IPv6 /64 is one address */
 	const struct cidr_list *proxies;         /* may have as many as they like; NULL: nobody may */
-	int64_t time_ms[CONNECTION_STAGE_COUNT]; /* 0: any. From 7/8 of the limit on IDLE and HEADERS have a tenth */
+	int64_t time_ms[CONNECTION_STAGE_COUNT]; /* 0: any. From 7/8 of the limit on IDLE, HEADERS and LEAVING have a tenth */
 	struct metrics *metrics;
 };
 
@@ -47,7 +47,8 @@ void connections_free(struct connections *connections); /* all are closed; accep
 struct connection *connections_opened(struct connections *connections, int fd, const struct sockaddr *peer);
 void connections_closed(struct connections *connections, struct connection *connection); /* accepts a NULL connection */
 
-void connection_enter(struct connection *connection, enum connection_stage stage);
+/* now_ms: monotonic. The stage that it is in already goes on as it began. */
+void connection_enter(struct connection *connection, enum connection_stage stage, int64_t now_ms);
 
 /* It was cut off. What it sent before may still be read: nothing is to be begun for it. */
 bool connection_is_ended(const struct connection *connection);

@@ -1,5 +1,6 @@
 /* exchange: its life, and the headers of its answer. What needs the connection is in http_server.c. */
 #include "ingress/exchange.h"
+#include "common/base/ascii.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,12 +34,14 @@ bool exchange_add_header(struct exchange *exchange, const char *name, const char
 	size_t len = strlen(value);
 	if (exchange->header_count == EXCHANGE_MAX_HEADERS || len > EXCHANGE_HEADER_MAX_BYTES)
 		return false;
-	for (size_t i = 0; i < len; i++)
+	bool is_ascii = ascii_is_printable(value, len);
+	for (size_t i = 0; i < len && !is_ascii; i++)
 		if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f)
 			return false;
-	char *copy = strdup(value);
+	char *copy = malloc(len + 1);
 	if (!copy)
 		return false;
+	memcpy(copy, value, len + 1);
 	exchange->headers[exchange->header_count++] = (struct exchange_header){name, copy};
 	return true;
 }

@@ -25,7 +25,8 @@ struct route;
 struct connection;
 struct ingress;
 struct sockaddr;
-struct MHD_Connection;
+struct http_head;
+struct http_link;
 
 /* Which language errors are told in: B2C's 409 contract, RFC 9457 problem+json, or a page for a person. */
 enum dialect { DIALECT_PROBLEM, DIALECT_B2C, DIALECT_PAGE };
@@ -39,7 +40,7 @@ struct exchange {
 	char request_id[REQUEST_ID_BYTES];
 	char caller[CALLER_BYTES]; /* "": the route asks for no credential */
 	struct buf body;
-	int64_t accepted_ms; /* monotonic: when its line was there */
+	int64_t accepted_ms; /* monotonic: when its first byte was there */
 	int64_t accepted_us;
 
 	struct call_trace trace;
@@ -85,17 +86,13 @@ struct exchange {
 		struct revisit revisit; /* what a browser that waits brought along */
 	} kept;
 
-	struct MHD_Connection *connection; /* http_server's */
+	struct http_link *link;       /* http_server's: its connection */
+	const struct http_head *head; /* its line and headers; the link's */
 	struct http_server *server;
-	struct connection *place;          /* of that connection */
-	struct admitted admitted;          /* while its ask is at the desk */
-	bool closes;                       /* the connection ends with this answer */
-	struct {
-		const char *target, *target_end; /* in the request's own memory: where its target began and ended */
-		const char *broken;     /* the rule that line or headers break; NULL: none */
-	} line;
-	enum phase { PHASE_HEADERS, PHASE_BODY, PHASE_ASKED, PHASE_ANSWERED } phase;
-	size_t body_seen; /* bytes, also those that were thrown away */
+	struct connection *place; /* of that connection */
+	struct admitted admitted; /* while its ask is at the desk */
+	bool closes;              /* the connection ends with this answer */
+	size_t body_seen;         /* bytes, also those that were thrown away */
 };
 
 /* Makes an exchange in place, of zeroes. */

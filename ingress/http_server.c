@@ -1,9 +1,10 @@
-/* http_server: libmicrohttpd's callbacks. A refusal is decided when the headers are there, but told after a small body
+/* http_server: the life of an exchange. A refusal is decided when the headers are there, but told after a small body
  * was read and thrown away, so that the connection stays usable and the caller really gets to read it. */
 #include "common/base/clock.h"
 #include "common/base/decimal.h"
+#include "common/base/percent.h"
 #include "ingress/answers.h"
-#include "ingress/header_check.h"
+#include "ingress/form.h"
 #include "ingress/http_server_internal.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 
 enum {
 	DISCARD_MAX_BYTES = 1024 * 1024, /* of a body that is refused */
+	COMMON_HEADERS = 4,
+	TARGET_PATH_BYTES = 4 * EXCHANGE_PATH_BYTES, /* before it is decoded and folded; a longer one leads nowhere */
 	PREFER_WAIT_MAX_S = 25,
 };
 
@@ -19,81 +22,61 @@ enum {
 
 const char *exchange_header(const struct exchange *exchange, const char *name)
 {
-	return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+	return http_head_value(exchange->head, name);
 }
 
 struct parameters {
 	bool (*fn)(void *ctx, const char *name, const char *value);
 	void *ctx;
 	int count;
-	bool stopped;
 };
 
-static enum MHD_Result on_parameter(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
-                                    const char *value, size_t value_len)
+static bool take_parameter(void *ctx, const char *name, const char *value)
 {
-	struct parameters *parameters = cls;
-	(void)kind;
-	if (!value)
-		value = "";
-	parameters->stopped = ++parameters->count > EXCHANGE_MAX_PARAMETERS || strlen(name) != name_len ||
-	                      strlen(value) != value_len || !parameters->fn(parameters->ctx, name, value);
-	return parameters->stopped ? MHD_NO : MHD_YES;
+	struct parameters *parameters = ctx;
+	return ++parameters->count <= EXCHANGE_MAX_PARAMETERS && parameters->fn(parameters->ctx, name, value);
 }
 
 bool exchange_each_parameter(const struct exchange *exchange,
                              bool (*fn)(void *ctx, const char *name, const char *value), void *ctx)
 {
 	struct parameters parameters = {.fn = fn, .ctx = ctx};
-	MHD_get_connection_values_n(exchange->connection, MHD_GET_ARGUMENT_KIND, on_parameter, &parameters);
-	return !parameters.stopped;
-}
-
-struct value_list {
-	struct buf *out;
-	const char *name;
-	size_t begin;
-	enum err_code code;
-};
-
-static enum MHD_Result on_list_item(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-	struct value_list *list = cls;
-	(void)kind;
-	if (strcasecmp(name, list->name) != 0 || !value)
-		return MHD_YES;
-	list->code = buf_printf(list->out, "%s%s", list->out->len > list->begin ? ", " : "", value);
-	return list->code == ERR_OK ? MHD_YES : MHD_NO;
+	const char *query = strchr(exchange->head->target, '?');
+	char *text = query ? strdup(query + 1) : NULL;
+	if (!text)
+		return !query;
+	size_t len = strlen(text);
+	bool whole = !strstr(text, "%00") && form_each(text, len, take_parameter, &parameters);
+	explicit_bzero(text, len); /* a person's session id may stand in it */
+	free(text);
+	return whole;
 }
 
 enum err_code exchange_header_list(const struct exchange *exchange, const char *name, struct buf *out)
 {
-	struct value_list list = {out, name, out->len, ERR_OK};
-	MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, on_list_item, &list);
-	return list.code;
+	const struct http_head *head = exchange->head;
+	enum err_code code = ERR_OK;
+	size_t begin = out->len, len = strlen(name);
+	for (size_t i = 0; i < head->count && code == ERR_OK; i++) {
+		const struct http_field *field = &head->fields[i];
+		if (field->name_len == len && strcasecmp(head->text + field->name, name) == 0)
+			code = buf_printf(out, "%s%s", out->len > begin ? ", " : "", head->text + field->value);
+	}
+	return code;
 }
 
 const struct sockaddr *exchange_peer(const struct exchange *exchange)
 {
-	const union MHD_ConnectionInfo *info =
-	        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	return info ? info->client_addr : NULL;
+	return http_link_peer(exchange->link);
 }
 
-static struct connection *connection_of(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	return info ? info->socket_context : NULL;
-}
-
-/* From the desk's thread: libmicrohttpd then calls the handler again, in the exchange's own thread. */
+/* From the desk's thread: the wire then calls on_resumed, in the exchange's own thread. */
 static void on_ask_done(struct ask *ask)
 {
 	struct exchange *exchange = (struct exchange *)(void *)((char *)ask - offsetof(struct exchange, ask));
 	struct http_server *server = exchange->server; /* the exchange may end as soon as it is resumed */
 	call_trace_back(exchange);
-	connection_enter(exchange->place, CONNECTION_ANSWER);
-	MHD_resume_connection(exchange->connection);
+	http_link_resume(exchange->link);
 	http_server_loop_wake(server);
 }
 
@@ -106,41 +89,41 @@ void exchange_ask(struct exchange *exchange, void (*render)(struct exchange *exc
 
 /* ---- the answer ---- */
 
-static bool add_headers(struct MHD_Response *response, const struct exchange *exchange)
+static size_t list_headers(const struct exchange *exchange,
+                           struct http_header headers[COMMON_HEADERS + EXCHANGE_MAX_HEADERS])
 {
 	const char *cache = exchange->cache_control ? exchange->cache_control : "no-store";
-	bool good = MHD_add_response_header(response, "Cache-Control", cache) == MHD_YES &&
-	            MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
-	            MHD_add_response_header(response, "X-Request-Id", exchange->request_id) == MHD_YES;
-	if (good && exchange->content_type)
-		good = MHD_add_response_header(response, "Content-Type", exchange->content_type) == MHD_YES;
-	for (size_t i = 0; good && i < exchange->header_count; i++)
-		good = MHD_add_response_header(response, exchange->headers[i].name, exchange->headers[i].value) ==
-		       MHD_YES;
-	return good;
+	size_t count = 0;
+	headers[count++] = (struct http_header){"Cache-Control", cache};
+	headers[count++] = (struct http_header){"X-Content-Type-Options", "nosniff"};
+	headers[count++] = (struct http_header){"X-Request-Id", exchange->request_id};
+	if (exchange->content_type)
+		headers[count++] = (struct http_header){"Content-Type", exchange->content_type};
+	for (size_t i = 0; i < exchange->header_count; i++)
+		headers[count++] = (struct http_header){exchange->headers[i].name, exchange->headers[i].value};
+	return count;
 }
 
-static enum MHD_Result queue_answer(const struct http_server *server, struct exchange *exchange, bool close)
+/* When the wire's turn began: what happens to a connection in one turn happens then. */
+static void enter(const struct exchange *exchange, enum connection_stage stage)
 {
-	char *data;
-	size_t len;
-	enum MHD_Result queued = MHD_NO;
-	exchange->phase = PHASE_ANSWERED;
-	connection_enter(exchange->place, CONNECTION_ANSWER);
-	close = close || exchange->closes || atomic_load_explicit(&server->ending, memory_order_relaxed);
-	if (buf_take(&exchange->answer, &data, &len) != ERR_OK)
-		return MHD_NO;
-	struct MHD_Response *response = MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
-	if (!response) {
-		free(data);
-		return MHD_NO;
-	}
-	if (add_headers(response, exchange) &&
-	    (!close || MHD_add_response_header(response, "Connection", "close") == MHD_YES))
-		queued = MHD_queue_response(exchange->connection, (unsigned)exchange->status, response);
-	MHD_destroy_response(response);
+	connection_enter(exchange->place, stage, http_link_now_us(exchange->link) / 1000);
+}
+
+static void give_answer(const struct http_server *server, struct exchange *exchange, bool close)
+{
+	struct http_header headers[COMMON_HEADERS + EXCHANGE_MAX_HEADERS];
+	const struct http_answer answer = {
+	        .status = exchange->status,
+	        .headers = headers,
+	        .count = list_headers(exchange, headers),
+	        .body = exchange->answer.data,
+	        .len = exchange->answer.len,
+	        .closes = close || exchange->closes || atomic_load_explicit(&server->ending, memory_order_relaxed),
+	};
+	enter(exchange, CONNECTION_ANSWER);
 	http_server_count(server, exchange);
-	return queued;
+	http_link_answer(exchange->link, &answer);
 }
 
 /* ---- when the headers are there ---- */
@@ -226,8 +209,15 @@ static bool is_taken(const struct exchange *exchange, enum method method)
 	       is_json(exchange_header(exchange, "Content-Type"));
 }
 
+/* As far as it is announced. */
+static uint64_t body_length(const struct exchange *exchange)
+{
+	const struct http_head *head = exchange->head;
+	return head->has_length ? head->length : 0;
+}
+
 /* Everything that can be answered before the body is there. Leaves exchange->status 0 when nothing is. */
-static void check_headers(struct exchange *exchange, enum method method, const struct body_announcement *body)
+static void check_headers(struct exchange *exchange, enum method method)
 {
 	enum auth_answer known = AUTH_TAKEN;
 	if (!exchange->route)
@@ -238,88 +228,97 @@ static void check_headers(struct exchange *exchange, enum method method, const s
 		answer_preflight(exchange);
 	else if ((known = who_calls(exchange)) != AUTH_TAKEN)
 		answer_problem(exchange, known == AUTH_LATER ? PROBLEM_AUTH_AWAY : PROBLEM_UNAUTHENTICATED, NULL);
-	else if (body->length > exchange->ingress->max_body_bytes)
+	else if (body_length(exchange) > exchange->ingress->max_body_bytes)
 		answer_problem(exchange, PROBLEM_TOO_LARGE, NULL);
 	else if (!is_taken(exchange, method))
 		answer_problem(exchange, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
 }
 
 /* Returns: NULL when there is no memory, or the connection was cut off. */
-static struct exchange *new_exchange(struct http_server *server, struct MHD_Connection *connection)
+static struct exchange *new_exchange(struct http_server *server, struct http_link *link)
 {
-	struct connection *place = connection_of(connection);
-	if (!place || connection_is_ended(place))
-		return NULL;
-	struct exchange *exchange = calloc(1, sizeof *exchange);
+	struct connection *place = http_link_own(link);
+	struct exchange *exchange = connection_is_ended(place) ? NULL : calloc(1, sizeof *exchange);
 	if (!exchange || id_token(exchange->request_id) != ERR_OK) {
 		free(exchange);
 		return NULL;
 	}
 	exchange_init(exchange, server->ingress, server->ingress->max_body_bytes);
-	exchange->connection = connection;
+	exchange->link = link;
+	exchange->head = http_link_head(link);
 	exchange->server = server;
 	exchange->place = place;
-	exchange->accepted_us = clock_mono_us();
+	exchange->accepted_us = http_link_began_us(link);
 	exchange->accepted_ms = exchange->accepted_us / 1000;
 	exchange->closes = connections_are_too_many(server->connections);
 	return exchange;
 }
 
-/* The request line is there. What is returned becomes the handler's own. */
-void *http_server_on_line(void *cls, const char *target, struct MHD_Connection *connection)
+static void find_route(struct exchange *exchange, const char *target)
 {
-	struct exchange *exchange = new_exchange(cls, connection);
-	if (!exchange)
-		return NULL;
-	connection_enter(exchange->place, CONNECTION_HEADERS);
-	exchange->line.broken = header_check_target(target);
-	exchange->line.target = target;
-	exchange->line.target_end = target + strlen(target);
-	return exchange;
-}
-
-static void find_route(struct exchange *exchange, const char *url)
-{
+	char path[TARGET_PATH_BYTES];
 	bool journeys = exchange->ingress->journeys != NULL;
-	if (route_fold_path(url, exchange->path))
+	size_t len = strcspn(target, "?"), kept = len < sizeof path ? len : sizeof path - 1;
+	memcpy(path, target, kept);
+	path[percent_decode(path, kept)] = '\0';
+	if (route_fold_path(path, exchange->path) && kept == len)
 		exchange->route = route_find(exchange->path, journeys, &exchange->tail);
 	exchange->dialect = exchange->route ? exchange->route->dialect : route_dialect(exchange->path);
 }
 
-static enum MHD_Result on_headers(const struct http_server *server, struct exchange *exchange, const char *method,
-                                  const char *version)
+static void on_began(void *ctx, struct http_link *link)
 {
-	struct body_announcement body;
-	call_trace_begin(exchange, method);
-	const struct request_line line = {method, version, exchange->line.target, exchange->line.target_end};
-	if (!exchange->line.broken)
-		exchange->line.broken = header_check(exchange->connection, &line, &body);
-	add_cors_headers(exchange);
-	if (exchange->line.broken) {
-		answer_problem(exchange, PROBLEM_MALFORMED_REQUEST, exchange->line.broken);
-		return queue_answer(server, exchange, true);
+	(void)ctx;
+	connection_enter(http_link_own(link), CONNECTION_HEADERS, http_link_now_us(link) / 1000);
+}
+
+static void on_head(void *ctx, struct http_link *link)
+{
+	struct http_server *server = ctx;
+	const struct http_head *head = http_link_head(link);
+	struct exchange *exchange = new_exchange(server, link);
+	http_link_set_request(link, exchange);
+	if (!exchange) {
+		http_link_cut(link);
+		return;
 	}
-	connection_enter(exchange->place, CONNECTION_BODY);
-	exchange->closes = exchange->closes || body.chunked;
-	check_headers(exchange, method_of(method), &body);
-	if (exchange->status && body.length > DISCARD_MAX_BYTES)
-		return queue_answer(server, exchange, true);
+	find_route(exchange, head->target);
+	call_trace_begin(exchange, head->method);
+	add_cors_headers(exchange);
+	if (head->broken) {
+		answer_problem(exchange, head->too_large ? PROBLEM_HEAD_TOO_LARGE : PROBLEM_MALFORMED_REQUEST,
+		               head->broken);
+		give_answer(server, exchange, true);
+		return;
+	}
+	enter(exchange, CONNECTION_BODY);
+	exchange->closes = exchange->closes || head->chunked;
+	check_headers(exchange, method_of(head->method));
+	if (exchange->status && (body_length(exchange) > DISCARD_MAX_BYTES || head->expects))
+		give_answer(server, exchange, true);
 	exchange->prefer_wait_s = read_prefer_wait(exchange_header(exchange, "Prefer"));
-	exchange->phase = PHASE_BODY;
-	return MHD_YES;
 }
 
 /* ---- body and hand-over ---- */
 
-static enum MHD_Result on_body(struct exchange *exchange, const char *data, size_t *size)
+static void on_body(void *ctx, struct http_link *link, const char *data, size_t len)
 {
-	exchange->body_seen += *size;
+	struct exchange *exchange = http_link_request(link);
+	(void)ctx;
+	exchange->body_seen += len;
 	if (exchange->body_seen > DISCARD_MAX_BYTES)
-		return MHD_NO; /* a chunked body without end */
-	if (!exchange->status && buf_append(&exchange->body, data, *size) != ERR_OK)
+		http_link_cut(link); /* a chunked body without end */
+	else if (!exchange->status && buf_append(&exchange->body, data, len) != ERR_OK)
 		answer_problem(exchange, PROBLEM_TOO_LARGE, NULL);
-	*size = 0;
-	return MHD_YES;
+}
+
+static void on_broken(void *ctx, struct http_link *link, const char *rule)
+{
+	const struct http_server *server = ctx;
+	struct exchange *exchange = http_link_request(link);
+	if (!exchange->status)
+		answer_problem(exchange, PROBLEM_MALFORMED_REQUEST, rule);
+	give_answer(server, exchange, true);
 }
 
 /* Whether the desk is asked. What is not is told in the route's own words. */
@@ -337,76 +336,66 @@ static bool is_admitted(const struct http_server *server, struct exchange *excha
 	return false;
 }
 
-static enum MHD_Result on_complete(const struct http_server *server, struct exchange *exchange, const char *method)
+static void on_whole(void *ctx, struct http_link *link)
 {
+	const struct http_server *server = ctx;
+	struct exchange *exchange = http_link_request(link);
 	if (!exchange->status)
-		exchange->route->handle(exchange, method_of(method));
-	if (!exchange->asking || !is_admitted(server, exchange))
-		return queue_answer(server, exchange, false);
-	exchange->phase = PHASE_ASKED;
-	connection_enter(exchange->place, CONNECTION_HELD);
+		exchange->route->handle(exchange, method_of(http_link_head(link)->method));
+	if (!exchange->asking || !is_admitted(server, exchange)) {
+		give_answer(server, exchange, false);
+		return;
+	}
+	enter(exchange, CONNECTION_HELD);
 	exchange->ask.left = connection_left(exchange->place);
-	MHD_suspend_connection(exchange->connection);
 	desk_submit(server->ingress->desk, &exchange->ask);
-	return MHD_YES;
 }
 
-enum MHD_Result http_server_on_call(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                                    const char *version, const char *data, size_t *size, void **req_cls)
+static void on_resumed(void *ctx, struct http_link *link)
 {
-	const struct http_server *server = cls;
-	struct exchange *exchange = *req_cls;
-	(void)connection;
-	if (!exchange)
-		return MHD_NO;
-	if (exchange->phase == PHASE_HEADERS) {
-		find_route(exchange, url);
-		return on_headers(server, exchange, method, version);
-	}
-	if (exchange->phase == PHASE_BODY && *size)
-		return on_body(exchange, data, size);
-	if (exchange->phase == PHASE_BODY)
-		return on_complete(server, exchange, method);
-	if (exchange->phase != PHASE_ASKED)
-		return MHD_YES;
+	const struct http_server *server = ctx;
+	struct exchange *exchange = http_link_request(link);
 	admission_give(server->admission, &exchange->admitted);
 	exchange->render(exchange);
-	return queue_answer(server, exchange, false);
+	give_answer(server, exchange, false);
 }
 
-void http_server_on_completed(void *cls, struct MHD_Connection *connection, void **req_cls,
-                              enum MHD_RequestTerminationCode why)
+static void on_ended(void *ctx, struct http_link *link, enum http_end how)
 {
-	const struct http_server *server = cls;
-	struct exchange *exchange = *req_cls;
-	struct connection *own = connection_of(connection);
-	if (own)
-		connection_enter(own, CONNECTION_IDLE);
+	const struct http_server *server = ctx;
+	struct exchange *exchange = http_link_request(link);
+	connection_enter(http_link_own(link), how == HTTP_END_LEAVES ? CONNECTION_LEAVING : CONNECTION_IDLE,
+	                 http_link_now_us(link) / 1000);
 	if (!exchange)
 		return;
-	*req_cls = NULL;
 	admission_give(server->admission, &exchange->admitted);
-	call_trace_end(exchange, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+	call_trace_end(exchange, how != HTTP_END_LOST);
 	exchange_fini(exchange);
 	free(exchange);
 }
 
 /* ---- connections ---- */
 
-void http_server_on_connection(void *cls, struct MHD_Connection *connection, void **socket_cls,
-                               enum MHD_ConnectionNotificationCode code)
+static void *on_opened(void *ctx, int fd, const struct sockaddr *peer)
 {
-	const struct http_server *server = cls;
-	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		connections_closed(server->connections, *socket_cls);
-		return;
-	}
-	/* libmicrohttpd 1.0 answers all questions in the same memory: what it told is taken before the next question
-	 * is put */
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	int fd = info ? info->connect_fd : -1;
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const struct sockaddr *peer = info ? info->client_addr : NULL;
-	*socket_cls = fd >= 0 ? connections_opened(server->connections, fd, peer) : NULL;
-	http_server_tls_begin(server->ingress, connection);
+	const struct http_server *server = ctx;
+	return connections_opened(server->connections, fd, peer);
 }
+
+static void on_closed(void *ctx, void *own)
+{
+	const struct http_server *server = ctx;
+	connections_closed(server->connections, own);
+}
+
+const struct http_wire_calls http_server_calls = {
+        .opened = on_opened,
+        .closed = on_closed,
+        .began = on_began,
+        .head = on_head,
+        .body = on_body,
+        .broken = on_broken,
+        .whole = on_whole,
+        .resumed = on_resumed,
+        .ended = on_ended,
+};

@@ -1,7 +1,6 @@
-/* http_server: the public listener on libmicrohttpd: threads, limits, the life of an exchange. Knows no route's
- * meaning.
+/* http_server: the public listener: threads, limits, the life of an exchange. Knows no route's meaning.
  *
- * Limits: body VERIFYD_MAX_BODY_BYTES; line and headers 24 KiB with the answer's (431); connections, in all and of an address; the time
+ * Limits: body VERIFYD_MAX_BODY_BYTES; line and headers 24 KiB (431); connections, in all and of an address; the time
  * of each stage of a request (connections.h); calls held for a credential and about a verification (admission.h). */
 #ifndef VERIFYD_HTTP_SERVER_H
 #define VERIFYD_HTTP_SERVER_H

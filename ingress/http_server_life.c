@@ -2,16 +2,15 @@
 #include "common/adapters/listen_address.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "ingress/header_check.h"
 #include "ingress/http_server_internal.h"
 #include <errno.h>
-#include <stdio.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum {
-	CONNECTION_MEMORY_BYTES = 24 * 1024, /* a request's line and headers, and its answer's */
 	BACKLOG = 4096,
+	LEAVING_TIME_MS = 1000,   /* its caller has what it asked for */
 	SPARE_CONNECTIONS = 1024, /* beyond MAX_CONNECTIONS: those that are told so */
 };
 
@@ -37,7 +36,8 @@ static enum err_code open_limits(struct http_server *server, struct err *err)
 	        .time_ms = {[CONNECTION_IDLE] = config_int(config, CONFIG_IDLE_TIME_MS),
 	                    [CONNECTION_HEADERS] = config_int(config, CONFIG_HEADER_TIME_MS),
 	                    [CONNECTION_BODY] = config_int(config, CONFIG_BODY_TIME_MS),
-	                    [CONNECTION_ANSWER] = config_int(config, CONFIG_ANSWER_TIME_MS)},
+	                    [CONNECTION_ANSWER] = config_int(config, CONFIG_ANSWER_TIME_MS),
+	                    [CONNECTION_LEAVING] = LEAVING_TIME_MS},
 	        .metrics = server->ingress->metrics,
 	};
 	const struct admission_options admission = {
@@ -45,7 +45,7 @@ static enum err_code open_limits(struct http_server *server, struct err *err)
 	        .per_id = (size_t)config_int(config, CONFIG_MAX_CALLS_PER_ID),
 	        .metrics = server->ingress->metrics,
 	};
-	/* libmicrohttpd deals its limit out to its threads, evenly and rounded up */
+	/* it is dealt out to the threads, evenly and rounded up */
 	connections.capacity = connections.limit + SPARE_CONNECTIONS;
 	server->capacity = connections.capacity;
 	connections.capacity += http_server_threads(config);
@@ -64,37 +64,57 @@ unsigned http_server_threads(const struct config *config)
 	return config_str(config, CONFIG_TLS_CERT_FILE) ? THREADS_FOR_TLS : 0;
 }
 
-static struct MHD_Daemon *start_daemon(struct http_server *server, const struct listen_address *address)
+/* An IPv6 address takes IPv4 callers, too. Returns: the socket; -1: errno says why not. */
+static int open_listener(const struct listen_address *address)
 {
-	const struct config *config = server->ingress->config;
-	unsigned threads = http_server_threads(config);
-	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
-	struct MHD_OptionItem tls[HTTP_SERVER_TLS_OPTIONS];
+	const int yes = 1, no = 0;
+	int family = address->addr.ss_family;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+	    (family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no) == 0) &&
+	    bind(fd, (const struct sockaddr *)&address->addr, address->len) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	int why = errno;
+	if (fd >= 0)
+		(void)close(fd);
+	errno = why;
+	return -1;
+}
+
+static enum err_code open_wires(struct http_server *server, struct err *err)
+{
+	struct ingress *ingress = server->ingress;
+	unsigned threads = http_server_threads(ingress->config), count = threads > 0 ? threads : 1;
+	enum err_code code = ERR_OK;
 	server->has_threads = threads > 0;
-	if (server->has_threads)
-		flags |= MHD_USE_INTERNAL_POLLING_THREAD;
-	if (http_server_tls_options(server->ingress, tls) > 1)
-		flags |= MHD_USE_TLS;
-	if (address->addr.ss_family == AF_INET6)
-		flags |= MHD_USE_DUAL_STACK;
-	return MHD_start_daemon(flags, 0, NULL, NULL, http_server_on_call, server, MHD_OPTION_SOCK_ADDR, &address->addr,
-	                        MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
-	                        (unsigned)server->capacity, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	                        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
-	                        MHD_OPTION_STRICT_FOR_CLIENT, header_check_strictness(), MHD_OPTION_NOTIFY_CONNECTION,
-	                        http_server_on_connection, server, MHD_OPTION_URI_LOG_CALLBACK, http_server_on_line,
-	                        server, MHD_OPTION_NOTIFY_COMPLETED, http_server_on_completed, server, MHD_OPTION_ARRAY,
-	                        tls, MHD_OPTION_END);
+	if (ingress->tls)
+		code = http_tls_new(ingress->tls, auth_takes_certificates(ingress->auth), &server->tls, err);
+	const struct http_wire_options options = {
+	        .listener = server->listener,
+	        .capacity = (server->capacity + count - 1) / count,
+	        .has_thread = server->has_threads,
+	        .tls = server->tls,
+	        .calls = &http_server_calls,
+	        .ctx = server,
+	};
+	server->wires = calloc(count, sizeof(struct http_wire *));
+	if (code == ERR_OK && !server->wires)
+		code = err_set(err, ERR_NO_MEMORY, "http listener");
+	while (code == ERR_OK && server->wire_count < count) {
+		code = http_wire_new(&options, &server->wires[server->wire_count]);
+		if (code == ERR_OK)
+			server->wire_count++;
+		else
+			(void)err_set(err, code, "http listener: no epoll set or no thread is to be had");
+	}
+	return code;
 }
 
 static enum err_code log_listening(const struct http_server *server, struct err *err)
 {
 	struct listen_address bound;
 	char text[LISTEN_ADDRESS_TEXT_BYTES];
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_LISTEN_FD);
-	if (!info)
-		return err_set(err, ERR_IO, "http listener: no socket");
-	enum err_code code = listen_address_of_socket(info->listen_fd, &bound, err);
+	enum err_code code = listen_address_of_socket(server->listener, &bound, err);
 	if (code != ERR_OK)
 		return code;
 	listen_address_format(&bound, text);
@@ -109,22 +129,21 @@ enum err_code http_server_start(struct ingress *ingress, struct http_server **re
 	enum err_code code = listen_address_parse(listen, &address, err);
 	if (code != ERR_OK)
 		return code;
-	if (ingress->tls && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
-		return err_set(err, ERR_INVALID, "this libmicrohttpd was built without TLS");
 	struct http_server *server = calloc(1, sizeof *server);
 	if (!server)
 		return err_set(err, ERR_NO_MEMORY, "http listener");
 	server->ingress = ingress;
-	server->listener = MHD_INVALID_SOCKET;
 	http_server_make_figures(server);
-	code = open_limits(server, err);
-	if (code == ERR_OK)
-		server->daemon = start_daemon(server, &address);
-	if (server->daemon)
-		code = log_listening(server, err);
-	else if (code == ERR_OK)
+	server->listener = open_listener(&address);
+	if (server->listener < 0)
 		code = err_set(err, ERR_IO, "cannot listen on %s: %s", listen,
-		               listen_address_obstacle(&address) == EADDRINUSE ? "address in use" : "refused");
+		               errno == EADDRINUSE ? "address in use" : "refused");
+	if (code == ERR_OK)
+		code = open_limits(server, err);
+	if (code == ERR_OK)
+		code = open_wires(server, err);
+	if (code == ERR_OK)
+		code = log_listening(server, err);
 	if (code != ERR_OK)
 		http_server_stop(server);
 	else
@@ -140,7 +159,8 @@ void http_server_tell_end(struct http_server *server)
 void http_server_quiesce(struct http_server *server)
 {
 	http_server_tell_end(server);
-	server->listener = MHD_quiesce_daemon(server->daemon);
+	for (unsigned i = 0; i < server->wire_count; i++)
+		http_wire_quiesce(server->wires[i]);
 }
 
 /* Without threads what came meanwhile was not read: a socket that is closed with it resets its connection. */
@@ -162,10 +182,12 @@ void http_server_stop(struct http_server *server)
 {
 	if (!server)
 		return;
-	if (server->daemon)
-		MHD_stop_daemon(server->daemon);
-	if (server->listener != MHD_INVALID_SOCKET)
-		close(server->listener);
+	for (unsigned i = 0; i < server->wire_count; i++)
+		http_wire_free(server->wires[i]);
+	free(server->wires);
+	http_tls_free(server->tls);
+	if (server->listener >= 0)
+		(void)close(server->listener);
 	connections_free(server->connections);
 	admission_free(server->admission);
 	free(server);

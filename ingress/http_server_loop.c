@@ -1,8 +1,7 @@
-/* http_server_loop: the listener without threads of its own: libmicrohttpd's epoll set stands in the desk's loop, which
+/* http_server_loop: the listener without threads of its own: its wire's epoll set stands in the desk's loop, which
  * so reads and answers calls itself. Nobody has to be woken for a call, and what comes in one turn goes on together: to
  * Redis in one write, back to the callers one after the other. */
 #include "ingress/http_server_internal.h"
-#include <poll.h>
 
 /* Nothing to do: while it is started, the loop does not wait. */
 static void on_again(uv_idle_t *again)
@@ -30,24 +29,20 @@ static void on_ready(uv_poll_t *ready, int status, int events)
 static void on_turn_end(uv_check_t *turn_end)
 {
 	struct http_server *server = turn_end->data;
-	MHD_UNSIGNED_LONG_LONG wait_ms;
 	if (!server->loop.is_due)
 		return;
 	server->loop.is_due = false;
 	(void)uv_idle_stop(&server->loop.again);
-	(void)MHD_run(server->daemon); /* refuses only a daemon that has threads */
+	bool more = http_wire_run(server->wires[0], 0);
 	desk_serve(server->ingress->desk);
-	if (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES && wait_ms == 0)
-		http_server_loop_wake(
-		        server); /* it has not read all that is there, or somebody was answered meanwhile */
+	if (more)
+		http_server_loop_wake(server);
 }
 
 enum err_code http_server_join_loop(struct http_server *server, uv_loop_t *loop, struct err *err)
 {
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	if (!info || info->epoll_fd < 0 || uv_poll_init(loop, &server->loop.ready, info->epoll_fd) != 0)
+	if (uv_poll_init(loop, &server->loop.ready, http_wire_fd(server->wires[0])) != 0)
 		return err_set(err, ERR_IO, "http listener: its epoll set does not go into the loop");
-	server->loop.epoll_fd = info->epoll_fd;
 	(void)uv_check_init(loop, &server->loop.turn_end); /* this and the next cannot fail */
 	(void)uv_idle_init(loop, &server->loop.again);
 	server->loop.ready.data = server->loop.turn_end.data = server->loop.again.data = server;
@@ -69,7 +64,5 @@ void http_server_leave_loop(struct http_server *server)
 
 void http_server_loop_run(struct http_server *server, int wait_ms)
 {
-	struct pollfd ready = {.fd = server->loop.epoll_fd, .events = POLLIN};
-	(void)poll(&ready, 1, wait_ms); /* cut short or refused: it is run all the same */
-	(void)MHD_run(server->daemon);
+	(void)http_wire_run(server->wires[0], wait_ms);
 }

@@ -219,7 +219,7 @@ static enum err_code open_all(struct running *running, struct err *err)
 	return code;
 }
 
-/* The desk hands everything back first: libmicrohttpd may stop only when nothing is suspended. */
+/* The desk hands everything back first: the listener may stop only when nothing is held. */
 static void close_all(struct running *running)
 {
 	struct ingress *ingress = &running->ingress;

@@ -22,7 +22,7 @@ SERVED = b'"keys"'
 LENGTH = "Content-Length: 2\r\n"
 CODING = "Transfer-Encoding: chunked\r\n"
 NO_CHUNKS = "\r\n0\r\n\r\n"
-REFUSED = {  # with 400, 413, 414 or 431, and the connection closed
+REFUSED = {  # with 400 or 431, and the connection closed
     # where does the body end?
     "length and coding": TYPED + LENGTH + CODING + NO_CHUNKS,
     "coding and length": TYPED + CODING + LENGTH + NO_CHUNKS,
@@ -142,10 +142,7 @@ def alive(service):
 
 
 def sent_with_another_behind(service, data, timeout_s):
-    try:
-        return raw(service.http.address, (data + BEHIND).encode("latin-1"), timeout_s)
-    except (BrokenPipeError, ConnectionResetError):
-        return b"", True
+    return raw(service.http.address, (data + BEHIND).encode("latin-1"), timeout_s)
 
 
 @pytest.mark.parametrize("data", REFUSED.values(), ids=REFUSED.keys())
@@ -154,14 +151,11 @@ def test_an_ambiguous_message_is_refused_and_nothing_behind_it_is_served(service
     assert closed, "the connection stayed open"
     assert SERVED not in received, "what stood behind it was served"
     answers = split_answers(received)
-    if not answers:  # it was closed while we were still sending, and the answer was lost with the rest; or libmicrohttpd 1.0 says nothing to such a line
-        assert len(data) > 50_000 or "\0" in data.partition("\r\n")[0], "closed without a word"
-        return
+    assert len(answers) == 1, received
     status, headers, body = answers[0]
-    assert status in (400, 413, 414, 431) and headers.get("connection", "").lower() == "close", received
-    if "content-type" in headers:  # else libmicrohttpd refused it before we saw it; 0.9.75 then writes its header twice
-        assert len(answers) == 1, received
-        assert schemas.check_problem(status, headers["content-type"], body)["type"].endswith((":malformed_request", ":bad_json"))
+    assert headers["connection"] == "close", received
+    code = schemas.check_problem(status, headers["content-type"], body)["type"].rpartition(":")[2]
+    assert (status, code) in {(400, "malformed_request"), (400, "bad_json"), (431, "head_too_large")}, received
 
 
 @pytest.mark.parametrize("data", HARMLESS.values(), ids=HARMLESS.keys())
@@ -169,8 +163,7 @@ def test_an_odd_message_has_one_answer_and_nothing_behind_it_is_served(service, 
     received, _ = sent_with_another_behind(service, data, 1)
     assert SERVED not in received, "what stood behind it was served"
     answers = [answer for answer in split_answers(received) if answer[0] != 100]
-    ours = [answer for answer in answers if "content-type" in answer[1]]
-    assert len(ours) <= 1 and all(400 <= status < 500 for status, _, _ in answers), received
+    assert len(answers) <= 1 and all(400 <= status < 500 for status, _, _ in answers), received
 
 
 def test_after_all_of_that_it_serves_and_what_is_good_may_be_pipelined(service):
@@ -181,11 +174,8 @@ def test_after_all_of_that_it_serves_and_what_is_good_may_be_pipelined(service):
 
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE.keys())
 def test_garbage_does_not_hurt_the_others(service, data):
-    try:
-        received, _ = raw(service.http.address, data, timeout_s=1)
-    except (BrokenPipeError, ConnectionResetError):
-        received = b""
-    assert not received or received.startswith(b"HTTP/1.1 4") or received.startswith(b"HTTP/1.0 4") or received.startswith(b"HTTP/1.1 5"), received[:200]
+    received, _ = raw(service.http.address, data, timeout_s=1)
+    assert received.startswith(b"HTTP/1.1 4") or (not received and len(data) <= 1), received[:200]
     assert alive(service)
 
 

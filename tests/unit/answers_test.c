@@ -2,6 +2,7 @@
  * gets a page instead. */
 #include "common/base/json_in.h"
 #include "ingress/answers.h"
+#include "ingress/http_head.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,6 +22,7 @@ static const struct {
         {PROBLEM_METHOD_NOT_ALLOWED, "method_not_allowed", 405},
         {PROBLEM_BAD_JSON, "bad_json", 400},
         {PROBLEM_TOO_LARGE, "too_large", 413},
+        {PROBLEM_HEAD_TOO_LARGE, "head_too_large", 431},
         {PROBLEM_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415},
         {PROBLEM_MISSING_FIELD, "missing_field", 400},
         {PROBLEM_BAD_FIELD, "bad_field", 400},
@@ -41,7 +43,8 @@ _Static_assert(sizeof documented / sizeof *documented == PROBLEM_COUNT, "write t
 
 static struct exchange exchange_of(enum dialect dialect)
 {
-	struct exchange exchange = {.dialect = dialect, .request_id = "0123456789abcdef"};
+	static const struct http_head no_headers;
+	struct exchange exchange = {.dialect = dialect, .request_id = "0123456789abcdef", .head = &no_headers};
 	exchange_init(&exchange, NULL, 1024);
 	return exchange;
 }

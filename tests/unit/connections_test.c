@@ -70,6 +70,11 @@ static bool has_left(const struct link *link, int wait_ms)
 	return atomic_load(connection_left(link->connection));
 }
 
+static void enter(const struct link *link, enum connection_stage stage)
+{
+	connection_enter(link->connection, stage, clock_mono_ms());
+}
+
 static int64_t ended(const char *labels)
 {
 	return metric_value(metrics_counter(metrics, "verifyd_connections_ended", labels, ""));
@@ -94,10 +99,9 @@ static void who_takes_too_long_in_a_stage_is_cut_off_and_nobody_else(void **stat
 		enum connection_stage stage;
 		const char *labels;
 	} rows[] = {
-	        {CONNECTION_IDLE, "why=\"idle\""},
-	        {CONNECTION_HEADERS, "why=\"headers\""},
-	        {CONNECTION_BODY, "why=\"body\""},
-	        {CONNECTION_ANSWER, "why=\"answer\""},
+	        {CONNECTION_IDLE, "why=\"idle\""},       {CONNECTION_HEADERS, "why=\"headers\""},
+	        {CONNECTION_BODY, "why=\"body\""},       {CONNECTION_ANSWER, "why=\"answer\""},
+	        {CONNECTION_LEAVING, "why=\"leaving\""},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -106,8 +110,8 @@ static void who_takes_too_long_in_a_stage_is_cut_off_and_nobody_else(void **stat
 		struct connections *connections = new_connections(&options);
 		struct link slow = open_link(connections, NULL), held = open_link(connections, NULL);
 		int64_t began = clock_mono_ms();
-		connection_enter(slow.connection, rows[i].stage);
-		connection_enter(held.connection, CONNECTION_HELD);
+		enter(&slow, rows[i].stage);
+		enter(&held, CONNECTION_HELD);
 		assert_true(is_cut_off(&slow, AWAIT_MS));
 		assert_true(clock_mono_ms() - began >= SHORT_MS);
 		assert_true(connection_is_ended(slow.connection));
@@ -129,8 +133,25 @@ static void who_gets_on_gets_its_time_anew(void **state)
 	struct link link = open_link(connections, NULL);
 	for (int i = 0; i < 6; i++) {
 		assert_false(is_cut_off(&link, 2 * CONNECTIONS_LOOK_MS));
-		connection_enter(link.connection, i % 2 ? CONNECTION_HEADERS : CONNECTION_BODY);
+		enter(&link, i % 2 ? CONNECTION_HEADERS : CONNECTION_BODY);
 	}
+	close_link(connections, &link);
+	connections_free(connections);
+}
+
+static void who_says_again_where_it_is_gains_no_time(void **state)
+{
+	struct connections_options options = options_of();
+	bool cut_off = false;
+	(void)state;
+	options.time_ms[CONNECTION_HEADERS] = 2 * CONNECTIONS_LOOK_MS;
+	struct connections *connections = new_connections(&options);
+	struct link link = open_link(connections, NULL);
+	for (int64_t until = clock_mono_ms() + AWAIT_MS; !cut_off && clock_mono_ms() < until;) {
+		enter(&link, CONNECTION_HEADERS);
+		cut_off = is_cut_off(&link, CONNECTIONS_LOOK_MS / 4);
+	}
+	assert_true(cut_off);
 	close_link(connections, &link);
 	connections_free(connections);
 }
@@ -142,10 +163,10 @@ static void a_held_caller_that_leaves_is_noticed_and_only_that_one(void **state)
 	struct link leaves = open_link(connections, NULL), stays = open_link(connections, NULL),
 	            half = open_link(connections, NULL), busy = open_link(connections, NULL);
 	(void)state;
-	connection_enter(leaves.connection, CONNECTION_HELD);
-	connection_enter(stays.connection, CONNECTION_HELD);
-	connection_enter(half.connection, CONNECTION_HELD);
-	connection_enter(busy.connection, CONNECTION_BODY);
+	enter(&leaves, CONNECTION_HELD);
+	enter(&stays, CONNECTION_HELD);
+	enter(&half, CONNECTION_HELD);
+	enter(&busy, CONNECTION_BODY);
 	assert_false(has_left(&leaves, 2 * CONNECTIONS_LOOK_MS));
 	close(leaves.callers);
 	close(busy.callers);
@@ -155,7 +176,8 @@ static void a_held_caller_that_leaves_is_noticed_and_only_that_one(void **state)
 	assert_true(has_left(&half, AWAIT_MS));
 	assert_false(has_left(&stays, 2 * CONNECTIONS_LOOK_MS));
 	assert_false(has_left(&busy, 0));
-	connection_enter(leaves.connection, CONNECTION_HELD); /* the next call: looked at anew */
+	enter(&leaves, CONNECTION_ANSWER);
+	enter(&leaves, CONNECTION_HELD); /* the next call: looked at anew */
 	assert_true(has_left(&leaves, AWAIT_MS));
 	assert_int_equal(metric_value(metrics_counter(metrics, "verifyd_callers_left", "", "")), 3);
 	close_link(connections, &leaves);
@@ -248,7 +270,7 @@ static void near_the_limit_slow_ones_have_a_tenth_of_their_time(void **state)
 	int64_t began = clock_mono_ms();
 	for (int i = 0; i < LIMIT; i++) {
 		links[i] = open_link(connections, NULL);
-		connection_enter(links[i].connection, i == 0 ? CONNECTION_BODY : CONNECTION_HEADERS);
+		enter(&links[i], i == 0 ? CONNECTION_BODY : CONNECTION_HEADERS);
 	}
 	assert_true(is_cut_off(&links[1], AWAIT_MS));
 	int64_t took = clock_mono_ms() - began;
@@ -267,7 +289,7 @@ static void it_is_busy_while_a_call_is_held_or_answered(void **state)
 	struct link link = open_link(connections, NULL);
 	(void)state;
 	for (int stage = 0; stage < CONNECTION_STAGE_COUNT; stage++) {
-		connection_enter(link.connection, (enum connection_stage)stage);
+		enter(&link, (enum connection_stage)stage);
 		assert_int_equal(connections_are_busy(connections), busy[stage]);
 	}
 	close_link(connections, &link);
@@ -280,6 +302,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(who_takes_too_long_in_a_stage_is_cut_off_and_nobody_else, start, stop),
 	        cmocka_unit_test_setup_teardown(who_gets_on_gets_its_time_anew, start, stop),
+	        cmocka_unit_test_setup_teardown(who_says_again_where_it_is_gains_no_time, start, stop),
+	        cmocka_unit_test_setup_teardown(who_says_again_where_it_is_gains_no_time, start, stop),
 	        cmocka_unit_test_setup_teardown(a_held_caller_that_leaves_is_noticed_and_only_that_one, start, stop),
 	        cmocka_unit_test_setup_teardown(an_address_has_so_many_and_a_proxy_as_many_as_it_likes, start, stop),
 	        cmocka_unit_test_setup_teardown(beyond_the_limit_it_says_so_and_beyond_its_places_it_takes_none, start,
