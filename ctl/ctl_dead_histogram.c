@@ -59,7 +59,7 @@ static enum err_code count(struct histogram *histogram, struct dead_index *index
 
 static void hour_text(int64_t hour_ms, char out[CLOCK_TEXT_BYTES])
 {
-	clock_text(hour_ms, out, CLOCK_TEXT_BYTES);
+	clock_text(hour_ms, out);
 	(void)snprintf(out + HOUR_CHARS, CLOCK_TEXT_BYTES - HOUR_CHARS, "Z"); /* to the minute */
 }
 

@@ -11,9 +11,9 @@ static void print_row(const struct dead_index *index, const struct dead_entry *e
 {
 	char first[CLOCK_TEXT_BYTES] = "-", last[CLOCK_TEXT_BYTES] = "-";
 	if (entry->first_failure_ms)
-		clock_text(entry->first_failure_ms, first, sizeof first);
+		clock_text(entry->first_failure_ms, first);
 	if (entry->last_failure_ms)
-		clock_text(entry->last_failure_ms, last, sizeof last);
+		clock_text(entry->last_failure_ms, last);
 	(void)printf("%-23s  %-16s %-16s %-15s %8d %7d  %-24s  %-24s  %s\n", *entry->id ? entry->id : "-",
 	             entry->kind < KIND_COUNT ? kind_info((enum kind)entry->kind)->name : "-",
 	             dead_index_text(index, entry->class), dead_index_text(index, entry->error), entry->attempts,

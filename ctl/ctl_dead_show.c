@@ -36,7 +36,7 @@ static void print_time(const char *name, int64_t at_ms)
 	char text[CLOCK_TEXT_BYTES];
 	if (at_ms == 0)
 		return;
-	clock_text(at_ms, text, sizeof text);
+	clock_text(at_ms, text);
 	(void)printf("%-14s %s\n", name, text);
 }
 

@@ -267,7 +267,7 @@ static int print(const struct deciding *deciding)
 	struct buf text;
 	struct json_out json;
 	char time[CLOCK_TEXT_BYTES];
-	clock_text(deciding->next.decided_ms, time, sizeof time);
+	clock_text(deciding->next.decided_ms, time);
 	if (!(deciding->call->given & CTL_FLAG_JSON)) {
 		(void)printf("%s  %s (was %s), decided by %s at %s\n", deciding->id, verdict_name(deciding->verdict),
 		             state_name(deciding->state.verification.state), deciding->decision.by, time);

@@ -112,7 +112,7 @@ void ctl_print_timeline(const struct verification *v)
 		char time[CLOCK_TEXT_BYTES], gap[GAP_BYTES] = "";
 		if (i > 0)
 			gap_text(moment->at_ms - moment[-1].at_ms, gap, sizeof gap);
-		clock_text(moment->at_ms, time, sizeof time);
+		clock_text(moment->at_ms, time);
 		(void)printf("  %-11s %s %12s  %s\n", moment->name, time, gap, moment->meaning);
 	}
 }

@@ -257,7 +257,7 @@ enum err_code status_print(const struct status_picture *picture, bool colours, s
 	struct screen screen = {out, colours, ERR_OK};
 	const struct status_sum *sum = &picture->sum;
 	char at[CLOCK_TEXT_BYTES];
-	clock_text(picture->redis.now_ms, at, sizeof at);
+	clock_text(picture->redis.now_ms, at);
 	say(&screen, BOLD, "verifyd at %s: ", at);
 	say(&screen, sum->finding_count ? RED : GREEN, "%s\n", sum->finding_count ? "needs attention" : "healthy");
 	for (size_t i = 0; i < sum->finding_count; i++) {

@@ -1,5 +1,4 @@
 /* desk_intake: a new score's way: claim the question in Redis, then join who asks it already, or produce it. */
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "ingress/desk_internal.h"
 #include <string.h>
@@ -59,7 +58,7 @@ static bool turn_away(struct ask *ask)
 	enum operation operation = kind_first_operation(ask->request.kind);
 	if (!ask->unless_down || !fleet_is_open(fleet, operation))
 		return false;
-	if (fleet_may_try(fleet, operation, clock_mono_ms())) {
+	if (fleet_may_try(fleet, operation, desk_turn_ms(ask->desk))) {
 		ask->is_probe = true;
 		ask->wait_until_ms = 0;
 		return false;
@@ -75,7 +74,7 @@ static void choose_id(struct ask *ask)
 	enum operation operation = kind_first_operation(ask->request.kind);
 	if (ask->key[0] == '\0' && desk->producer)
 		sticky_fit(&desk->sticky[operation],
-		           kafka_producer_partitions(desk->producer, operation_info(operation)->topic), clock_mono_ms(),
+		           kafka_producer_partitions(desk->producer, operation_info(operation)->topic), desk_turn_ms(desk),
 		           ask->request.id);
 }
 

@@ -161,6 +161,12 @@ void desk_show(struct desk *desk);         /* sets what moves by itself; call se
 void desk_show_workers(struct desk *desk); /* the fleet was looked at */
 void desk_count_question(struct desk *desk, enum kind kind, enum question_end end);
 
+/* Monotonic: when this turn of the loop began. Asking the system for every ask takes longer than what it is asked for. */
+static inline int64_t desk_turn_ms(const struct desk *desk)
+{
+	return (int64_t)uv_now(&desk->loop);
+}
+
 /* desk.c */
 void desk_finish(struct ask *ask, enum outcome outcome); /* hands the ask back */
 /* ask->state is what is known: hands the ask back when it is content or its time is up, else lets it wait. */

@@ -2,7 +2,6 @@
  * take.
  *
  * The waiter stands in the table before its record is produced, so that no answer can be missed. */
-#include "common/base/clock.h"
 #include "common/base/crash_point.h"
 #include "common/base/decimal.h"
 #include "common/base/log.h"
@@ -106,7 +105,7 @@ static void note(struct desk *desk, enum decision decision, const char *id, cons
 {
 	struct log_field suppressed;
 	char trace_id[TRACE_ID_BYTES];
-	if (!decision_log_pass(desk->options.decisions, decision, clock_mono_ms(), &suppressed))
+	if (!decision_log_pass(desk->options.decisions, decision, desk_turn_ms(desk), &suppressed))
 		return;
 	decision_log_write(decision, LOG_STR("id", id), LOG_STR("trace_id", ask ? ask_trace_id(ask, trace_id) : NULL),
 	                   LOG_STR("kind", ask ? kind_info(ask->request.kind)->name : NULL), suppressed);
@@ -263,7 +262,7 @@ static void produce(struct ask *ask, enum desk_then then, enum operation operati
                     const struct buf *value)
 {
 	struct desk *desk = ask->desk;
-	int64_t now = clock_mono_ms();
+	int64_t now = desk_turn_ms(desk);
 	if (!queue_may_take(ask, now))
 		return;
 	struct sending *sending = spares_take(&desk->queue.sendings);

@@ -124,7 +124,7 @@ static enum err_code write_body(const struct verification *state, struct buf *ou
 {
 	struct json_out json;
 	char when[CLOCK_TEXT_BYTES];
-	clock_text(state->updated_ms, when, sizeof when);
+	clock_text(state->updated_ms, when);
 	json_out_begin(&json, out);
 	json_out_object(&json, NULL);
 	json_out_str(&json, "type", state->state == STATE_DEAD ? "verification.dead" : "verification.completed");

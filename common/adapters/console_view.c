@@ -317,7 +317,7 @@ enum err_code console_view_write(const struct console_view *view, struct buf *ou
 {
 	struct page page = {.view = view, .out = out};
 	char at[CLOCK_TEXT_BYTES];
-	clock_text(view->picture->redis.now_ms, at, sizeof at);
+	clock_text(view->picture->redis.now_ms, at);
 	put(&page, "<main id=\"console\"><p class=\"at\">As of <time>");
 	put_format(&page, "%.*s", TIME_BYTES, at + TIME_AT);
 	put(&page, "</time> UTC, seen by ");

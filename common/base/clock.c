@@ -1,6 +1,5 @@
 /* clock: the system's two clocks. Modules that decide by time take it as an argument instead, so that tests set it. */
 #include "common/base/clock.h"
-#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
@@ -63,20 +62,19 @@ static char *put_date(char *out, unsigned days_since_1970)
 	return put_digits(out, day, 2, 'T');
 }
 
-void clock_text(int64_t unix_ms, char *out, size_t cap)
+void clock_text(int64_t unix_ms, char out[CLOCK_TEXT_BYTES])
 {
 	enum { DAY_MS = 24 * 3600 * 1000 };
-	assert(cap >= CLOCK_TEXT_BYTES);
 	if (unix_ms < 0)
 		unix_ms = 0;
 	if (unix_ms > TEXT_MAX_MS)
 		unix_ms = TEXT_MAX_MS;
 
 	unsigned ms = (unsigned)(unix_ms % DAY_MS);
-	out = put_date(out, (unsigned)(unix_ms / DAY_MS));
-	out = put_digits(out, ms / 3600000, 2, ':');
-	out = put_digits(out, ms / 60000 % 60, 2, ':');
-	out = put_digits(out, ms / 1000 % 60, 2, '.');
-	out = put_digits(out, ms % 1000, 3, 'Z');
-	*out = '\0';
+	char *at = put_date(out, (unsigned)(unix_ms / DAY_MS));
+	at = put_digits(at, ms / 3600000, 2, ':');
+	at = put_digits(at, ms / 60000 % 60, 2, ':');
+	at = put_digits(at, ms / 1000 % 60, 2, '.');
+	at = put_digits(at, ms % 1000, 3, 'Z');
+	*at = '\0';
 }

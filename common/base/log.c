@@ -59,7 +59,7 @@ void log_event(enum log_level level, const char *event, const struct log_field *
 		return;
 	int saved_errno = errno; /* logging a failure must not change what the caller reports next */
 	char time[CLOCK_TEXT_BYTES];
-	clock_text(clock_unix_ms(), time, sizeof(time));
+	clock_text(clock_unix_ms(), time);
 
 	/* A buf on the stack: cap is max + 1, so that it never grows and is never freed. The end stands behind it. */
 	char line[LINE_BYTES + 1];

@@ -20,7 +20,7 @@ enum { DEADLINE_MAX_MS = 24 * 3600 * 1000, DETAIL_BYTES = 160, KIND_BYTES = 64, 
 static void write_time(struct json_out *json, const char *name, int64_t unix_ms)
 {
 	char text[CLOCK_TEXT_BYTES];
-	clock_text(unix_ms, text, sizeof text);
+	clock_text(unix_ms, text);
 	json_out_str(json, name, text);
 }
 

@@ -79,7 +79,7 @@ void jumio_reply_fault(struct sim_reply *reply, unsigned status, const char *tex
 static void write_now(struct json_out *out)
 {
 	char now[CLOCK_TEXT_BYTES];
-	clock_text(clock_unix_ms(), now, sizeof(now));
+	clock_text(clock_unix_ms(), now);
 	json_out_str(out, "timestamp", now);
 }
 
@@ -183,7 +183,7 @@ static void write_transaction(struct json_out *out, const struct jumio_transacti
                               const struct jumio_outcome *outcome)
 {
 	char date[CLOCK_TEXT_BYTES];
-	clock_text(transaction->initiated_ms, date, sizeof(date));
+	clock_text(transaction->initiated_ms, date);
 	json_out_object(out, "transaction");
 	json_out_str(out, "status", outcome->scan_status);
 	json_out_str(out, "source", "WEB_CAM");
@@ -271,8 +271,8 @@ enum err_code jumio_write_callback(struct buf *out, const struct jumio_transacti
 		outcome = &jumio_outcome_expired;
 	const char *check = is_read(outcome) ? "OK" : "N/A";
 	const char *uploaded = is_uploaded(outcome) ? "PASSPORT" : NULL;
-	clock_text(transaction->initiated_ms, initiated, sizeof(initiated));
-	clock_text(clock_unix_ms(), now, sizeof(now));
+	clock_text(transaction->initiated_ms, initiated);
+	clock_text(clock_unix_ms(), now);
 	const char *const pairs[][2] = {
 	        {"callBackType", "NETVERIFYID"},
 	        {"jumioIdScanReference", transaction->reference},

@@ -30,7 +30,7 @@ static void times_are_shown_as_rfc_3339_in_utc(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		memset(text, '?', sizeof text);
-		clock_text(rows[i].unix_ms, text, sizeof text);
+		clock_text(rows[i].unix_ms, text);
 		assert_string_equal(text, rows[i].text);
 	}
 }
@@ -47,7 +47,7 @@ static void check_days(int64_t first, int64_t end, int64_t step)
 			char expected[64], text[CLOCK_TEXT_BYTES];
 			assert_non_null(gmtime_r(&seconds, &utc));
 			assert_true(strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%S.007Z", &utc) > 0);
-			clock_text(moments[i] * 1000 + 7, text, sizeof text);
+			clock_text(moments[i] * 1000 + 7, text);
 			assert_string_equal(text, expected);
 		}
 	}
@@ -82,7 +82,7 @@ static void the_wall_clock_shows_this_century(void **state)
 {
 	char text[CLOCK_TEXT_BYTES];
 	(void)state;
-	clock_text(clock_unix_ms(), text, sizeof text);
+	clock_text(clock_unix_ms(), text);
 	assert_memory_equal(text, "20", 2);
 	assert_int_equal(strlen(text), CLOCK_TEXT_BYTES - 1);
 }

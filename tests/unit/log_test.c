@@ -229,7 +229,7 @@ static void a_limited_event_passes_once_an_interval_and_counts_the_rest(void **s
 static void check_clock_text(int64_t unix_ms, const char *expected)
 {
 	char text[CLOCK_TEXT_BYTES];
-	clock_text(unix_ms, text, sizeof(text));
+	clock_text(unix_ms, text);
 	assert_string_equal(text, expected);
 }
 
