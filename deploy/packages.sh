@@ -12,6 +12,7 @@ build|libc6-dev|test -e /usr/include/stdio.h
 build|cmake|command -v cmake
 build|ninja-build|command -v ninja
 build|pkg-config|command -v pkg-config
+build|libjemalloc-dev|pkg-config --exists jemalloc
 build|libjansson-dev|pkg-config --exists jansson
 build|libssl-dev|pkg-config --exists libcrypto
 build|libjose-dev|pkg-config --exists jose
