@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 enum { PRODUCER_TOPICS = 64 };
+enum { PRODUCER_CROWD = 8 }; /* so many handed over at once are a crowd */
 
 struct topic {
 	char name[TOPIC_BYTES]; /* without prefix */
@@ -44,7 +45,8 @@ struct kafka_producer {
 		struct list messages; /* of struct held, oldest first */
 		uv_prepare_t turn;    /* started while there are some */
 		uv_timer_t timer;
-		uint64_t handed_ms; /* the loop's time when some were last handed over */
+		uint64_t handed_ms; /* the loop's time when some were last handed over, and how many */
+		size_t handed;
 	} held;
 	int own_handles; /* of libuv, that are not closed yet */
 	size_t queued;   /* held, with librdkafka, or reported and not told */

@@ -1,14 +1,15 @@
 /* kafka_producer_send: a message's way into librdkafka. Messages of one turn of the loop go together, at its end; while
  * earlier ones are not acked, what comes is held until they are (as Nagle's algorithm does it, RFC 896), or for
- * HOLD_MS: a broker that takes longer holds up none of the others. So a message that is alone goes at once, and a crowd
- * goes in few produce requests. With librdkafka's linger.ms each message would wait, by whole milliseconds, as its
- * thread sleeps; and with more requests on their way than max.in.flight allows that thread spins (2.0.2). */
+ * HOLD_MS: a broker that takes longer holds up none of the others. After a crowd the next ones go a millisecond later
+ * at the earliest. So a message that is alone goes at once, and a crowd goes in few produce requests. With librdkafka's
+ * linger.ms each message would wait, by whole milliseconds, as its thread sleeps; and with more requests on their way
+ * than max.in.flight allows that thread spins (2.0.2). */
 #include "common/adapters/kafka_producer_internal.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOLD_MS = 50 };
+enum { HOLD_MS = 50, CROWD_MS = 1 };
 
 /* A message that is not librdkafka's yet. Owns its headers. */
 struct held {
@@ -108,7 +109,7 @@ static struct held *take_held(struct kafka_producer *producer)
 
 void producer_hand_over(struct kafka_producer *producer)
 {
-	while (!list_is_empty(&producer->held.messages))
+	for (producer->held.handed = 0; !list_is_empty(&producer->held.messages); producer->held.handed++)
 		hand_over_one(producer->current, take_held(producer));
 	producer->held.handed_ms = uv_now(producer->loop);
 	(void)uv_prepare_stop(&producer->held.turn);
@@ -132,16 +133,24 @@ static void on_held_long(uv_timer_t *timer)
 	(void)timer;
 }
 
+/* How long what is held still waits, unless something is acked meanwhile. 0: it goes now. */
+static uint64_t wait_ms(const struct kafka_producer *producer)
+{
+	uint64_t passed = uv_now(producer->loop) - producer->held.handed_ms;
+	if (producer->current->unreported > 0)
+		return passed < HOLD_MS ? HOLD_MS - passed : 0;
+	return producer->held.handed >= PRODUCER_CROWD && passed < CROWD_MS ? CROWD_MS - passed : 0;
+}
+
 static void on_turn(uv_prepare_t *turn)
 {
 	struct kafka_producer *producer = turn->data;
-	bool is_crowd = producer->current->unreported > 0;
-	if (is_crowd && uv_now(producer->loop) - producer->held.handed_ms < HOLD_MS) {
-		if (!uv_is_active((uv_handle_t *)&producer->held.timer))
-			(void)uv_timer_start(&producer->held.timer, on_held_long, HOLD_MS, 0);
-		return;
-	}
-	producer_hand_over(producer);
+	uv_timer_t *timer = &producer->held.timer;
+	uint64_t ms = wait_ms(producer);
+	if (ms == 0)
+		producer_hand_over(producer);
+	else if (!uv_is_active((uv_handle_t *)timer) || uv_timer_get_due_in(timer) > ms)
+		(void)uv_timer_start(timer, on_held_long, ms, 0); /* fails only for a handle that is closing */
 }
 
 void producer_held_init(struct kafka_producer *producer)

@@ -99,6 +99,40 @@ static void what_comes_before_an_ack_does_not_wait_for_it(void **state)
 	await(bench, sent, 2);
 }
 
+/* As if so many had gone in this very millisecond of the loop, all acked. Returns whether a message waits then. */
+static bool waits_behind(struct bench *bench, size_t handed, struct sent *sent)
+{
+	struct kafka_producer *producer = bench->producer;
+	uv_update_time(&bench->loop);
+	producer->held.handed = handed;
+	producer->held.handed_ms = uv_now(&bench->loop);
+	assert_int_equal(send_one(bench, "a", sent), ERR_OK);
+	(void)uv_run(&bench->loop, UV_RUN_NOWAIT);
+	bool waits = !list_is_empty(&producer->held.messages);
+	assert_int_equal(producer->current->unreported, waits ? 0 : 1);
+	assert_int_equal(uv_is_active((uv_handle_t *)&producer->held.timer), waits);
+	assert_true(!waits || uv_timer_get_due_in(&producer->held.timer) <= 1);
+	await(bench, sent, 1);
+	assert_int_equal(sent->calls, 1);
+	assert_int_equal(sent->result, ERR_OK);
+	return waits;
+}
+
+/* The millisecond may be over before the turn is: then it is tried again. */
+static void after_a_crowd_the_next_ones_wait_for_the_next_millisecond(void **state)
+{
+	enum { TRIES = 100 };
+	struct bench *bench = bench_of(state);
+	static struct sent sent[2 * TRIES];
+	bool waited = false;
+	open_producer(bench, 5000, 10);
+	for (int i = 0; i < TRIES && !waited; i++)
+		waited = waits_behind(bench, PRODUCER_CROWD, &sent[i]);
+	assert_true(waited);
+	for (int i = TRIES; i < TRIES + 10; i++)
+		assert_false(waits_behind(bench, PRODUCER_CROWD - 1, &sent[i]));
+}
+
 /* Held ones never came to librdkafka, so nobody but the producer can report them. */
 static void what_is_held_when_its_handle_is_retired_is_reported_once_and_at_once(void **state)
 {
@@ -166,6 +200,7 @@ int main(void)
 	        RULE(a_message_that_is_alone_goes_at_once_however_soon_after_the_last),
 	        RULE(what_is_held_counts_as_queued_and_goes_in_its_order),
 	        RULE(what_comes_before_an_ack_does_not_wait_for_it),
+	        RULE(after_a_crowd_the_next_ones_wait_for_the_next_millisecond),
 	        RULE(what_is_held_when_its_handle_is_retired_is_reported_once_and_at_once),
 	        RULE(closing_still_sends_what_is_held),
 	};
