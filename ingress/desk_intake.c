@@ -74,8 +74,8 @@ static void choose_id(struct ask *ask)
 	enum operation operation = kind_first_operation(ask->request.kind);
 	if (ask->key[0] == '\0' && desk->producer)
 		sticky_fit(&desk->sticky[operation],
-		           kafka_producer_partitions(desk->producer, operation_info(operation)->topic), desk_turn_ms(desk),
-		           ask->request.id);
+		           kafka_producer_partitions(desk->producer, operation_info(operation)->topic),
+		           desk_turn_ms(desk), ask->request.id);
 }
 
 void desk_new_question(struct ask *ask)
