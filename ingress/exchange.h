@@ -22,7 +22,6 @@ enum {
 };
 
 struct route;
-struct connection;
 struct ingress;
 struct sockaddr;
 struct http_head;
@@ -89,7 +88,6 @@ struct exchange {
 	struct http_link *link;       /* http_server's: its connection */
 	const struct http_head *head; /* its line and headers; the link's */
 	struct http_server *server;
-	struct connection *place; /* of that connection */
 	struct admitted admitted; /* while its ask is at the desk */
 	bool closes;              /* the connection ends with this answer */
 	size_t body_seen;         /* bytes, also those that were thrown away */

@@ -1,5 +1,6 @@
 /* http_chunks: a table says which step follows on which kind of byte; data is handed out in place. */
 #include "ingress/http_chunks.h"
+#include "common/base/hex.h"
 
 enum kind { KIND_CONTROL, KIND_TEXT, KIND_DIGIT, KIND_SEMICOLON, KIND_CR, KIND_LF, KINDS };
 
@@ -22,15 +23,6 @@ static const unsigned char next_step[CHUNK_WHOLE][KINDS] = {
 #undef NO
 };
 
-/* Returns: 0 to 15; -1: it is none. */
-static int digit_of(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static enum kind kind_of(unsigned char c)
 {
 	switch (c) {
@@ -45,7 +37,7 @@ static enum kind kind_of(unsigned char c)
 	default:
 		if (c < 0x20 || c == 0x7f)
 			return KIND_CONTROL;
-		return digit_of(c) >= 0 ? KIND_DIGIT : KIND_TEXT;
+		return hex_digit((char)c) >= 0 ? KIND_DIGIT : KIND_TEXT;
 	}
 }
 
@@ -59,7 +51,7 @@ static enum http_chunk_step step_over(struct http_chunks *chunks, unsigned char 
 	case CHUNK_SIZE_NEXT: /* the line holds digits alone up to here */
 		if (chunks->line > MAX_DIGITS || chunks->left > INT64_MAX / 16)
 			return CHUNK_BROKEN;
-		chunks->left = chunks->left * 16 + (uint64_t)digit_of(c);
+		chunks->left = chunks->left * 16 + (uint64_t)hex_digit((char)c);
 		return next;
 	case CHUNK_DATA: /* a size's line is over */
 		chunks->line = 0;

@@ -105,9 +105,9 @@ static size_t list_headers(const struct exchange *exchange,
 }
 
 /* When the wire's turn began: what happens to a connection in one turn happens then. */
-static void enter(const struct exchange *exchange, enum connection_stage stage)
+static void enter(const struct http_link *link, enum connection_stage stage)
 {
-	connection_enter(exchange->place, stage, http_link_now_us(exchange->link) / 1000);
+	connection_enter(http_link_own(link), stage, http_link_now_us(link) / 1000);
 }
 
 static void give_answer(const struct http_server *server, struct exchange *exchange, bool close)
@@ -121,7 +121,7 @@ static void give_answer(const struct http_server *server, struct exchange *excha
 	        .len = exchange->answer.len,
 	        .closes = close || exchange->closes || atomic_load_explicit(&server->ending, memory_order_relaxed),
 	};
-	enter(exchange, CONNECTION_ANSWER);
+	enter(exchange->link, CONNECTION_ANSWER);
 	http_server_count(server, exchange);
 	http_link_answer(exchange->link, &answer);
 }
@@ -237,8 +237,7 @@ static void check_headers(struct exchange *exchange, enum method method)
 /* Returns: NULL when there is no memory, or the connection was cut off. */
 static struct exchange *new_exchange(struct http_server *server, struct http_link *link)
 {
-	struct connection *place = http_link_own(link);
-	struct exchange *exchange = connection_is_ended(place) ? NULL : calloc(1, sizeof *exchange);
+	struct exchange *exchange = connection_is_ended(http_link_own(link)) ? NULL : calloc(1, sizeof *exchange);
 	if (!exchange || id_token(exchange->request_id) != ERR_OK) {
 		free(exchange);
 		return NULL;
@@ -247,7 +246,6 @@ static struct exchange *new_exchange(struct http_server *server, struct http_lin
 	exchange->link = link;
 	exchange->head = http_link_head(link);
 	exchange->server = server;
-	exchange->place = place;
 	exchange->accepted_us = http_link_began_us(link);
 	exchange->accepted_ms = exchange->accepted_us / 1000;
 	exchange->closes = connections_are_too_many(server->connections);
@@ -269,7 +267,7 @@ static void find_route(struct exchange *exchange, const char *target)
 static void on_began(void *ctx, struct http_link *link)
 {
 	(void)ctx;
-	connection_enter(http_link_own(link), CONNECTION_HEADERS, http_link_now_us(link) / 1000);
+	enter(link, CONNECTION_HEADERS);
 }
 
 static void on_head(void *ctx, struct http_link *link)
@@ -291,7 +289,7 @@ static void on_head(void *ctx, struct http_link *link)
 		give_answer(server, exchange, true);
 		return;
 	}
-	enter(exchange, CONNECTION_BODY);
+	enter(link, CONNECTION_BODY);
 	exchange->closes = exchange->closes || head->chunked;
 	check_headers(exchange, method_of(head->method));
 	if (exchange->status && (body_length(exchange) > DISCARD_MAX_BYTES || head->expects))
@@ -346,8 +344,8 @@ static void on_whole(void *ctx, struct http_link *link)
 		give_answer(server, exchange, false);
 		return;
 	}
-	enter(exchange, CONNECTION_HELD);
-	exchange->ask.left = connection_left(exchange->place);
+	enter(link, CONNECTION_HELD);
+	exchange->ask.left = connection_left(http_link_own(link));
 	desk_submit(server->ingress->desk, &exchange->ask);
 }
 
@@ -364,8 +362,7 @@ static void on_ended(void *ctx, struct http_link *link, enum http_end how)
 {
 	const struct http_server *server = ctx;
 	struct exchange *exchange = http_link_request(link);
-	connection_enter(http_link_own(link), how == HTTP_END_LEAVES ? CONNECTION_LEAVING : CONNECTION_IDLE,
-	                 http_link_now_us(link) / 1000);
+	enter(link, how == HTTP_END_LEAVES ? CONNECTION_LEAVING : CONNECTION_IDLE);
 	if (!exchange)
 		return;
 	admission_give(server->admission, &exchange->admitted);

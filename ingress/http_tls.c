@@ -28,13 +28,6 @@ struct http_tls_link {
 
 /* ---- what all connections share ---- */
 
-/* In place of OpenSSL's own, which asks at a terminal. */
-static int no_password(char *out, int size, int writing, void *ctx)
-{
-	(void)out, (void)size, (void)writing, (void)ctx;
-	return -1;
-}
-
 static int accept_any(X509_STORE_CTX *chain, void *ctx)
 {
 	(void)chain, (void)ctx;
@@ -95,7 +88,7 @@ static bool take_all(SSL_CTX *context, const char *pem, bool (*take)(SSL_CTX *, 
 	X509 *certificate = NULL;
 	size_t count = 0;
 	bool good = from != NULL;
-	while (good && (certificate = PEM_read_bio_X509(from, NULL, no_password, NULL))) {
+	while (good && (certificate = PEM_read_bio_X509(from, NULL, tls_no_password, NULL))) {
 		good = take(context, certificate, count++);
 		X509_free(certificate);
 	}
@@ -112,7 +105,7 @@ static bool take_all(SSL_CTX *context, const char *pem, bool (*take)(SSL_CTX *, 
 static bool take_key(SSL_CTX *context, const char *pem)
 {
 	BIO *from = BIO_new_mem_buf(pem, -1);
-	EVP_PKEY *key = from ? PEM_read_bio_PrivateKey(from, NULL, no_password, NULL) : NULL;
+	EVP_PKEY *key = from ? PEM_read_bio_PrivateKey(from, NULL, tls_no_password, NULL) : NULL;
 	bool good = key && SSL_CTX_use_PrivateKey(context, key) == 1 && SSL_CTX_check_private_key(context) == 1;
 	EVP_PKEY_free(key);
 	BIO_free(from);

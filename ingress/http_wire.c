@@ -52,7 +52,7 @@ static void accept_some(struct http_wire *wire)
 	for (int i = 0; i < ACCEPTS && wire->accepts; i++) {
 		socklen_t len = sizeof peer;
 		int fd = -1;
-		errno = EMFILE;
+		errno = EMFILE; /* no place is like no descriptor */
 		if (wire->count < wire->options.capacity)
 			fd = accept4(wire->options.listener, (struct sockaddr *)&peer, &len,
 			             SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -44,8 +44,7 @@ static char *read_setting(const struct config *config, enum config_option option
 	return text;
 }
 
-/* In place of OpenSSL's own, which asks at a terminal. */
-static int no_password(char *out, int size, int writing, void *ctx)
+int tls_no_password(char *out, int size, int writing, void *ctx)
 {
 	(void)out, (void)size, (void)writing, (void)ctx;
 	return -1;
@@ -54,8 +53,8 @@ static int no_password(char *out, int size, int writing, void *ctx)
 static int check_pair(struct tls_files *files, FILE *complaints)
 {
 	BIO *from = BIO_new_mem_buf(files->certificate, -1), *of_key = BIO_new_mem_buf(files->key, -1);
-	X509 *certificate = from ? PEM_read_bio_X509(from, NULL, no_password, NULL) : NULL;
-	EVP_PKEY *key = of_key ? PEM_read_bio_PrivateKey(of_key, NULL, no_password, NULL) : NULL;
+	X509 *certificate = from ? PEM_read_bio_X509(from, NULL, tls_no_password, NULL) : NULL;
+	EVP_PKEY *key = of_key ? PEM_read_bio_PrivateKey(of_key, NULL, tls_no_password, NULL) : NULL;
 	const char *wrong = NULL;
 	if (!certificate)
 		wrong = "VERIFYD_TLS_CERT_FILE: holds no certificate that can be read (PEM)";

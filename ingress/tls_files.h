@@ -18,4 +18,7 @@ struct tls_files {
 int tls_files_new(const struct config *config, FILE *complaints, struct tls_files **ret_files);
 void tls_files_free(struct tls_files *files); /* overwrites; accepts NULL */
 
+/* For OpenSSL's readers of PEM, in place of its own pem_password_cb, which asks at a terminal. Returns: -1, there is none. */
+int tls_no_password(char *out, int size, int writing, void *ctx);
+
 #endif

@@ -1,16 +1,9 @@
 /* redis_url: parsing only; no connection is made here. */
 #include "common/adapters/redis_url.h"
 #include "common/base/decimal.h"
+#include "common/base/hex.h"
 #include <stdlib.h>
 #include <string.h>
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static bool percent_decode(const char *text, size_t len, char *out, size_t cap)
 {

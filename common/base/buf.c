@@ -46,12 +46,11 @@ static size_t next_cap(const struct buf *buf, size_t need)
 	return cap < need ? need : cap;
 }
 
-/* Makes room for `bytes` more and the closing '\0'. */
-static enum err_code reserve(struct buf *buf, size_t bytes)
+enum err_code buf_make_room(struct buf *buf, size_t bytes)
 {
 	if (bytes > buf->max - buf->len)
 		return ERR_LIMIT;
-	size_t need = buf->len + bytes + 1;
+	size_t need = buf->len + bytes + 1; /* with the closing '\0' */
 	if (need <= buf->cap)
 		return ERR_OK;
 
@@ -69,21 +68,17 @@ static enum err_code reserve(struct buf *buf, size_t bytes)
 	return ERR_OK;
 }
 
-enum err_code buf_make_room(struct buf *buf, size_t bytes)
-{
-	return reserve(buf, bytes);
-}
-
 void buf_expect(struct buf *buf, size_t bytes)
 {
-	(void)reserve(buf, bytes);
+	enum err_code code = buf_make_room(buf, bytes);
+	(void)code; /* appending says so */
 }
 
 enum err_code buf_append_more(struct buf *buf, const void *data, size_t len)
 {
 	if (len == 0)
 		return ERR_OK;
-	enum err_code code = reserve(buf, len);
+	enum err_code code = buf_make_room(buf, len);
 	return code == ERR_OK ? buf_append(buf, data, len) : code;
 }
 
@@ -101,7 +96,7 @@ enum err_code buf_printf(struct buf *buf, const char *fmt, ...)
 	int len = vsnprintf(NULL, 0, fmt, measured);
 	va_end(measured);
 
-	enum err_code code = len < 0 ? ERR_INVALID : reserve(buf, (size_t)len);
+	enum err_code code = len < 0 ? ERR_INVALID : buf_make_room(buf, (size_t)len);
 	if (code == ERR_OK && len > 0) {
 		(void)vsnprintf(buf->data + buf->len, (size_t)len + 1, fmt, args);
 		buf->len += (size_t)len;
@@ -112,7 +107,7 @@ enum err_code buf_printf(struct buf *buf, const char *fmt, ...)
 
 enum err_code buf_take(struct buf *buf, char **ret_data, size_t *ret_len)
 {
-	enum err_code code = buf->cap > 0 ? ERR_OK : reserve(buf, 0);
+	enum err_code code = buf->cap > 0 ? ERR_OK : buf_make_room(buf, 0);
 	if (code != ERR_OK)
 		return code;
 	*ret_data = buf->data;

@@ -1,5 +1,6 @@
 /* json_in_parse: fills one block: a head, the values in the order of the text, and a copy of the text. Strings are
  * unescaped where they stand, since no escape is shorter than what it means. Messages never quote the input. */
+#include "common/base/hex.h"
 #include "common/base/json_in_internal.h"
 #include "common/base/json_plain.h"
 #include "common/base/utf8.h"
@@ -88,14 +89,6 @@ static void skip_space(struct reader *reader)
 }
 
 /* ---- strings ---- */
-
-static int hex_digit(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	digit = (char)(digit | 0x20);
-	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
 
 /* Reads \uXXXX. Returns: false when it is something else. */
 static bool read_unit(const char *at, uint32_t *ret_unit)

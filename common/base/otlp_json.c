@@ -2,6 +2,7 @@
  * a setting, and the collector's answer. */
 #include "common/base/otlp_json.h"
 #include "common/base/decimal.h"
+#include "common/base/hex.h"
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include <inttypes.h>
@@ -154,14 +155,6 @@ static bool is_name(const char *text, size_t len)
 	return len > 0;
 }
 
-static int hex_value(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	digit = (char)(digit | 0x20);
-	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 /* Returns: false for a percent sign without two digits, or what no header may hold. */
 static bool decode_value(const char *text, size_t len, char *out)
 {
@@ -169,8 +162,8 @@ static bool decode_value(const char *text, size_t len, char *out)
 	for (size_t i = 0; i < len; i++) {
 		int byte = (unsigned char)text[i];
 		if (byte == '%') {
-			int high = i + 2 < len ? hex_value(text[i + 1]) : -1,
-			    low = high >= 0 ? hex_value(text[i + 2]) : -1;
+			int high = i + 2 < len ? hex_digit(text[i + 1]) : -1,
+			    low = high >= 0 ? hex_digit(text[i + 2]) : -1;
 			if (low < 0)
 				return false;
 			byte = high << 4 | low;

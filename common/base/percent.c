@@ -1,6 +1,6 @@
 /* percent: runs of plain characters are copied at once. */
 #include "common/base/percent.h"
-#include <ctype.h>
+#include "common/base/hex.h"
 #include <string.h>
 
 enum err_code percent_encode(struct buf *out, const char *text)
@@ -28,20 +28,12 @@ enum err_code percent_encode(struct buf *out, const char *text)
 	return ERR_OK;
 }
 
-static int hex_value(char c)
-{
-	if (isdigit((unsigned char)c))
-		return c - '0';
-	int lower = tolower((unsigned char)c);
-	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 size_t percent_decode(char *text, size_t len)
 {
 	size_t out = 0;
 	for (size_t i = 0; i < len; i++) {
-		int high = text[i] == '%' && len - i > 2 ? hex_value(text[i + 1]) : -1;
-		int low = high >= 0 ? hex_value(text[i + 2]) : -1;
+		int high = text[i] == '%' && len - i > 2 ? hex_digit(text[i + 1]) : -1;
+		int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
 		text[out++] = low >= 0 ? (char)(high * 16 + low) : text[i];
 		if (low >= 0)
 			i += 2;

@@ -325,6 +325,19 @@ static void a_broken_head_is_told_and_ends_the_connection(void **state)
 	wire_stop();
 }
 
+/* Each is of one request, after which the connection ends. */
+static void hold_conversations(const struct conversation *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		wire_start();
+		int fd = wire_call();
+		wire_say_text(fd, rows[i].asked);
+		assert_string_equal(wire_last_words(fd), rows[i].told);
+		assert_int_equal(world.began, 1);
+		wire_stop();
+	}
+}
+
 static void old_callers_and_those_that_ask_for_it_are_let_go(void **state)
 {
 	static const struct conversation rows[] = {
@@ -333,14 +346,7 @@ static void old_callers_and_those_that_ask_for_it_are_let_go(void **state)
 	        {WIRE_GET("/close") WIRE_GET("/b"), WIRE_LAST_OK(6, "/close"), NULL},
 	};
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		wire_start();
-		int fd = wire_call();
-		wire_say_text(fd, rows[i].asked);
-		assert_string_equal(wire_last_words(fd), rows[i].told);
-		assert_int_equal(world.began, 1);
-		wire_stop();
-	}
+	hold_conversations(rows, sizeof rows / sizeof *rows);
 }
 
 static void answers_without_a_body_are_as_long_as_they_say(void **state)
@@ -369,13 +375,7 @@ static void a_body_is_invited_if_it_is_not_there_and_still_wanted(void **state)
 	};
 	static struct wire_heard heard;
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		wire_start();
-		int fd = wire_call();
-		wire_say_text(fd, rows[i].asked);
-		assert_string_equal(wire_last_words(fd), rows[i].told);
-		wire_stop();
-	}
+	hold_conversations(rows, sizeof rows / sizeof *rows);
 	wire_start();
 	int fd = wire_call();
 	heard.len = 0;
