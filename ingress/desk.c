@@ -391,7 +391,7 @@ void desk_drain(struct desk *desk, int64_t drain_ms)
 	pthread_mutex_unlock(&desk->inbox_lock);
 	serve_inbox(desk);
 	desk_serve_parked(desk);
-	desk_report_drain(desk);
+	desk_report_now(desk);
 	desk->drain_until_ms = clock_mono_ms() + drain_ms;
 	for (struct ask *ask; (ask = waiters_take_any(desk->waiters));)
 		give_up(ask);

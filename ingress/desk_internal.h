@@ -151,7 +151,7 @@ void desk_find_place(struct ask *ask);
 
 /* desk_report.c: says in Redis, once a second, what this ingress does */
 enum err_code desk_report_start(struct desk *desk);
-void desk_report_drain(struct desk *desk); /* says so at once */
+void desk_report_now(struct desk *desk); /* when Redis came up, or the drain begins: others see it at once */
 /* Takes its name out of Redis, before the store is closed. A name that stays is ignored after WORKER_FRESH_MS. */
 void desk_report_close(struct desk *desk);
 

@@ -8,7 +8,7 @@
 
 enum { REPORT_MS = 1000 };
 
-static void write_now(struct desk *desk)
+void desk_report_now(struct desk *desk)
 {
 	struct metrics *metrics = desk->options.metrics;
 	struct ingress_status status = {
@@ -41,7 +41,7 @@ static void write_now(struct desk *desk)
 
 static void on_timer(uv_timer_t *timer)
 {
-	write_now(timer->data);
+	desk_report_now(timer->data);
 }
 
 enum err_code desk_report_start(struct desk *desk)
@@ -55,11 +55,6 @@ enum err_code desk_report_start(struct desk *desk)
 	desk->report.timer.data = desk;
 	(void)uv_timer_start(&desk->report.timer, on_timer, REPORT_MS, REPORT_MS);
 	return ERR_OK;
-}
-
-void desk_report_drain(struct desk *desk)
-{
-	write_now(desk);
 }
 
 void desk_report_close(struct desk *desk)

@@ -90,6 +90,7 @@ void desk_on_store_change(void *ctx, bool up)
 	struct desk *desk = ctx;
 	atomic_store(&desk->redis_up, up);
 	if (up) {
+		desk_report_now(desk);
 		desk_save_unsaved(desk);
 		desk_reread(desk, true);
 	} else {

@@ -3,7 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-static void write_now(struct status_report *report)
+void status_report_now(struct status_report *report)
 {
 	struct worker_status status = {
 	        .at_ms = clock_unix_ms(),
@@ -29,7 +29,7 @@ static void write_now(struct status_report *report)
 
 static void on_timer(uv_timer_t *timer)
 {
-	write_now(timer->data);
+	status_report_now(timer->data);
 }
 
 enum err_code status_report_start(struct status_report *report, const struct ports *ports, const char *instance,
@@ -54,7 +54,7 @@ enum err_code status_report_start(struct status_report *report, const struct por
 void status_report_drain(struct status_report *report)
 {
 	report->draining = true;
-	write_now(report);
+	status_report_now(report);
 }
 
 void status_report_close(struct status_report *report)

@@ -284,6 +284,13 @@ static void drain(struct worker *worker)
 
 /* ---- start ---- */
 
+static void on_store_change(void *ctx, bool up)
+{
+	struct worker *worker = ctx;
+	if (up)
+		status_report_now(&worker->report); /* begun before the loop runs */
+}
+
 static enum err_code open_ports(struct worker *worker, struct err *err)
 {
 	struct ports *ports = &worker->ports;
@@ -309,7 +316,7 @@ static enum err_code open_ports(struct worker *worker, struct err *err)
 	                        .tracer = otlp_export_tracer(worker->traces)};
 	if ((code = kafka_producer_new(worker->kafka, &producer, &worker->loop, &ports->producer, err)) != ERR_OK ||
 	    (code = redis_store_new(&worker->loop, &worker->redis_url, config_int(config, CONFIG_RESULT_RETENTION),
-	                            NULL, NULL, &ports->store, err)) != ERR_OK ||
+	                            on_store_change, worker, &ports->store, err)) != ERR_OK ||
 	    (code = http_curl_new(&worker->loop, &http, &ports->http, err)) != ERR_OK)
 		return code;
 	worker_figures_start(&worker->figures, worker->metrics);

@@ -65,6 +65,12 @@ def test_figures_are_true_under_a_small_backlog_and_without_a_worker(stack):
     assert codes(status(stack, code=1)) == {"no_worker"}
 
 
+def test_a_worker_is_seen_as_soon_as_it_is_ready(stack):
+    stack.worker().process.stop()
+    stack.worker()  # is ready sooner: Redis is whole
+    assert len(stack.redis.client().hkeys("verifyd:workers")) == 1
+
+
 def said(link, name):
     return json.loads(link.hget("verifyd:workers", name))
 
