@@ -26,6 +26,8 @@ LONGEST = (*TOGETHER, "test_jumio_crash", "test_crash_points", "test_jumio_signu
            "test_jumio_join", "test_answer_kept", "test_verifyctl", "test_privacy", "test_kafka_outage", "test_devbroker", "test_prometheus", "test_rolling")
 PARTS = {"all": (False, True), "crowd": (False,), "alone": (True,)}  # which of those that are not, and are, marked alone
 HOST_OF_BROKER = pytest.StashKey()
+# The broker of all files at a time may stand still for a second; what is about a slow Kafka has a setting of its own.
+Stack.patience = {"VERIFYD_QUEUE_SLOW_MS": "5000"}
 
 
 def pytest_addoption(parser):

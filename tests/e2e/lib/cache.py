@@ -10,10 +10,11 @@ from lib import schemas
 from lib.process import Process, until
 
 KNOWN_KEYS = re.compile(r"verifyd:(v:\{v[\w-]{22}\}|lease:\{v[\w-]{22}\}:(score|initiate)|(q|s|key):[\w-]{43}|(browser|place):\{v[\w-]{22}\}"
-                        r"|ref:jumio:[\w-]{1,64}|(quota|gate):(jumio:(initiate|retrieve)|biocatch:score)|breaker:(jumio|biocatch)|epoch|rebuild(:missed|:progress)?|workers|ingresses|ingresses|projector[\w:.-]*)")
+                        r"|ref:jumio:[\w-]{1,64}|(quota|gate):(jumio:(initiate|retrieve)|biocatch:score)|breaker:(jumio|biocatch)|epoch|rebuild(:missed|:progress)?|workers|ingresses|projector[\w:.-]*)")
 FOR_EVER = {"verifyd:epoch"}  # the only key without an end
 PORTS = range(10240, 32768)  # below those that Linux gives to outgoing connections: nothing takes them between choice and use
 SLICES = 8  # processes of one run that choose ports at the same time
+GIVEN = set()  # ports of this process: some are bound long after they were chosen, and others are chosen meanwhile
 
 
 def own_ports():
@@ -23,14 +24,17 @@ def own_ports():
 
 
 def free_port():
+    """One that nobody has, and that this process has not been given before."""
     while True:
+        port = random.choice(own_ports())
         with socket.socket() as probe:
             try:
-                port = random.choice(own_ports())
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
 
 
 class RedisServer:
@@ -84,6 +88,8 @@ class RedisServer:
         parts = []
         for key in link.scan_iter(count=1000):
             kind = link.type(key)
+            if kind == b"none":  # its time ended between the two looks
+                continue
             read = {b"string": link.get, b"hash": link.hgetall, b"set": link.smembers,
                     b"zset": lambda k: link.zrange(k, 0, -1), b"list": lambda k: link.lrange(k, 0, -1)}[kind]
             parts.append(key + b"=" + repr(read(key)).encode())

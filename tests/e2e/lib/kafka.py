@@ -149,7 +149,8 @@ class Topics:
             name = self.name(topic)
             ends = watermarks(consumer, name)
             committed = consumer.committed([TopicPartition(name, partition) for partition in ends], timeout=30)
-            return sum(ends[place.partition][1] - max(place.offset, ends[place.partition][0]) for place in committed)
+            # What was committed after the ends were read makes up for nothing elsewhere.
+            return sum(max(0, ends[place.partition][1] - max(place.offset, ends[place.partition][0])) for place in committed)
         finally:
             consumer.close()
 

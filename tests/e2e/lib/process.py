@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 BIN = Path(os.environ.get("VERIFYD_BIN", Path(__file__).resolve().parents[3] / "build" / "dev" / "bin"))
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 40
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "JAVA_HOME")
 SANITIZERS = {  # unless whoever runs the tests says otherwise; 86 is a status that no program uses itself

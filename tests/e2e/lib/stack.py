@@ -23,6 +23,8 @@ LADDER_S = "1,2,3,4,5,6,8,10,15,20,25,30,40,50,60"  # when the worker looks, in 
 
 
 class Stack:
+    patience = {}  # settings of all programs on a machine that has much to do, where nothing is measured
+
     def __init__(self, folder, servers, redis=None, vendor=None, topics=True, prefix=None, **settings):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +78,7 @@ class Stack:
             # Many tests make the vendor fail, and share a service: only what is about the breaker has the default.
             "VERIFYD_BREAKER_FAILURES": "1000000", "VERIFYD_BREAKER_PROBE_MS": "500",
             "VERIFYD_BIOCATCH_BASE_URL": self.vendor.base_url, "VERIFYD_BIOCATCH_CUSTOMER_ID": "contoso",
-        } | self.journeys()
+        } | self.journeys() | self.patience
         for name, value in (self.settings | overrides).items():
             wanted["VERIFYD_" + name] = value
         return {name: value for name, value in wanted.items() if value is not None}
@@ -104,7 +106,9 @@ class Stack:
         return done.stdout
 
     def create_topics(self):
+        """Returns when the broker tells of them, which is a little after it has made them."""
         self.ctl("topics", "create", "--partitions", PARTITIONS)
+        process.until(lambda: {*ALL_REQUESTS, *DELAYS, "results", "dead"} <= set(self.topics.metadata()), 60, "the topics")
 
     def spawn(self, program, *flags, **overrides):
         name = f"{program}-{len(self.programs)}"
@@ -178,11 +182,11 @@ class Service:
         except OSError:
             return False
 
-    def metric(self, name):
-        """Sum over the series of a metric."""
+    def metric(self, name, label=""):
+        """Sum over the series of a metric; only those that have this label: name="value"."""
         text = self.ops.get("/metrics").json
-        values = re.findall(rf"^{re.escape(name)}(?:\{{[^}}]*\}})? ([0-9.e+-]+)", text, re.M)
-        return sum(float(value) for value in values)
+        found = re.findall(rf"^{re.escape(name)}(\{{[^}}]*\}})? ([0-9.e+-]+)", text, re.M)
+        return sum(float(value) for labels, value in found if label in labels)
 
 
 class Ingress(Service):
