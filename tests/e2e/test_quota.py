@@ -1,5 +1,5 @@
 """One quota for all workers: never exceeded by the vendor's own clock, nearly used up, and apart from other vendors' and classes'."""
-import time
+from statistics import median
 
 import pytest
 
@@ -8,28 +8,32 @@ from lib.load import in_parallel
 from lib.process import until
 from lib.rates import calls, most_within
 
-WORKERS, LIMIT, WINDOW_MS, SECONDS = 4, 15, 1000, 8
+WORKERS, WINDOWS = 4, 4
+WINDOW_MS = 4000  # what the fleet keeps as guard time is a share of it: 200 ms, so that a machine with other work does not look like a fault
+SCORES, PAGES = 60, 20  # a window
 SCORE, INITIATE = "/biocatch/api/v6/score", "/jumio/api/v4/initiate"
+
+
+def times_of(vendor, path, count, window_ms, limit):
+    """When `count` calls came to the vendor, and how long the calls of one whole quota took each time, ms."""
+    until(lambda: len(calls(vendor, path)) >= count, 60, f"{count} calls", every_s=0.2)
+    times = sorted(calls(vendor, path))
+    assert most_within(times, window_ms) <= limit
+    return [later - earlier for earlier, later in zip(times, times[limit:])]
 
 
 @pytest.mark.slow
 @pytest.mark.alone
 def test_four_workers_keep_to_two_quotas_at_once_and_use_them(stack):
     for _ in range(WORKERS):
-        stack.worker(BIOCATCH_RATE=f"{LIMIT}/{WINDOW_MS}ms", JUMIO_INITIATE_RATE="5/1s")
+        stack.worker(BIOCATCH_RATE=f"{SCORES}/{WINDOW_MS}ms", JUMIO_INITIATE_RATE=f"{PAGES}/{WINDOW_MS}ms")
     ingress = stack.ingress(INITIATE_WAIT_MS="0")
-    journeys = [{"kind": "jumio.identity", "subject": stack.person(), "correlation": f"c-{n}", "return_url": "https://a.example/"} for n in range(5 * (SECONDS + 4))]
+    journeys = [{"kind": "jumio.identity", "subject": stack.person(), "correlation": f"c-{n}", "return_url": "https://a.example/"} for n in range(WINDOWS * PAGES)]
     assert {answer.status for answer in in_parallel(lambda body: ingress.b2c.post("/v1/verifications", body), journeys)} == {202}
-    wanted = LIMIT * (SECONDS + 2)
-    begun = 1000 * time.time()
-    in_parallel(lambda n: ingress.b2c.create(stack.person()), range(wanted), threads=32)
-    time.sleep(max(0, begun / 1000 + SECONDS + 1 - time.time()))
-    scores, pages = calls(stack.vendor, SCORE), calls(stack.vendor, INITIATE)
-    inside = [at for at in scores if begun + 1000 <= at < begun + 1000 * (SECONDS + 1)]
-    assert most_within(scores, WINDOW_MS) <= LIMIT and most_within(pages, 1000) <= 5
-    assert len(pages) >= 3 * SECONDS
-    assert len(inside) >= 0.9 * LIMIT * SECONDS, f"{len(inside)} calls in {SECONDS} s"
-    until(lambda: len(calls(stack.vendor, SCORE)) == wanted, 30, "the rest")
+    in_parallel(lambda n: ingress.b2c.create(stack.person()), range(WINDOWS * SCORES), threads=32)
+    for path, limit in ((SCORE, SCORES), (INITIATE, PAGES)):
+        took = times_of(stack.vendor, path, WINDOWS * limit, WINDOW_MS, limit)
+        assert median(took) <= WINDOW_MS / 0.9, f"{path}: {limit} calls took {median(took)} ms"  # once in between something else may be on
 
 
 def test_a_queue_of_initiates_does_not_hold_up_who_has_finished(stack):
@@ -44,7 +48,8 @@ def test_a_queue_of_initiates_does_not_hold_up_who_has_finished(stack):
     assert {answer.status for answer in in_parallel(lambda body: ingress.b2c.post("/v1/verifications", body), queue)} == {202}
     person.come_back()
     person.token()
-    begun = time.monotonic()
+    before = len(calls(stack.vendor, INITIATE))
     assert person.settle(every_s=0.05) == "SUCCESS"
-    assert time.monotonic() - begun < 4, "the first look is due after a second"
-    assert len(calls(stack.vendor, INITIATE)) < 50, "the queue was gone before"
+    after = len(calls(stack.vendor, INITIATE))
+    assert after - before <= 20, "the first look is due after a second, in which five initiates go"
+    assert after < 50, "the queue was gone before"

@@ -34,7 +34,7 @@ def test_a_longer_wait_goes_through_the_delay_topics_and_burns_no_attempt(servic
     """429 with Retry-After is honoured to the second, by everybody who calls that vendor."""
     session, other = service.person("~fail-first=1~status=429~retry-after=4"), service.person()
     made = service.b2c.create(session, deadline_ms=DEADLINE_MS)["id"]
-    until(lambda: service.vendor.requests(session))
+    until(lambda: [event for event in service.worker.process.events("vendor_call_failed") if event["id"] == made], 30, "the worker to know")
     later = service.b2c.create(other, deadline_ms=DEADLINE_MS)["id"]
     view, next_view = finished(service, made), finished(service, later)
     assert (view["state"], view["score"], view["attempts"], next_view["attempts"]) == ("completed", 87, 0, 0)
@@ -52,7 +52,7 @@ def test_a_refused_credential_makes_the_job_wait_for_the_breaker_and_burns_no_at
     view = finished(service, made)
     assert (view["state"], view["score"], view["attempts"]) == ("completed", 87, 0)
     times = [request["at_ms"] for request in service.vendor.requests(session)]
-    assert len(times) == 3 and all(later - earlier >= 450 for earlier, later in zip(times, times[1:])), "more than one probe"
+    assert len(times) == 3 and all(later - earlier >= 300 for earlier, later in zip(times, times[1:])), "more than one probe"
     assert not [record for topic in DELAYS for record in service.topics.read(topic) if record.key == made]
 
 
@@ -75,8 +75,8 @@ def test_after_the_last_attempt_it_is_dead_and_every_call_is_accounted_for(stack
 
 @pytest.mark.slow
 def test_a_job_whose_deadline_passes_between_retries_is_unknown_expired(service):
-    session = service.person("~status=500")
-    made = service.b2c.create(session, deadline_ms=500)  # four jittered waits are hardly ever shorter together
+    session = service.person("~status=500~retry-after=30")
+    made = service.b2c.create(session, deadline_ms=4000)
     view = finished(service, made["id"])
     assert (view["state"], view["risk"], view["reason"]) == ("completed", "UNKNOWN", "expired")
-    assert 1 <= service.vendor.calls(session) < 5
+    assert service.vendor.calls(session) == 1

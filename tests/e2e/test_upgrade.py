@@ -73,10 +73,10 @@ def test_a_record_of_a_newer_schema_goes_round_until_somebody_can_read_it(one):
     record = asked_anew(one, one.person())
     newer = {"verifyd-schema": "2", "verifyd-op": "score", "of-the-future": "yes"}
     one.topics.produce(REQUESTS, record.key, b'{"shape":"of the future"}', newer)
-    (found,) = until(lambda: delayed(one, record.key), PATIENCE_S, "it to be set aside")
+    found = until(lambda: delayed(one, record.key), PATIENCE_S, "it to be set aside")[0]
     assert found.value == b'{"shape":"of the future"}'
     assert newer.items() <= found.headers.items() and found.headers["verifyd-target"] == REQUESTS
-    assert int(found.headers["verifyd-not-before"]) > time.time() * 1000
+    assert int(found.headers["verifyd-not-before"]) > found.timestamp_ms
     assert not [letter for letter in one.topics.dead() if letter.key == record.key]
     assert one.work.process.events("newer_record")
 
@@ -85,7 +85,7 @@ def test_a_delayed_record_with_a_newer_versions_target_goes_round_too(one):
     record = asked_anew(one, one.person())
     newer = {"verifyd-schema": "2", "verifyd-op": "dance", "verifyd-target": "moon", "verifyd-not-before": str(int(time.time() * 1000))}
     one.topics.produce("delay.5s", record.key, record.value, newer)
-    first, second = until(lambda: len(found := delayed(one, record.key)) == 2 and found, PATIENCE_S, "it to come again")
+    first, second = until(lambda: len(found := delayed(one, record.key)) >= 2 and found[:2], PATIENCE_S, "it to come again")
     assert second.value == first.value and second.headers["verifyd-target"] == "moon" and second.headers["verifyd-schema"] == "2"
     assert int(second.headers["verifyd-not-before"]) > int(first.headers["verifyd-not-before"])
 
@@ -111,5 +111,5 @@ def test_a_reason_and_members_of_the_future_are_read_over(one):
     one.redis.client().set(key, json.dumps(state | {"reason": "of_the_future", "of_the_future": {"a": [1]}}), ex=60)
     assert one.front.b2c.read(record.key, judged=False).status == 200
     one.topics.produce(REQUESTS, record.key, record.value, record.headers)
-    marker = asked_anew(one, one.person())
-    assert marker and one.vendor.calls(session) == 1
+    until(lambda: one.topics.left(REQUESTS, "biocatch") == 0, PATIENCE_S, "it to be read")
+    assert one.vendor.calls(session) == 1

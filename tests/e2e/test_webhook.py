@@ -14,6 +14,7 @@ import pytest
 
 from lib import process, schemas
 from lib.cache import free_port
+from lib.kafka import REQUESTS
 from lib.process import until
 from lib.stack import Stack
 
@@ -220,6 +221,7 @@ def test_a_worker_that_dies_around_the_notice_tells_all_the_same(callers, point)
     tries = callers.receiver.wait(path)
     assert json.loads(tries[0][2])["data"]["id"] == made["id"]
     assert len({headers["webhook-id"] for _, headers, _ in tries}) == 1
+    until(lambda: stack.topics.left(REQUESTS, "biocatch") == 0, PATIENCE_S, "nothing to be left for the next one that dies")
 
 
 def test_what_cannot_be_a_key_or_a_host_is_told_before_the_start(callers):

@@ -274,7 +274,7 @@ class System:
         """Everything that was accepted, since the beginning, is completed; nothing fires any more. Returns a sentence."""
         self.load.__exit__(None, None, None)
         self.ends.pop()
-        lost = [call for call in self.load.calls if call.error and not any(begun - 1 <= call.begun <= end for begun, end in self.restarts)]
+        lost = [call for call in self.load.calls if call.error and not any(begun <= call.ended and call.begun <= end for begun, end in self.restarts)]
         assert not lost, f"{len(lost)} calls had no answer, first: {lost[0].error!r}"
         refused = [call.answer for call in self.load.calls if call.answer and call.answer.status not in (200, 201, 202)]
         assert {(answer.status, answer.code) for answer in refused} <= {(503, "queue_away"), (503, "overloaded")}

@@ -190,20 +190,20 @@ def test_a_callback_at_0_is_over_before_the_redirect(sim, receiver):
     _, token = sim.begin("u~callback=0", callbackUrl=receiver.url)
     begun = time.monotonic()
     assert sim.press(token, "approved").status == 302
-    assert len(receiver.calls) == 1 and 0.4 <= time.monotonic() - begun < 0.8
+    assert len(receiver.calls) == 1 and 0.4 <= time.monotonic() - begun < 5
     (known,) = sim.transactions()
     assert (known["callbacks"], known["callback_status"]) == (1, 200)
 
 
 @pytest.mark.alone
 def test_a_later_callback_comes_that_long_after_the_redirect_and_once(sim, receiver):
-    _, token = sim.begin("u~callback=400", callbackUrl=receiver.url)
+    _, token = sim.begin("u~callback=1500", callbackUrl=receiver.url)
     begun = time.monotonic()
     assert sim.press(token, "approved").status == 302
-    assert time.monotonic() - begun < 0.3 and receiver.calls == []
+    assert time.monotonic() - begun < 1.4 and receiver.calls == []
     sim.press(token, "approved")  # again: no second callback
     (call,) = receiver.wait()
-    assert 0.4 <= call[0] - begun < 0.8
+    assert 1.5 <= call[0] - begun < 5
     time.sleep(0.6)
     assert len(receiver.calls) == 1
 
@@ -230,10 +230,10 @@ def test_nobody_there_to_be_called_back_keeps_no_browser_waiting(sim):
 
 @pytest.mark.alone
 def test_a_callback_of_what_was_forgotten_is_not_sent(sim, receiver):
-    _, token = sim.begin("u~callback=300", callbackUrl=receiver.url)
+    _, token = sim.begin("u~callback=1000", callbackUrl=receiver.url)
     sim.press(token, "approved")
     sim.control("reset")
-    time.sleep(0.5)
+    time.sleep(1.2)
     assert receiver.calls == []
 
 

@@ -68,6 +68,7 @@ struct sim_reply {
 	int64_t dropped;          /* Vendorsim-Dropped header; -1: none */
 	const char *challenge;    /* WWW-Authenticate: constant text or NULL */
 	bool is_private;          /* Cache-Control: no-store and Referrer-Policy: no-referrer */
+	bool releases;            /* answers that wait for their time leave before this one */
 	struct buf location;      /* Location header; empty: none */
 	struct sim_errand *errand; /* NULL: none. Not together with delay_ms */
 	struct buf body;

@@ -47,6 +47,14 @@ static void control_reset(struct sim *sim, const struct sim_request *request, st
 		reply->status = 500;
 }
 
+static void control_release(struct sim *sim, const struct sim_request *request, struct sim_reply *reply)
+{
+	(void)sim, (void)request;
+	reply->releases = true;
+	if (buf_append_str(&reply->body, "{}") != ERR_OK)
+		reply->status = 500;
+}
+
 static const struct {
 	const char *path;
 	const char *method;
@@ -55,6 +63,7 @@ static const struct {
         {"/control/stats", "GET", control_stats},
         {"/control/requests", "GET", control_requests},
         {"/control/reset", "POST", control_reset},
+        {"/control/release", "POST", control_release},
 };
 
 static void control_vendor(const struct sim_vendor *vendor, void *state, const struct sim_request *request,

@@ -176,6 +176,13 @@ enum err_code sim_delay_add(struct sim_delay *delay, int64_t due_mono_ms, void *
 	return code;
 }
 
+void sim_delay_release(struct sim_delay *delay)
+{
+	pthread_mutex_lock(&delay->lock);
+	hand_back_due(delay, INT64_MAX);
+	pthread_mutex_unlock(&delay->lock);
+}
+
 void sim_delay_stop(struct sim_delay *delay)
 {
 	if (delay->joined)
@@ -186,9 +193,7 @@ void sim_delay_stop(struct sim_delay *delay)
 	pthread_mutex_unlock(&delay->lock);
 	pthread_join(delay->thread, NULL);
 	delay->joined = true;
-	pthread_mutex_lock(&delay->lock);
-	hand_back_due(delay, INT64_MAX);
-	pthread_mutex_unlock(&delay->lock);
+	sim_delay_release(delay);
 }
 
 void sim_delay_free(struct sim_delay *delay)

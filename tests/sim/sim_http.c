@@ -95,6 +95,8 @@ static void decide(struct call *call, struct MHD_Connection *connection, const c
 	};
 	call->is_counted = sim_handle(call->http->sim, &request, &call->reply);
 	call->is_decided = true;
+	if (call->reply.releases)
+		sim_delay_release(call->http->delay);
 }
 
 static void wake(void *connection)

@@ -1,5 +1,6 @@
 """An HTTP caller that looks at everything: each answer is judged by schemas/openapi.yaml."""
 import base64
+import contextlib
 import http.client
 import json
 import socket
@@ -100,14 +101,15 @@ class Caller:
         return self.get(f"/v1/verifications/{identity}", headers=headers, **more)
 
 
-def raw(address, data, timeout_s=10):
-    """Sends bytes as they are. Returns all that came until the server closed or `timeout_s` passed, and whether it closed."""
+def raw(address, data, timeout_s=10, enough=lambda received: False):
+    """Sends bytes as they are. Returns all that came until it was enough, the server closed or `timeout_s` passed, and whether it closed."""
     host, _, port = address.rpartition(":")
     received = b""
     with socket.create_connection((host, int(port)), timeout=timeout_s) as link:
-        link.sendall(data)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it did not want all of it; what it said is still there
+            link.sendall(data)
         end = time.monotonic() + timeout_s
-        while time.monotonic() < end:
+        while time.monotonic() < end and not enough(received):
             link.settimeout(max(0.05, end - time.monotonic()))
             try:
                 more = link.recv(65536)

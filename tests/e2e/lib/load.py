@@ -10,7 +10,8 @@ THREADS = 64
 @dataclass
 class Call:
     session: str
-    begun: float  # time.monotonic()
+    begun: float  # time.monotonic(); ended, too
+    ended: float = float("inf")
     answer: object = None
     error: Exception | None = None
 
@@ -54,6 +55,7 @@ class Load:
             call.answer = self.ask(call.session)
         except Exception as error:  # pylint: disable=broad-except
             call.error = error
+        call.ended = time.monotonic()
 
     def drive(self):
         with ThreadPoolExecutor(THREADS) as pool:
@@ -82,4 +84,9 @@ class Load:
         assert not odd, odd[:3]
 
     def answered(self, since=0.0, before=float("inf")):
+        """The answers to what was asked in that time."""
         return [call.answer for call in self.calls if since <= call.begun < before]
+
+    def within(self, since=0.0, before=float("inf")):
+        """The answers to what was asked and answered in that time."""
+        return [call.answer for call in self.calls if since <= call.begun and call.ended < before]

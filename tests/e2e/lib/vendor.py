@@ -69,6 +69,10 @@ class Vendor:
     def reset(self):
         self.control("POST", "reset")
 
+    def release(self):
+        """Who was told to wait (~delay, delay_ms) is answered now. What is asked later waits as before."""
+        self.control("POST", "release")
+
     def wait_in_flight(self, count, timeout_s=60):
         return until(lambda: self.stats()["in_flight"] >= count, timeout_s, f"{count} vendor calls in flight")
 
