@@ -33,8 +33,9 @@ def test_get_score_holds_over_a_short_retry(service):
 def test_a_longer_wait_goes_through_the_delay_topics_and_burns_no_attempt(service):
     """429 with Retry-After is honoured to the second, by everybody who calls that vendor."""
     session, other = service.person("~fail-first=1~status=429~retry-after=4"), service.person()
+    failed = service.worker.metric("verifyd_vendor_failures_total")
     made = service.b2c.create(session, deadline_ms=DEADLINE_MS)["id"]
-    until(lambda: [event for event in service.worker.process.events("vendor_call_failed") if event["id"] == made], 30, "the worker to know")
+    until(lambda: service.vendor.requests(session) and service.worker.metric("verifyd_vendor_failures_total") > failed, 30, "the worker to have been told")
     later = service.b2c.create(other, deadline_ms=DEADLINE_MS)["id"]
     view, next_view = finished(service, made), finished(service, later)
     assert (view["state"], view["score"], view["attempts"], next_view["attempts"]) == ("completed", 87, 0, 0)
