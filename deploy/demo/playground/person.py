@@ -16,6 +16,7 @@ import urllib.parse
 import urllib.request
 
 PATIENCE_S = 60
+AGAIN_S = 0.5
 
 
 class Stop(urllib.request.HTTPRedirectHandler):
@@ -45,9 +46,13 @@ class Person:
             return error.code, urllib.parse.urljoin(url, location) if location else None, error.read().decode()
 
     def open(self, url):
-        """Follows to a page, or to the app."""
+        """Follows to a page, or to the app. A page that opens itself again does so."""
+        end = time.monotonic() + PATIENCE_S
         while True:
             status, location, text = self.fetch(url)
+            if location is None and re.search('<main [^>]*data-(again=|shows="waiting")', text) and time.monotonic() < end:
+                time.sleep(AGAIN_S)
+                continue
             if location is None:
                 break
             url = location
