@@ -1,6 +1,8 @@
 """Many connections at once, in one thread: senders that never get done, callers that wait and vanish."""
+import http.client
 import multiprocessing
 import resource
+import select
 import selectors
 import socket
 import struct
@@ -22,16 +24,33 @@ def connect(address):
     return socket.create_connection((host, int(port)), timeout=30)
 
 
+class Pace:
+    """How much time somebody lost who wants to take a step every moment: whoever had the machine instead."""
+
+    MOMENT_S = 0.2
+
+    def __init__(self):
+        self.last, self.lost_s = time.monotonic(), 0.0
+
+    def step(self):
+        now = time.monotonic()
+        self.lost_s += max(0.0, now - self.last - self.MOMENT_S)
+        self.last = now
+
+
 class SlowSenders:
-    """`count` connections that each send `head`, then a byte now and then, until the other side closes them."""
+    """`count` connections that each send `head`, then a byte now and then, until the other side closes them. `pace` tells what of the
+    times is our own."""
 
     def __init__(self, address, count, head, drip=b"x", every_s=1.0):
         self.drip, self.every_s = drip, every_s
         self.selector = selectors.DefaultSelector()
         self.began, self.closed_after = {}, []
+        self.pace = Pace()
         for _ in range(count):
+            begin = time.monotonic()
             link = connect(address)
-            self.began[link] = time.monotonic()
+            self.began[link] = begin
             link.sendall(head)
             link.setblocking(False)
             self.selector.register(link, selectors.EVENT_READ)
@@ -66,6 +85,7 @@ class SlowSenders:
                 self.write()
                 next_drip += self.every_s
             self.read(max(0.0, min(0.05, next_drip - time.monotonic())))
+            self.pace.step()
         for link in list(self.began):
             link.close()
         return sorted(self.closed_after)
@@ -80,14 +100,33 @@ def slow_body(key):
             'Content-Length: 1000\r\n\r\n{"kind":"').encode()
 
 
+def under_way(address, head):
+    """A connection with that request on it."""
+    link = connect(address)
+    link.sendall(f"{head}Host: a\r\n\r\n".encode())
+    return link
+
+
 def waiting_callers(address, key, sessions):
     """A connection each, with a GetScore under way on it."""
-    links = []
-    for session in sessions:
-        link = connect(address)
-        link.sendall(f"GET /api/BioCatch/GetScore?uuid=u-1&customerSessionID={session} HTTP/1.1\r\nHost: a\r\nX-Api-Key: {key}\r\n\r\n".encode())
-        links.append(link)
-    return links
+    return [under_way(address, f"GET /api/BioCatch/GetScore?uuid=u-1&customerSessionID={session} HTTP/1.1\r\nX-Api-Key: {key}\r\n") for session in sessions]
+
+
+def waiting_readers(address, key, identity, count):
+    """The same about one verification, each as long as it may be."""
+    return [under_way(address, f"GET /v1/verifications/{identity} HTTP/1.1\r\nX-Api-Key: {key}\r\nPrefer: wait=20\r\n") for _ in range(count)]
+
+
+def answered(links):
+    """Those on which something came."""
+    return select.select(links, [], [], 0)[0]
+
+
+def answer_on(link):
+    """Reads its head; the body is its read()."""
+    answer = http.client.HTTPResponse(link)
+    answer.begin()
+    return answer
 
 
 def vanish(links):
@@ -133,13 +172,14 @@ def probe(address, headers, per_second, ready, stop, answers):
 
 
 class Probe:
-    """A context: good requests, from a process of its own, as long as it lasts; then `taken_s` and `bad`."""
+    """A context: good requests, from a process of its own, as long as it lasts; then `taken_s`, `lost_s` and `bad`."""
 
     def __init__(self, address, headers, per_second=100):
         context = multiprocessing.get_context("spawn")
         self.ready, self.stop, self.answers = context.Event(), context.Event(), context.Queue()
         self.process = context.Process(target=probe, args=(address, headers, per_second, self.ready, self.stop, self.answers), daemon=True)
         self.taken_s, self.bad = [], 0
+        self.lost_s = 0.0  # by its calls that took longer than a moment
 
     def __enter__(self):
         self.process.start()
@@ -149,4 +189,5 @@ class Probe:
     def __exit__(self, *_):
         self.stop.set()
         self.taken_s, self.bad = self.answers.get(timeout=30)
+        self.lost_s = sum(max(0.0, taken - Pace.MOMENT_S) for taken in self.taken_s)
         self.process.join(30)
