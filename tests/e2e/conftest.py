@@ -167,8 +167,9 @@ def service_on_kafka(session_folder, broker):
 
 @pytest.fixture(scope="session")
 def strict_on_kafka(session_folder, broker):
-    """One failed vendor call is the last one: for what a failure looks like, without its retries."""
-    yield from running(session_folder / "strict", broker, RETRY_MAX_ATTEMPTS=1, BIOCATCH_TIMEOUT_MS=2000)
+    """One failed vendor call is the last one: for what a failure looks like, without its retries. Whoever initiates hears of it
+    however long that takes here."""
+    yield from running(session_folder / "strict", broker, RETRY_MAX_ATTEMPTS=1, BIOCATCH_TIMEOUT_MS=2000, INITIATE_WAIT_MS=20000)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import uuid
 import pytest
 
 from lib.journey import Journey, check_approved
+from lib.process import until
 
 
 def sample_transaction(stack, user, outcome="approved"):
@@ -55,6 +56,8 @@ def test_a_reference_of_another_person_is_never_taken_over(service, adopting):
     owner, thief = service.person(kind="object"), service.person(kind="object")
     reference = sample_transaction(service.stack, owner)
     journey = adopted(service, adopting, thief, reference)
+    assert journey.status(wait=1)["status"] != "SUCCESS"
+    until(lambda: service.vendor.transaction(owner)["data_calls"] == 1, 30, "a look at whose it is")
     for _ in range(4):
         assert journey.status(wait=1)["status"] != "SUCCESS"
         assert journey.validate()["success"] is False

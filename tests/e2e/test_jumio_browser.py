@@ -72,6 +72,7 @@ def test_a_newer_journeys_browser_takes_over(service):
     newer = first.again(browser=Browser())
     newer.initialize()
     assert newer.open_vendor() == first.capture
+    newer.resumed()
     is_page(first.open_start(), "continue", "began", "started")
     first.finish()
     is_page(first.open_return(), "sign in")
@@ -81,12 +82,21 @@ def test_a_newer_journeys_browser_takes_over(service):
     check_approved(newer.end())
 
 
+def in_time(once, limit_s, wanted):
+    """How late `once` was, as often as it takes to be in time so often; at most that often too late, since a machine that has more to
+    do may stop any process for a second."""
+    late_s = []
+    while len(late_s) < 2 * wanted and sum(late < limit_s for late in late_s) < wanted:
+        late_s.append(once())
+    assert sum(late < limit_s for late in late_s) == wanted, late_s
+    return late_s
+
+
 @pytest.mark.alone
 @pytest.mark.slow
 def test_start_waits_and_sends_on_when_the_reference_is_known(service):
-    """The vendor answers after 2.5 s; the browser is sent on within 300 ms of that (more slack here: 2 cores for everything)."""
-    late_s = []
-    for _ in range(2):
+    """The vendor answers after 2.5 s; the browser is sent on within 300 ms of that."""
+    def once():
         hasty = service.journey("~delay=2500")
         begun = time.time()
         hasty.initialize()
@@ -95,22 +105,24 @@ def test_start_waits_and_sends_on_when_the_reference_is_known(service):
             assert page.status == 200, (page.status, page.words)
             page = hasty.open_start()
         known = hasty.transaction()["initiated_ms"] / 1000 + 2.5
-        late_s.append(time.time() - max(known, begun))
-    print(f"/start sent on {[round(late * 1000) for late in late_s]} ms after the vendor's answer")
-    assert min(late_s) < 0.3 and max(late_s) < 1.5
+        return time.time() - max(known, begun)
+
+    print(f"/start sent on {[round(late * 1000) for late in in_time(once, 0.3, 2)]} ms after the vendor's answer")
 
 
 @pytest.mark.alone
 def test_initialize_answers_as_soon_as_the_vendor_has(service):
-    """Not by polling: at most 50 ms after the vendor's reply (slack as above)."""
-    late_s = []
-    for _ in range(4):
+    """Not by polling: at most 50 ms after the vendor's reply."""
+    def once():
         journey = service.journey("~delay=600")
         answer = journey.try_initialize()
-        late_s.append(time.time() - (journey.transaction()["initiated_ms"] / 1000 + 0.6))
+        late = time.time() - (journey.transaction()["initiated_ms"] / 1000 + 0.6)
         assert answer.status == 200
+        return late
+
+    late_s = in_time(once, 0.6, 4)
     print(f"InitializeTransaction answered {[round(late * 1000) for late in late_s]} ms after the vendor's reply")
-    assert sorted(late_s)[0] < 0.05 and max(late_s) < 0.6
+    assert min(late_s) < 0.05
 
 
 def test_initialize_answers_when_its_time_is_up(service):
@@ -135,9 +147,11 @@ def test_return_needs_the_browser_that_began(service):
     thief.jar(journey.redirect_url)[own.name] = type(own)(own.name, theirs.value, own.ends)
     is_page(journey.open_return(thief), "sign in")
     assert journey.state()["state"] == "awaiting_user", "nothing was noted"
+    now_ms = int(time.time() * 1000)
     journey.come_back()
     journey.token()
     check_approved(journey.end())
+    assert journey.state()["returned_ms"] >= now_ms, "nor later: the first return is its own"
 
 
 @pytest.mark.parametrize("value", ["", "x", "A" * 43, "A" * 5000, 'a"b', "%00", "null"], ids=lambda v: v[:8] or "empty")
@@ -383,7 +397,7 @@ def test_origins_are_a_setting(service):
 
 
 def test_prefer_wait_holds_the_page_until_there_is_a_verdict(service):
-    journey = service.journey("~callback=2500").to_b2c()
+    journey = service.journey("~pending=2").to_b2c()  # looked for after 1 and 2 s, and found after 3
     begun = time.monotonic()
     assert journey.status(wait=20)["status"] == "SUCCESS"
     assert 0.5 < time.monotonic() - begun < 15

@@ -98,10 +98,10 @@ class Crowd:
         self.stack.vendor.finish(overdue.transaction()["reference"], "approved")
         returned = self.new("returned").to_vendor()
         returned.finish()
-        rungs = self.new("between rungs", "~pending=2").to_b2c()
-        retrieving = self.new("retrieving", "~scan-delay=4500").to_b2c()
-        initiating = self.new("initiating", "~delay=4500")
-        until(lambda: rungs.state().get("polls") == 1 and retrieving.transaction()["status_calls"] == 1, 60, "the first looks")
+        rungs = self.new("between rungs", "~pending=6").to_b2c()
+        retrieving = self.new("retrieving", "~scan-delay=4000").to_b2c()
+        initiating = self.new("initiating", "~delay=4000")
+        until(lambda: rungs.state().get("polls") and retrieving.transaction()["status_calls"], 60, "the first looks")
         initiating.initialize()
         until(lambda: initiating.initiates() == 1, 20, "the initiate at Jumio")
         returned.come_back()
@@ -139,7 +139,7 @@ CROWD = ("page known", "at the vendor", "returned", "retrieving", "between rungs
 
 def crowd(broker, folder, strike):
     """Strikes once, when everybody is there."""
-    with Stack(folder, broker.servers, JUMIO_WATCHDOG_AFTER="16s", JUMIO_TIMEOUT_MS=6000) as stack:
+    with Stack(folder, broker.servers, JUMIO_WATCHDOG_AFTER="16s", JUMIO_TIMEOUT_MS=7000) as stack:
         worker = stack.worker()
         people = Crowd(stack, stack.ingress(INITIATE_WAIT_MS=1000))
         people.gather()
@@ -193,14 +193,14 @@ def test_killed_before_it_saw_the_request(stack):
 def test_killed_again_during_the_second_initiate_it_is_a_persons_decision(stack):
     """Two sends whose outcome nobody knows: not a third. B2C's next journey is free to begin anew."""
     ingress = stack.ingress(INITIATE_WAIT_MS=1000)
-    journey = Journey(stack, ingress, "~delay=2000")
+    journey = Journey(stack, ingress, "~delay=3500")
     for sends in (1, 2):
-        worker = stack.worker(JUMIO_TIMEOUT_MS=2500, **POD)
+        worker = stack.worker(JUMIO_TIMEOUT_MS=4000, **POD)
         if sends == 1:
             journey.initialize()
         until(lambda sends=sends: journey.initiates() == sends, PATIENCE_S, f"initiate {sends}")
         worker.process.kill()
-    stack.worker(JUMIO_TIMEOUT_MS=2500, **POD)
+    stack.worker(JUMIO_TIMEOUT_MS=6000, **POD)
     state = journey.wait_state("dead", timeout_s=PATIENCE_S)
     assert state["reason"] == "sent_outcome_unknown" and journey.initiates() == 2
     page = journey.open_start()
@@ -219,7 +219,7 @@ def test_killed_with_jumios_answer_while_kafka_is_paused(fragile, folder):
     """The answer was kept beside the lease: the next worker uses it, and Jumio is asked once."""
     with Stack(folder, fragile.servers) as stack:
         worker, ingress = stack.worker(**POD), stack.ingress(INITIATE_WAIT_MS=1000)
-        journey = Journey(stack, ingress, "~delay=2000").initialize()
+        journey = Journey(stack, ingress, "~delay=4000").initialize()
         until(lambda: journey.initiates() == 1, 20, "the initiate at Jumio")
         lease = f"verifyd:lease:{{{journey.reference}}}:initiate"
         java = fragile.java_pid()
@@ -240,8 +240,9 @@ def test_killed_with_jumios_answer_while_kafka_is_paused(fragile, folder):
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_killed_all_the_time_while_many_sign_up(stack):
-    """Ten people, a worker that is killed every 4 s, four times. Everybody gets through, each initiate is explained."""
-    worker = stack.worker(RETRY_MAX_ATTEMPTS=10, JUMIO_TIMEOUT_MS=4000, **POD)
+    """Ten people, a worker that is killed every 4 s, four times. Everybody gets through, each initiate is explained. Whose initiate was
+    hit has the next one when a call's longest time and 5 s are over, 20 s later: when nobody kills any more."""
+    worker = stack.worker(RETRY_MAX_ATTEMPTS=10, **POD)
     ingress = stack.ingress(INITIATE_WAIT_MS=1000)
     people = [Journey(stack, ingress, "~delay=300") for _ in range(10)]
     failed = []
@@ -260,10 +261,11 @@ def test_killed_all_the_time_while_many_sign_up(stack):
     for _ in range(4):
         time.sleep(4)
         worker.process.kill()
-        worker = stack.worker(RETRY_MAX_ATTEMPTS=10, JUMIO_TIMEOUT_MS=4000, wait=False, **POD)
+        worker = stack.worker(RETRY_MAX_ATTEMPTS=10, wait=False, **POD)
     for walker in walkers:
         walker.join(200)
     assert not failed, failed[0]
+    assert not any(walker.is_alive() for walker in walkers), "somebody is still at it"
     sent = {journey.object_id: journey.initiates() for journey in people}
     twice = {journey.reference for journey in people if sent[journey.object_id] == 2}
     print(f"initiates: {sorted(sent.values())}, orphaned references on record: {len(orphans(stack))}")
@@ -323,8 +325,9 @@ def test_redis_emptied_during_the_initiate(stack):
     until(lambda: journey.initiates() == 1, 20)
     flush(stack)
     again = begin_anew(journey)  # an impatient person; nobody may know of the first one
-    check_approved(to_the_end(again))
-    assert again.reference == journey.reference and journey.initiates() == 1
+    assert again.reference == journey.reference
+    check_approved(to_the_end(again.resumed()))
+    assert journey.initiates() == 1
 
 
 # Redis and Kafka away

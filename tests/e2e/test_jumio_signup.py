@@ -31,6 +31,7 @@ UNDECIDED = {  # never a verdict: a person of ours has to look
     "other_customer": "other_references", "other_reference": "other_references", "unknown_document": "unknown_status",
     "unknown_scan": "unknown_status", "no_identity": "no_face_check",
 }
+DAY_S = 86400
 
 
 # Everything here holds on both brokers: real Kafka, and the demo's stand-in.
@@ -149,6 +150,7 @@ def test_who_leaves_and_begins_anew_goes_on_where_they_were(service, browser):
     second.initialize()
     assert second.reference == first.reference and second.redirect_url != first.redirect_url
     assert second.open_vendor() == first.capture
+    second.resumed()
     second.finish()
     second.come_back()  # checks client, redirect URI and policy: the second's
     second.token()
@@ -157,19 +159,23 @@ def test_who_leaves_and_begins_anew_goes_on_where_they_were(service, browser):
 
 
 def test_while_jumio_is_pending_b2c_is_told_to_come_later(service):
-    journey = service.journey("~pending=5").to_b2c()
-    journey.wait_state("checking")
-    for pending in range(2):
-        assert journey.status()["status"] == "RETRY"
-        answer = journey.validate()
-        assert answer["success"] is False and "later" in answer["message"]
-        page = journey.open_start()
-        assert page.status == 200 and not page.location, "being checked"
-        until(lambda pending=pending: journey.transaction()["status_calls"] > pending, 60)
+    service.vendor.set_jumio(pending=1000)  # until we take it back
+    try:
+        journey = service.journey().to_b2c()
+        journey.wait_state("checking")
+        for pending in range(2):
+            assert journey.status()["status"] == "RETRY"
+            answer = journey.validate()
+            assert answer["success"] is False and "later" in answer["message"]
+            page = journey.open_start()
+            assert page.status == 200 and not page.location, "being checked"
+            until(lambda pending=pending: journey.transaction()["status_calls"] > pending, 60)
+    finally:
+        service.vendor.set_jumio(pending=None)
     check_approved(journey.end())
     seen = journey.transaction()
-    assert (seen["status_calls"], seen["data_calls"]) == (6, 1)
-    assert journey.state()["polls"] == 5
+    assert seen["status_calls"] >= 2 and seen["data_calls"] == 1
+    assert journey.state()["polls"] == seen["status_calls"] - 1, "each look that found nothing is counted, and none is made twice"
 
 
 def callback_before(service):
@@ -214,6 +220,7 @@ def test_a_callback_is_good_at_any_time(service, way):
     journey = way(service)
     check_approved(journey.end())
     assert journey.state()["verdict"] == "verified"
+    until(lambda: journey.transaction()["callback_status"] == 200, 20, "the callback's answer")
     time.sleep(1.5)  # a rung or a callback that was on its way
     seen = journey.transaction()
     assert (seen["callbacks"], seen["callback_status"]) == (1, 200)
@@ -222,18 +229,17 @@ def test_a_callback_is_good_at_any_time(service, way):
 
 
 def test_a_callback_makes_it_faster_than_the_ladder(service):
-    """All by themselves: nobody comes back, and nobody polls."""
+    """All by themselves: nobody comes back, and nobody polls; the watchdog would look in 25 minutes."""
     journey = service.journey("~callback=0").to_vendor()
-    begun = time.monotonic()
     service.vendor.finish(journey.transaction()["reference"], "denied_fraud")
-    state = journey.wait_state("completed", timeout_s=20)
-    assert state["verdict"] == "denied" and time.monotonic() - begun < 4
+    state = journey.wait_state("completed", timeout_s=30)
+    assert state["verdict"] == "denied" and "returned_ms" not in state
 
 
 @pytest.mark.slow
 def test_nobody_comes_back_and_the_watchdog_looks(hurried):
     """The page's token has run out at Jumio; nothing was handed in."""
-    journey = hurried.journey("~life=2000").to_vendor()
+    journey = hurried.journey("~life=5000").to_vendor()  # the watchdog looks 6 s after it began
     journey.token()
     assert journey.status()["status"] == "RETRY" and "not finished" in journey.validate()["message"].lower()
     check_refused(journey.end(60))
@@ -265,6 +271,7 @@ def test_a_watchdog_that_rings_while_the_person_is_still_at_it_harms_nobody(hurr
 
 @pytest.mark.slow
 def test_a_person_may_try_so_often_a_day_and_others_are_not_concerned(hurried):
+    until(lambda: time.time() % DAY_S < DAY_S - 90, 100, "the day, which is UTC's, not to end in the middle of this")
     first = hurried.journey("~callback=0")
     check_refused(first.sign_up("unreadable"))
     second = first.again().initialize()

@@ -95,6 +95,7 @@ class Journey:
         self.redirect_url = None
         self.back = None  # where Jumio sends the browser
         self.first_token = None
+        self.begun_ms = int(time.time() * 1000)
 
     def again(self, browser=None, **fields):
         """The same person begins anew at B2C, in the same browser unless told otherwise."""
@@ -179,8 +180,8 @@ class Journey:
         return (browser or self.browser).open(url or self.back, at=self.ingress.http.address)
 
     def come_back(self):
-        """Returns the claims of the hint that B2C gets."""
-        page = self.open_return()
+        """Returns the claims of the hint that B2C gets. A page that says that it comes again, since Kafka is slow, does so."""
+        page = until(lambda: (p := self.open_return()) and (p.location or "very busy" not in p.words) and p, 30, "the way back", 0.5)
         assert page.location, f"{page.status}: {page.words}"
         assert "no-store" in page.headers.get("cache-control", "")
         return self.land(page.location)
@@ -226,6 +227,11 @@ class Journey:
     def state(self):
         """The judged state in Redis, or None."""
         return self.stack.redis.state(self.reference)
+
+    def resumed(self):
+        """This one goes on with what was under way. Waits until the worker has heard of it: from then on its way back counts."""
+        until(lambda: (s := self.state()) and s.get("resumed_ms", 0) >= self.begun_ms, 30, f"{self.reference} to be resumed")
+        return self
 
     def wait_state(self, *wanted, timeout_s=60):
         return until(lambda: (s := self.state()) and s["state"] in wanted and s, timeout_s, f"{self.reference} to be {wanted}")
