@@ -62,7 +62,7 @@ class Screen:
         self.browser.open(f"{self.playground.url}/app/start?journeys={journeys}")
         return self.at("next")
 
-    def at(self, element, timeout_s=20):
+    def at(self, element, timeout_s=40):
         """Waits for a page that has this element."""
         until(lambda: self.has(element), timeout_s, f"{element}; the page says: {self.browser.text[:300]}")
         return self
@@ -76,7 +76,7 @@ class Screen:
     def style(self, element, name):
         return self.browser.run(f"getComputedStyle(document.getElementById({json.dumps(element)}))[{json.dumps(name)}]")
 
-    def says(self, words, timeout_s=20):
+    def says(self, words, timeout_s=40):
         until(lambda: words in self.browser.text, timeout_s, f"{words!r}; the page says: {self.browser.text[:500]}")
         return self
 
@@ -144,7 +144,9 @@ def test_a_sign_up_in_german_on_a_telephone_ends_with_a_token(playground, driver
     """Consent, second factor, redirect, capture, a verdict that takes a while and that B2C cannot fetch at first, and the claims; then
     straight through."""
     me = Screen(playground, driver.browser(), shots, PHONE, "light", "de")
-    playground.service.vendor.set_jumio(pending=3)
+    vendor = playground.service.vendor
+    before = {one["reference"] for one in vendor.transactions()}
+    vendor.set_jumio(pending=1000)  # until we take it back
     try:
         me.begin().says("Anmelden").shot("signin").rings("signInName", "password", "next", "createAccount")
         me.sign_up().says("Einwilligung").shot("signup").click("#continue")
@@ -153,13 +155,16 @@ def test_a_sign_up_in_german_on_a_telephone_ends_with_a_token(playground, driver
         me.at("verificationToken").says("Ihr Ausweis wird geprüft")
         playground.switch("down", True)
         me.shot("polling-live", stays=False)
+        vendor.set_jumio(pending=0)
+        (mine,) = {one["reference"] for one in vendor.transactions()} - before
+        assert vendor.call_back(mine) == 200
         me.says("Das geht gerade nicht").says("Ihre Bilder sind nicht verloren").shot("polling-refused")
         playground.switch("down", False)
         me.click("#continue")
         assert me.claims()["identityVerified"] == "true"
     finally:
         playground.switch("down", False)
-        playground.service.vendor.set_jumio(pending=0)
+        vendor.set_jumio(pending=0)
     me.browser.shot(shots / "playground-app-phone-light.png", whole=True)
     me.sign_in("combined")
     claims = me.claims()
@@ -329,9 +334,9 @@ def test_pages_that_a_person_seldom_sees(playground, driver, shots, device, sche
     me.says("schiefgegangen" if german else "went wrong").shot("error")
     if german:  # these take seconds, and wait for them only once
         show("polling", form(TOKEN, paragraph("pollUrl", "http://127.0.0.1:1/"), lines))
-        me.says("keine Verbindung", 30).shot("polling-offline")
+        me.says("keine Verbindung").shot("polling-offline")
         show("session", form(lines))
-        me.says("Weiter", 15).shot("session")
+        me.says("Weiter").shot("session")
 
 
 @pytest.mark.slow

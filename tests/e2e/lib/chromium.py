@@ -165,8 +165,8 @@ class Chromium:
         return [element[ELEMENT] for element in found]
 
     def click(self, selector):
-        """The first that there is."""
-        element = self.find(selector)[0]
+        """The first that there is, as soon as there is one."""
+        element = until(lambda: self.find(selector), 20, selector)[0]
         self.call("POST", f"/element/{element}/click")
 
     def wait_url(self, start, timeout_s=30):
