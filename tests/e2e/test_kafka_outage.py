@@ -14,8 +14,8 @@ from lib.stack import Stack
 def test_kafka_stopped_and_back(fragile, folder):
     with Stack(folder, fragile.servers) as stack:
         stack.worker()
-        ingress = stack.ingress(SYNC_BUDGET_MS=3000)
-        assert ingress.b2c.score(stack.person())["score"] == 87
+        ingress = stack.ingress(SYNC_BUDGET_MS=3000, QUEUE_SLOW_MS=None)
+        until(lambda: ingress.b2c.score(stack.person()).get("score") == 87, 60, "a score")
         java = fragile.java_pid()
         os.kill(java, signal.SIGSTOP)
         try:

@@ -93,21 +93,27 @@ def test_every_panel_and_rule_has_data_and_the_alert_of_a_vendor_that_is_down_co
         for title in BUSY:
             until(lambda title=title: moves(prometheus, title), SHOWN_WITHIN_S, f"{title} to show the load")
         stack.vendor.set(status=503)
-        until(lambda: "VerifydVendorDown" in prometheus.alerts(), SHOWN_WITHIN_S, "the alert")
-        (alert,) = prometheus.alerts()["VerifydVendorDown"]
+        (alert,) = until(lambda: prometheus.alerts().get("VerifydVendorDown"), SHOWN_WITHIN_S, "the alert")
         assert (alert["vendor"], alert["op"], alert["severity"]) == ("biocatch", "score", "critical")
         look_at_all(prometheus, watched.began)
         stack.vendor.set(status=200)
         until(lambda: "VerifydVendorDown" not in prometheus.alerts(), ALERT_FOR_S, "the alert to go")
 
 
+WHILE_DOWN = {  # panel: what it shows under load, with the vendor down
+    "Alerts": lambda value: value >= 1, "Vendors left alone": lambda value: value == 1, "Scores without verdict": lambda value: value > 0.1,
+    "Redis": lambda value: value == 1, "Dependencies away": lambda value: value == 0, "Ingresses": lambda value: value == 1, "Workers": lambda value: value == 1,
+}
+
+
 def look_at_all(prometheus, began):
-    shown = {}
+    """A scrape that a busy machine was late with leaves a gap of a second or two."""
+    def shown(panel):
+        found = found_by(prometheus, panel, began)
+        good = WHILE_DOWN.get(panel["title"], lambda _: True)
+        return all(instant and whole for _, instant, whole in found) and good(found[-1][1][0]["value"])
+
     for panel in panels():
-        for expression, instant, whole in found_by(prometheus, panel, began):
-            assert instant and whole, f"{panel['title']}: nothing found by {expression}"
-            shown[panel["title"]] = instant[0]["value"]
-    assert shown["Alerts"] >= 1 and shown["Vendors left alone"] == 1 and shown["Scores without verdict"] > 0.1
-    assert (shown["Redis"], shown["Dependencies away"], shown["Ingresses"], shown["Workers"]) == (1, 0, 1, 1)
+        until(lambda panel=panel: shown(panel), SHOWN_WITHIN_S, f"{panel['title']} to show it by {list(expressions(panel))}")
     rules = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
     assert len(rules) > 25 and [rule for rule in rules if rule["health"] != "ok"] == []
