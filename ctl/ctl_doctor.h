@@ -9,7 +9,7 @@
 #include "ctl/ctl.h"
 #include "workers/vendors/vendor.h"
 
-enum { DOCTOR_LINES_MAX = 256, DOCTOR_TEXT_BYTES = 320, DOCTOR_FIX_BYTES = 360, DOCTOR_VENDORS_MAX = 16 };
+enum { DOCTOR_LINES_MAX = 256, DOCTOR_TEXT_BYTES = 320, DOCTOR_FIX_BYTES = 1024, DOCTOR_VENDORS_MAX = 16 };
 
 enum doctor_severity {
 	DOCTOR_GOOD,

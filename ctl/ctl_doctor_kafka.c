@@ -53,18 +53,15 @@ void doctor_kafka(struct doctor *doctor)
 
 /* ---- topics ---- */
 
-static const char *const configure_command = "kafka-configs.sh --bootstrap-server %s --alter --entity-type topics "
-                                             "--entity-name %s --add-config %s=%s%s%s";
-
 /* A value with commas goes in brackets. */
 static void fix_setting(struct doctor *doctor, const char *brokers, const char *topic, const char *name,
                         const char *value)
 {
 	bool is_list = strchr(value, ',') != NULL;
-	char text[DOCTOR_FIX_BYTES];
-	(void)snprintf(text, sizeof text, configure_command, brokers, topic, name, is_list ? "[" : "", value,
-	               is_list ? "]" : "");
-	doctor_fix(doctor, "%s", text);
+	doctor_fix(doctor,
+	           "kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s "
+	           "--add-config %s=%s%s%s",
+	           brokers, topic, name, is_list ? "[" : "", value, is_list ? "]" : "");
 }
 
 static void judge_settings(struct doctor *doctor, const char *brokers, const struct kafka_survey_topic *topic,

@@ -288,22 +288,16 @@ static void names_count_as_values(void **state)
 	free(over);
 }
 
-/* {"n0":0,"n1":1,…}, with the names from `from` on a second time. */
-static char *object_of(size_t count, size_t twice)
+/* {"n0":0,"n1":1,…}; where `twice` is below count, its name stands there a second time. */
+static void object_of(size_t count, size_t twice, struct buf *ret_text)
 {
-	struct buf text;
-	char *taken;
-	size_t len;
-
-	buf_init(&text, 256 * 1024);
-	assert_int_equal(buf_append_str(&text, "{"), ERR_OK);
+	buf_init(ret_text, 256 * 1024);
+	assert_int_equal(buf_append_str(ret_text, "{"), ERR_OK);
 	for (size_t i = 0; i < count; i++)
-		assert_int_equal(buf_printf(&text, "%s\"n%zu\":%zu", i > 0 ? "," : "", i, i), ERR_OK);
+		assert_int_equal(buf_printf(ret_text, "%s\"n%zu\":%zu", i > 0 ? "," : "", i, i), ERR_OK);
 	if (twice < count)
-		assert_int_equal(buf_printf(&text, ",\"n%zu\":0", twice), ERR_OK);
-	assert_int_equal(buf_append_str(&text, "}"), ERR_OK);
-	assert_int_equal(buf_take(&text, &taken, &len), ERR_OK);
-	return taken;
+		assert_int_equal(buf_printf(ret_text, ",\"n%zu\":0", twice), ERR_OK);
+	assert_int_equal(buf_append_str(ret_text, "}"), ERR_OK);
 }
 
 static void a_name_twice_is_found_in_objects_of_any_size(void **state)
@@ -313,29 +307,31 @@ static void a_name_twice_is_found_in_objects_of_any_size(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		for (size_t twice = 0; twice <= counts[i]; twice += counts[i] > 100 ? 499 : 1) {
-			char *text = object_of(counts[i], twice);
+			struct buf text;
 			struct err err = {0};
-			enum err_code code = parse(text, &err);
+			object_of(counts[i], twice, &text);
+			enum err_code code = parse(text.data, &err);
 			assert_int_equal(code, twice < counts[i] ? ERR_INVALID : ERR_OK);
 			if (twice < counts[i]) {
-				const char *last = strrchr(text, ',') + 1;
+				const char *last = strrchr(text.data, ',') + 1;
 				(void)snprintf(message, sizeof(message), "byte %zu: the same name twice in one object",
-				               (size_t)(last - text));
+				               (size_t)(last - text.data));
 				assert_string_equal(err.msg, message);
 			}
-			free(text);
+			buf_fini(&text);
 		}
 	}
 }
 
 static void members_are_found_by_their_whole_name(void **state)
 {
-	char *text = object_of(300, 300);
+	struct buf text;
 	struct json_in *root = NULL;
 	char name[16];
 
 	(void)state;
-	assert_int_equal(json_in_parse(text, strlen(text), &root, NULL), ERR_OK);
+	object_of(300, 300, &text);
+	assert_int_equal(json_in_parse(text.data, text.len, &root, NULL), ERR_OK);
 	for (size_t i = 0; i < 300; i++) {
 		(void)snprintf(name, sizeof(name), "n%zu", i);
 		assert_int_equal(json_in_integer(json_in_get(root, name)), i);
@@ -345,7 +341,7 @@ static void members_are_found_by_their_whole_name(void **state)
 	assert_null(json_in_get(root, "N1"));
 	assert_null(json_in_get(root, ""));
 	json_in_free(root);
-	free(text);
+	buf_fini(&text);
 }
 
 static void a_text_that_is_too_long_is_refused_before_it_is_copied(void **state)
