@@ -2,7 +2,6 @@
 #include "ingress/form.h"
 #include "common/base/percent.h"
 #include <string.h>
-#include <strings.h>
 
 /* Decodes text[0..len) where it stands and ends it with '\0'. Returns: false when a NUL is in it. */
 static bool decode(char *text, size_t len)
@@ -34,12 +33,4 @@ bool form_each(char *text, size_t len, bool (*fn)(void *ctx, const char *name, c
 			return false;
 	}
 	return true;
-}
-
-bool form_is_announced(const char *content_type)
-{
-	static const char form[] = "application/x-www-form-urlencoded";
-	size_t len = sizeof form - 1;
-	return content_type && strncasecmp(content_type, form, len) == 0 &&
-	       (content_type[len] == '\0' || strchr("; \t", content_type[len]));
 }

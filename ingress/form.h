@@ -12,7 +12,4 @@ enum { FORM_MAX_MEMBERS = 256 };
  * Returns: false when fn stopped it, or there are more than FORM_MAX_MEMBERS. */
 bool form_each(char *text, size_t len, bool (*fn)(void *ctx, const char *name, const char *value), void *ctx);
 
-/* Whether a Content-Type header (NULL: absent) says that the body is a form. */
-bool form_is_announced(const char *content_type);
-
 #endif

@@ -6,6 +6,7 @@
 #include "ingress/answers.h"
 #include "ingress/form.h"
 #include "ingress/http_server_internal.h"
+#include "ingress/media_type.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,14 +163,6 @@ static int read_prefer_wait(const char *prefer)
 	return -1;
 }
 
-static bool is_json(const char *content_type)
-{
-	static const char json[] = "application/json";
-	size_t len = sizeof json - 1;
-	return content_type && strncasecmp(content_type, json, len) == 0 &&
-	       (content_type[len] == '\0' || strchr("; \t", content_type[len]));
-}
-
 /* Answers of a route that other origins' pages may ask carry the permission, whatever they say (WHATWG Fetch,
  * section 3.2). */
 static void add_cors_headers(struct exchange *exchange)
@@ -206,7 +199,7 @@ static enum auth_answer who_calls(struct exchange *exchange)
 static bool is_taken(const struct exchange *exchange, enum method method)
 {
 	return method != METHOD_POST || (exchange->route->flags & ROUTE_ANY_TYPE) ||
-	       is_json(exchange_header(exchange, "Content-Type"));
+	       media_type_is(exchange_header(exchange, "Content-Type"), "application/json");
 }
 
 /* As far as it is announced. */

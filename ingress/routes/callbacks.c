@@ -4,6 +4,7 @@
 #include "ingress/client_address.h"
 #include "ingress/form.h"
 #include "ingress/ingress.h"
+#include "ingress/media_type.h"
 #include "ingress/routes/routes.h"
 #include <openssl/crypto.h>
 #include <string.h>
@@ -66,7 +67,7 @@ void callbacks_jumio(struct exchange *exchange, enum method method)
 		answer_problem(exchange, PROBLEM_FORBIDDEN, NULL);
 		return;
 	}
-	if (form_is_announced(exchange_header(exchange, "Content-Type")))
+	if (media_type_is(exchange_header(exchange, "Content-Type"), "application/x-www-form-urlencoded"))
 		(void)form_each(exchange->body.data, exchange->body.len, read_member, ask);
 	ask->type = ASK_CALLBACK;
 	ask->wait_until_ms = exchange->accepted_ms + ANSWER_MS;

@@ -106,17 +106,6 @@ static void more_members_than_the_limit_end_it(void **state)
 	assert_int_equal(seen, FORM_MAX_MEMBERS);
 }
 
-static void a_form_is_known_by_its_content_type(void **state)
-{
-	(void)state;
-	assert_true(form_is_announced("application/x-www-form-urlencoded"));
-	assert_true(form_is_announced("Application/X-WWW-Form-URLEncoded; charset=UTF-8"));
-	assert_false(form_is_announced("application/x-www-form-urlencodedx"));
-	assert_false(form_is_announced("application/json"));
-	assert_false(form_is_announced(""));
-	assert_false(form_is_announced(NULL));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,7 +113,6 @@ int main(void)
 	        cmocka_unit_test(a_member_with_a_nul_is_left_out_and_the_others_stay),
 	        cmocka_unit_test(who_has_enough_may_stop),
 	        cmocka_unit_test(more_members_than_the_limit_end_it),
-	        cmocka_unit_test(a_form_is_known_by_its_content_type),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
