@@ -128,7 +128,7 @@ static void who_gets_on_gets_its_time_anew(void **state)
 {
 	struct connections_options options = options_of();
 	(void)state;
-	options.time_ms[CONNECTION_HEADERS] = options.time_ms[CONNECTION_BODY] = 4 * CONNECTIONS_LOOK_MS;
+	options.time_ms[CONNECTION_HEADERS] = options.time_ms[CONNECTION_BODY] = 8 * CONNECTIONS_LOOK_MS;
 	struct connections *connections = new_connections(&options);
 	struct link link = open_link(connections, NULL);
 	for (int i = 0; i < 6; i++) {

@@ -24,6 +24,21 @@ static void workers_say(struct desk_bench *bench, const char *name, int64_t at_m
 	usleep(REFRESHED_MS * 1000);
 }
 
+/* Until the desk has heard that so many are before this one. */
+static void await_ahead(struct desk_bench *bench, const char *id, int64_t ahead)
+{
+	int64_t until = clock_mono_ms() + AWAIT_MS, told = -1;
+	while (told != ahead) {
+		struct call *look = call_new(ASK_READ, id);
+		look->ask.wants_place = true;
+		assert_true(clock_mono_ms() < until);
+		expect_now(bench, look, OUTCOME_STATE);
+		told = look->ask.place.known ? look->ask.place.ahead : -1;
+		call_free(look);
+		usleep(10000);
+	}
+}
+
 static struct call *score(const char *id)
 {
 	struct call *call = call_new(ASK_NEW, id);
@@ -108,6 +123,7 @@ static void whoever_waits_hears_where_its_own_request_stands(void **state)
 	assert_int_equal(far->ask.place.ahead, 40);
 	assert_in_range(far->ask.place.wait_ms, 40000, 43000);
 	workers_say(bench, "w", clock_unix_ms() + 60000, 100, 1000 - 1, "closed");
+	await_ahead(bench, one, 1);
 	submit(bench, near, WAIT_LEFT_QUEUED, WAIT_MS);
 	assert_false(comes_back(near, 700)); /* in a second: it is held */
 	struct verification awaiting = journey(one, STATE_AWAITING_USER);
@@ -142,6 +158,9 @@ static void silent_and_unreadable_workers_say_nothing_and_the_long_silent_are_fo
 	redis_do(bench->redis, "HSET verifyd:workers bad {");
 	workers_say(bench, "silent", clock_unix_ms() - 6000, 100, 0, "closed");
 	workers_say(bench, "gone", clock_unix_ms() - 61000, 100, 0, "closed");
+	int64_t until = clock_mono_ms() + AWAIT_MS;
+	while (redis_do(bench->redis, "HEXISTS verifyd:workers gone") && clock_mono_ms() < until)
+		usleep(10000);
 	assert_int_equal(redis_do(bench->redis, "HEXISTS verifyd:workers gone"), 0);
 	assert_int_equal(redis_do(bench->redis, "HEXISTS verifyd:workers silent"), 1);
 	submit(bench, call, WAIT_LEFT_QUEUED, 600);

@@ -2,10 +2,10 @@
 #include "ingress/fleet.h"
 #include "tests/unit/redis_fixture.h"
 
-/* Turns until what is known is what is expected; a second at most. */
+/* Turns until what is known is what is expected. */
 static bool comes_to(struct redis_bench *bench, struct fleet *fleet, bool open)
 {
-	for (int64_t until = clock_mono_ms() + 1000; clock_mono_ms() < until; usleep(1000)) {
+	for (int64_t until = clock_mono_ms() + AWAIT_MS; clock_mono_ms() < until; usleep(1000)) {
 		fleet_turn(fleet, clock_mono_ms());
 		(void)uv_run(&bench->loop, UV_RUN_NOWAIT);
 		if (fleet_is_open(fleet, OPERATION_JUMIO_RETRIEVE) == open)

@@ -140,7 +140,7 @@ static void closing_reports_what_could_not_be_sent(void **state)
 	int64_t begin = clock_mono_ms();
 	kafka_producer_close(bench->producer, 200);
 	bench->producer = NULL;
-	assert_in_range(clock_mono_ms() - begin, 0, 3000);
+	assert_in_range(clock_mono_ms() - begin, 0, 20000);
 	for (int i = 0; i < 5; i++) {
 		assert_int_equal(sent[i].calls, 1);
 		assert_int_equal(sent[i].result, ERR_UNAVAILABLE);
