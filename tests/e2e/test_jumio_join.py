@@ -48,7 +48,7 @@ def test_twice_at_once_on_two_ingresses_and_again_after_10_s(slow):
     """The first initiate still runs when B2C asks for the third time: one call, one reference."""
     stack, here, there = slow
     begun = time.monotonic()
-    first = Journey(stack, here, "~delay=13500")
+    first = Journey(stack, here, "~delay=60000")
     tries = [first, twin(first, there)]
     answers = together(tries)
     assert all(answer.elapsed_s < 6 for answer in answers), "held for INITIATE_WAIT_MS, not for the vendor"
@@ -58,6 +58,7 @@ def test_twice_at_once_on_two_ingresses_and_again_after_10_s(slow):
     together([late])
     assert {journey.reference for journey in (*tries, late)} == {first.reference}
     assert first.initiates() == 1
+    stack.vendor.release()
     late.open_vendor()
     late.finish()
     late.come_back()
@@ -70,11 +71,12 @@ def test_twice_at_once_on_two_ingresses_and_again_after_10_s(slow):
 def test_a_new_journey_joins_while_the_first_initiate_still_runs(slow):
     """Not B2C's retry but the person, who began anew: another CorrelationId, another way back."""
     stack, here, there = slow
-    first = Journey(stack, here, "~delay=5000").initialize()
+    first = Journey(stack, here, "~delay=60000").initialize()
     newer = first.again()
     newer.ingress = there
     newer.initialize()
-    assert newer.reference == first.reference and first.state()["state"] == "queued"
+    assert newer.reference == first.reference and first.initiates() == 1 and first.state()["state"] == "queued"
+    stack.vendor.release()
     newer.open_vendor()
     newer.resumed()
     newer.finish()
