@@ -8,8 +8,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { TOPICS_AGE_MS = 30000 };
+enum { TOPICS_AGE_MS = 30000, PAUSE_MS = 100 };
 
 /* What is told of a partition; taken over when all of a reading is there. */
 struct told {
@@ -29,6 +30,7 @@ struct entry {
 
 struct kafka_backlogs {
 	int64_t until_ms, topics_ms; /* clock_mono_ms; when the topics were looked up, 0: never */
+	bool no_leader;              /* that was what went wrong */
 	size_t count;
 	struct entry entries[KAFKA_BACKLOG_MAX];
 };
@@ -129,6 +131,13 @@ static rd_kafka_resp_err_t read_commits(struct kafka_backlogs *backlogs, struct 
 	return error;
 }
 
+/* A partition that is new, or is changing its leader, has none for a moment. */
+static bool is_leaderless(rd_kafka_resp_err_t error)
+{
+	return error == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+	       error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
 static enum err_code read_entry(struct kafka_backlogs *backlogs, struct entry *entry, struct err *err)
 {
 	if (entry->count == 0)
@@ -141,6 +150,7 @@ static enum err_code read_entry(struct kafka_backlogs *backlogs, struct entry *e
 	if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return ERR_OK;
 	backlogs->topics_ms = 0; /* perhaps a topic was made anew */
+	backlogs->no_leader = is_leaderless(error);
 	return err_set(err, ERR_UNAVAILABLE, "how far group %s is: %s", entry->group, rd_kafka_err2name(error));
 }
 
@@ -161,12 +171,24 @@ static void take_over(struct entry *entry)
 	}
 }
 
-enum err_code kafka_backlogs_read(struct kafka_backlogs *backlogs, int timeout_ms, struct err *err)
+static enum err_code read_all(struct kafka_backlogs *backlogs, struct err *err)
 {
-	backlogs->until_ms = clock_mono_ms() + timeout_ms;
+	backlogs->no_leader = false;
 	enum err_code code = look_up_topics(backlogs, err);
 	for (size_t i = 0; i < backlogs->count && code == ERR_OK; i++)
 		code = read_entry(backlogs, &backlogs->entries[i], err);
+	return code;
+}
+
+enum err_code kafka_backlogs_read(struct kafka_backlogs *backlogs, int timeout_ms, struct err *err)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+	backlogs->until_ms = clock_mono_ms() + timeout_ms;
+	enum err_code code = read_all(backlogs, err);
+	while (code != ERR_OK && backlogs->no_leader && left_ms(backlogs) > PAUSE_MS) {
+		(void)nanosleep(&pause, NULL);
+		code = read_all(backlogs, err);
+	}
 	for (size_t i = 0; i < backlogs->count && code == ERR_OK; i++)
 		take_over(&backlogs->entries[i]);
 	return code;

@@ -36,8 +36,8 @@ enum err_code kafka_backlogs_new(const struct kafka_client *client, const struct
 				 struct kafka_backlogs **ret_backlogs, struct err *err) WARN_UNUSED;
 void kafka_backlogs_free(struct kafka_backlogs *backlogs); /* accepts NULL */
 
-/* Asks for all of them. Blocks: up to timeout_ms, which also bounds what is waited for a broker that is away. How many
- * partitions there are is asked again every 30 s only.
+/* Asks for all of them. Blocks: up to timeout_ms, which also bounds what is waited for a broker that is away, or for a leader
+ * that is being chosen. How many partitions there are is asked again every 30 s only.
  * Returns: ERR_OK; ERR_UNAVAILABLE (then what was read last stands); ERR_LIMIT (a topic of more than
  * KAFKA_BACKLOG_PARTITIONS_MAX); ERR_NO_MEMORY. */
 enum err_code kafka_backlogs_read(struct kafka_backlogs *backlogs, int timeout_ms, struct err *err) WARN_UNUSED;

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { TIMEOUT_MS = 20000 };
+enum { TIMEOUT_MS = 20000, LIST_OFFSETS = 2 /* Kafka's number of that request */ };
 
 static struct kafka_cluster cluster;
 
@@ -90,6 +90,22 @@ static void a_group_that_has_never_been_has_everything_before_it(void **state)
 	kafka_backlogs_free(backlogs);
 }
 
+/* As when a topic has just been made, or a broker has gone. */
+static void a_partition_without_a_leader_is_asked_about_again(void **state)
+{
+	(void)state;
+	static const struct kafka_backlog_of of[] = {{"one", "led", NULL}};
+	struct err err = {ERR_OK, ""};
+	produce("t.led", 0, 3);
+	struct kafka_backlogs *backlogs = open_backlogs(of, 1);
+	produce("t.led", 0, 1);
+	rd_kafka_mock_push_request_errors(cluster.mock, LIST_OFFSETS, 2, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+	                                  RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+	assert_int_equal(kafka_backlogs_read(backlogs, TIMEOUT_MS, &err), ERR_OK);
+	assert_int_equal(kafka_backlogs_get(backlogs, 0).lag, 4);
+	kafka_backlogs_free(backlogs);
+}
+
 static void a_broker_that_is_away_costs_no_more_than_the_time_limit(void **state)
 {
 	(void)state;
@@ -123,7 +139,7 @@ static void nothing_and_too_much_are_refused(void **state)
 static int set_up(void **state)
 {
 	(void)state;
-	static const char *const topics[] = {"t.work", "t.more", "t.fresh", "t.empty", "t.away"};
+	static const char *const topics[] = {"t.work", "t.more", "t.fresh", "t.empty", "t.led", "t.away"};
 	kafka_cluster_start(&cluster);
 	for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
 		kafka_cluster_topic(&cluster, topics[i], 3);
@@ -143,6 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(what_is_not_committed_yet_is_the_lag),
 	        cmocka_unit_test(a_group_that_has_never_been_has_everything_before_it),
+	        cmocka_unit_test(a_partition_without_a_leader_is_asked_about_again),
 	        cmocka_unit_test(a_broker_that_is_away_costs_no_more_than_the_time_limit),
 	        cmocka_unit_test(nothing_and_too_much_are_refused),
 	};
