@@ -20,7 +20,7 @@ struct op {
 	struct redis_link *link;
 	redis_reply_fn fn;
 	void *ctx;
-	int64_t sent_ms;
+	int64_t sent_tick;
 	struct list node; /* in link->ops, oldest first, or in link->spare */
 };
 
@@ -31,7 +31,9 @@ struct redis_link {
 	uv_getaddrinfo_t resolver;
 	enum link_state state;
 	redisAsyncContext *context; /* NULL while waiting and resolving */
-	int64_t state_since_ms, retry_at_ms;
+	int64_t ticks; /* of TICK_MS; none while the loop, or the whole process, stands still: then nobody reads, and
+	                  what is unread is no sign that Redis is silent */
+	int64_t state_since_tick, retry_at_ms;
 	int failures;      /* in a row */
 	struct list ops;   /* of struct op: on their way, oldest first */
 	struct list spare; /* of struct op: used, kept for the next */
@@ -115,7 +117,7 @@ static enum err_code send_now(struct redis_link *link, redis_reply_fn fn, void *
 	struct op *op = op_take(link);
 	if (!op)
 		return ERR_NO_MEMORY;
-	*op = (struct op){.link = link, .fn = fn, .ctx = ctx, .sent_ms = clock_mono_ms()};
+	*op = (struct op){.link = link, .fn = fn, .ctx = ctx, .sent_tick = link->ticks};
 	op_append(link, op);
 	enum err_code code = hand_over(link, on_reply, op, argc, argv, argv_len);
 	if (code != ERR_OK)
@@ -156,7 +158,7 @@ enum err_code redis_link_subscribe(struct redis_link *link, redis_reply_fn fn, v
 static void enter(struct redis_link *link, enum link_state state)
 {
 	link->state = state;
-	link->state_since_ms = clock_mono_ms();
+	link->state_since_tick = link->ticks;
 }
 
 static void wait_for_retry(struct redis_link *link, bool was_up, const char *why)
@@ -323,23 +325,29 @@ static void start_connecting(struct redis_link *link)
 		wait_for_retry(link, false, "its name cannot be resolved");
 }
 
-static bool op_timed_out(const struct redis_link *link, int64_t now)
+/* More than so long, by ticks. */
+static bool has_passed(const struct redis_link *link, int64_t since_tick, int64_t ms)
+{
+	return (link->ticks - since_tick - 1) * TICK_MS >= ms;
+}
+
+static bool op_timed_out(const struct redis_link *link)
 {
 	return !list_is_empty(&link->ops) &&
-	       now - LIST_ENTRY(link->ops.next, struct op, node)->sent_ms > REDIS_OP_TIMEOUT_MS;
+	       has_passed(link, LIST_ENTRY(link->ops.next, struct op, node)->sent_tick, REDIS_OP_TIMEOUT_MS);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
 	struct redis_link *link = timer->data;
-	int64_t now = clock_mono_ms();
-	if (link->state == LINK_WAITING && now >= link->retry_at_ms)
+	link->ticks++;
+	if (link->state == LINK_WAITING && clock_mono_ms() >= link->retry_at_ms)
 		start_connecting(link);
 	else if (link->state == LINK_CONNECTING && link->refused)
 		link_fail(link, link->refused);
-	else if (link->state == LINK_CONNECTING && now - link->state_since_ms > REDIS_HANDSHAKE_TIMEOUT_MS)
+	else if (link->state == LINK_CONNECTING && has_passed(link, link->state_since_tick, REDIS_HANDSHAKE_TIMEOUT_MS))
 		link_fail(link, "no answer while connecting");
-	else if (link->state == LINK_UP && op_timed_out(link, now))
+	else if (link->state == LINK_UP && op_timed_out(link))
 		link_fail(link, "a command timed out");
 }
 

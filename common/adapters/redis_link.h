@@ -14,6 +14,7 @@ struct redisReply;
 struct redis_link;
 
 enum {
+	/* Times in which the loop turned: a process that stood still has not listened. */
 	REDIS_OP_TIMEOUT_MS = 1000,
 	REDIS_HANDSHAKE_TIMEOUT_MS = 2000,
 	REDIS_RETRY_CAP_MS = 1000,

@@ -2,8 +2,8 @@
  * ERR_UNAVAILABLE, and its caller must have an answer to that.
  *
  * Lives in one loop thread; nothing blocks. Callbacks come exactly once (those of redis_store_get_many: as it says),
- * never from inside the call, and within REDIS_OP_TIMEOUT_MS + 100 ms (redis_link), also when Redis hangs. Before the
- * store counts as up its scripts are loaded, it is no replica, maxmemory-policy is noeviction (an evicted pointer would
+ * never from inside the call, and within REDIS_OP_TIMEOUT_MS + 100 ms in which the loop turns (redis_link), also when Redis
+ * hangs. Before the store counts as up its scripts are loaded, it is no replica, maxmemory-policy is noeviction (an evicted pointer would
  * buy twice), and an epoch that names another Redis is removed (a restart may have lost writes): nothing is asked of a Redis that was
  * not looked at. */
 #ifndef VERIFYD_REDIS_STORE_H

@@ -136,6 +136,22 @@ static void many_commands_of_one_turn_are_answered_in_order(void **state)
 	close_line(&line);
 }
 
+/* A process that is stopped, or whose machine is: what Redis has said meanwhile lies there unread. */
+static void who_stood_still_for_longer_than_a_command_may_take_reads_its_answer(void **state)
+{
+	struct redis_bench *bench = bench_of(state);
+	const struct timespec stop = {.tv_sec = REDIS_OP_TIMEOUT_MS / 1000, .tv_nsec = 500000000};
+	struct line line;
+	open_line(bench, &line);
+	await_count(bench, &line.ups, 1);
+	assert_int_equal(redis_link_send(line.link, on_answer, &line, 1, (const char *[]){"PING"}, NULL), ERR_OK);
+	(void)nanosleep(&stop, NULL);
+	await_count(bench, &line.answers, 1);
+	assert_int_equal(line.type, REDIS_REPLY_STATUS);
+	assert_true(redis_link_is_up(line.link));
+	close_line(&line);
+}
+
 static void a_link_that_is_not_up_takes_no_command(void **state)
 {
 	struct redis_bench *bench = bench_of(state);
@@ -154,6 +170,7 @@ int main(void)
 	        WITH_REDIS(big_values_survive_and_so_does_what_follows),
 	        WITH_REDIS(arguments_without_lengths_end_at_their_nul),
 	        WITH_REDIS(many_commands_of_one_turn_are_answered_in_order),
+	        WITH_REDIS(who_stood_still_for_longer_than_a_command_may_take_reads_its_answer),
 	        WITH_REDIS(a_link_that_is_not_up_takes_no_command),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);
