@@ -27,7 +27,7 @@ def together(journeys):
 
     def ask(journey):
         start.wait()
-        return journey.try_initialize()
+        return journey.begin()
 
     answers = in_parallel(ask, journeys, threads=len(journeys))
     for journey, answer in zip(journeys, answers):

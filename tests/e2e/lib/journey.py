@@ -110,8 +110,12 @@ class Journey:
     def try_initialize(self, **changes):
         return self.call("InitializeTransaction", self.fields | changes)
 
+    def begin(self):
+        """InitializeTransaction; again, as the person is told, where Kafka did not take it in time."""
+        return until(lambda: (answer := self.try_initialize()).code != "queue_away" and answer, 60, "Kafka to take it", 0.2)
+
     def initialize(self):
-        answer = self.try_initialize()
+        answer = self.begin()
         assert answer.status == 200, answer.json
         self.accept(answer)
         return self

@@ -29,7 +29,7 @@ class Playground:
         address = f"127.0.0.1:{free_port()}"
         self.public_url = f"http://{address}"
         self.ingress = stack.ingress(HTTP_LISTEN=address, PUBLIC_URL=self.public_url, B2C_BASE_REDIRECT_URL=f"{self.url}/playground",
-                                     UI_DIR=ROOT / "deploy" / "b2c" / "ui", INITIATE_WAIT_MS=1000, JUMIO_MAX_ATTEMPTS=10)
+                                     UI_DIR=ROOT / "deploy" / "b2c" / "ui", JUMIO_MAX_ATTEMPTS=10)
         for name, more in SETS.items():
             self.render(name, more)
 
