@@ -5,11 +5,8 @@
 #include "workers/job_trace.h"
 #include <stddef.h>
 
-enum {
-	/* So long after the person came back, somebody is likely to sit before a page that waits for the verdict. */
-	ATTENDED_MS = 120 * 1000,
-	FRESH_MS = 2500, /* as engine_initiate.c: of a lease under which a call may still be begun */
-};
+/* So long after the person came back, somebody is likely to sit before a page that waits for the verdict. */
+enum { ATTENDED_MS = 120 * 1000 };
 
 static enum gate_priority priority_of(const struct job *job)
 {
@@ -96,9 +93,8 @@ void job_stop_waiting(struct job *job)
 
 static void go_on(struct job *job)
 {
-	bool is_fresh = clock_mono_ms() - job->leased_ms <= FRESH_MS;
 	job->continues = false;
-	if (is_fresh || !job->engine->flow->needs_cache)
+	if (job_lease_is_fresh(job) || !job->engine->flow->needs_cache)
 		job_call_vendor(job);
 	else
 		job_take_lease(job);

@@ -9,10 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	CLAIM_AGAIN_MS = 500,
-	FRESH_MS = 2500, /* well within the margin by which the lease outlives a call */
-};
+enum { CLAIM_AGAIN_MS = 500 };
 
 static void claim(struct job *job);
 
@@ -30,7 +27,7 @@ static void on_count_shown(void *ctx, enum err_code code, bool written)
 		job_end(job);
 	else if (job->count_hidden)
 		job_wait(job, CLAIM_AGAIN_MS, job_take_lease);
-	else if (written && clock_mono_ms() - job->leased_ms <= FRESH_MS)
+	else if (written && job_lease_is_fresh(job))
 		job_call_vendor(job);
 	else
 		job_take_lease(job);

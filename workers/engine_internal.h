@@ -88,6 +88,7 @@ void job_forget_kept(struct job *job);       /* accepts that there is none */
 /* Does the effects of a step; where the lease's time is over, only after a look at what stands. */
 void job_confirm(struct job *job);
 int64_t job_lease_ms(const struct job *job); /* how long a lease lasts: longer than any call */
+bool job_lease_is_fresh(const struct job *job); /* a call may still be begun under it */
 
 /* engine_gate.c */
 /* Lease and state are there: begins the flow, when it calls with a permit; without one it waits for it, and comes back. */

@@ -10,6 +10,7 @@
 
 enum {
 	LEASE_MARGIN_MS = 5000, /* the lease outlives the longest call by this */
+	LEASE_FRESH_MS = 2500,  /* well within that margin */
 	LEASE_POLL_MS = 500,    /* how often a lease that another one holds is asked for */
 	COMING_POLL_MS = 20,    /* how often it is looked whether a Redis that was not up yet is there */
 	/* What was published while Redis was away is set by the projectors when it is back; until then its states are
@@ -241,6 +242,8 @@ static void on_lease(void *ctx, enum err_code code, enum lease lease, const char
 	job->leased = code == ERR_OK && lease == LEASE_GRANTED;
 	if (code != ERR_OK) {
 		without_cache(job);
+	} else if (job->leased && !job_lease_is_fresh(job)) {
+		job_take_lease(job); /* this process stood still, and another may have bought the answer meanwhile */
 	} else if (lease == LEASE_ANSWERED) {
 		on_answered(job, token, value, len);
 	} else if (lease == LEASE_REBUILDING) {
@@ -261,6 +264,11 @@ int64_t job_lease_ms(const struct job *job)
 {
 	const struct engine_options *options = &job->engine->options;
 	return options->vendor->timeout_ms(options->vendor_self, job->operation) + LEASE_MARGIN_MS;
+}
+
+bool job_lease_is_fresh(const struct job *job)
+{
+	return clock_mono_ms() - job->leased_ms <= LEASE_FRESH_MS;
 }
 
 static int64_t catching_up_ms(const struct job *job, int64_t now)

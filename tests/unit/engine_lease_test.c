@@ -69,6 +69,28 @@ static void who_slept_through_its_lease_drops_what_was_overtaken(void **state)
 	world_free(bench.world);
 }
 
+static void who_slept_before_it_heard_of_its_lease_does_not_buy_what_another_bought(void **state)
+{
+	struct bench bench;
+	(void)state;
+	bench_open(&bench);
+	struct pod *sleeper = bench.pod;
+	bench.slow_command = "lease";
+	bench_ask_score(&bench);
+	world_run_for(bench.world, 50);
+	assert_int_equal(times(&bench, NOTE_LEASE, NULL), 1);
+	assert_int_equal(times(&bench, NOTE_CALL, "score"), 0);
+	pod_freeze(sleeper, SESSION_TIMEOUT_MS + 2 * LEASE_MS);
+	bench.slow_command = NULL;
+	bench_pod(&bench, BENCH_MAX_IN_FLIGHT);
+	world_run_for(bench.world, SESSION_TIMEOUT_MS + LEASE_MS + 1000);
+	assert_int_equal(times(&bench, NOTE_CALL, "score"), 1); /* the other one's */
+	world_run_for(bench.world, 3 * LEASE_MS);
+	assert_int_equal(times(&bench, NOTE_CALL, "score"), 1);
+	assert_int_equal(completions(&bench), 1);
+	world_free(bench.world);
+}
+
 /* Another worker got an answer, and has not published it. */
 static void hold_answer(struct bench *bench)
 {
@@ -351,6 +373,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_lease_of_another_is_asked_for_each_half_second_until_it_runs_out),
 	        cmocka_unit_test(who_slept_through_its_lease_drops_what_was_overtaken),
+	        cmocka_unit_test(who_slept_before_it_heard_of_its_lease_does_not_buy_what_another_bought),
 	        cmocka_unit_test(a_lease_whose_holder_was_killed_is_taken_over_when_it_runs_out),
 	        cmocka_unit_test(an_answer_that_another_kept_is_published_under_its_token_and_not_bought),
 	        cmocka_unit_test(an_adopted_answer_is_not_shown_before_it_is_published),

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-enum { BENCH_JOIN_MS = 200, BENCH_MAX_ATTEMPTS = 3, BENCH_MAX_IN_FLIGHT = 8, BENCH_PLANS = 16 };
+enum { BENCH_JOIN_MS = 200, BENCH_MAX_ATTEMPTS = 3, BENCH_MAX_IN_FLIGHT = 8, BENCH_PLANS = 16, BENCH_SLOW_MS = 100 };
 
 __attribute__((unused)) static const char scores[] = "requests.biocatch.score", initiates[] = "requests.jumio.initiate",
                                           retrievals[] = "requests.jumio.retrieve";
@@ -25,6 +25,7 @@ struct bench {
 	struct send_plan sends[BENCH_PLANS];
 	int send_count, sends_made;
 	const char *lost_command; /* NULL: none. Commands of this name are never answered */
+	const char *slow_command; /* NULL: none. The answer to these takes BENCH_SLOW_MS */
 };
 
 static inline void bench_plan_call(void *ctx, struct pod *pod, const char *op, const struct vendor_case *item,
@@ -64,6 +65,8 @@ static inline void bench_plan_command(void *ctx, struct pod *pod, const char *wh
 	(void)pod, (void)id;
 	if (bench->lost_command && strcmp(bench->lost_command, what) == 0)
 		plan->is_lost = plan->is_silent = true;
+	if (bench->slow_command && strcmp(bench->slow_command, what) == 0)
+		plan->answer_ms = plan->execute_ms + BENCH_SLOW_MS;
 }
 
 static inline struct pod *bench_pod(struct bench *bench, size_t max_in_flight)
