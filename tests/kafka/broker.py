@@ -7,7 +7,9 @@ Needs Java 17 or newer and, for the first fetch, Maven. Only the standard librar
 """
 import argparse
 import ctypes
+import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -25,6 +27,9 @@ HOST = "127.0.0.1"
 READY_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 15
 START_TRIES = 3  # a port found free may be taken before Kafka binds it
+# Not of those that Linux gives to outgoing connections: a client that calls a broker which is away could be given the
+# broker's own port, connect to itself and keep it. Nor of those that the tests' other servers take.
+PORTS = range(6400, 8000)
 PR_SET_PDEATHSIG = 1
 
 SERVER_PROPERTIES = """\
@@ -101,15 +106,17 @@ def fetch(cache):
     return jars
 
 
+def is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
 def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    return list(itertools.islice(filter(is_free, random.sample(PORTS, len(PORTS))), count))
 
 
 def answers(port):
