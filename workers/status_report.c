@@ -14,7 +14,7 @@ void status_report_now(struct status_report *report)
 	        .class_count = report->engine_count,
 	};
 	struct buf text;
-	if (!redis_store_is_up(report->store))
+	if (!report->store || !redis_store_is_up(report->store))
 		return;
 	for (size_t i = 0; i < report->engine_count; i++)
 		engine_status(report->engines[i], &status.classes[i]);
@@ -61,4 +61,6 @@ void status_report_close(struct status_report *report)
 {
 	uv_close((uv_handle_t *)&report->timer, NULL);
 	redis_store_remove_worker(report->store, report->name);
+	/* Redis may come up while the rest is closed; by then the engines have no consumers any more. */
+	report->store = NULL;
 }

@@ -25,7 +25,7 @@ struct status_report {
  * ports->store must outlive it. Returns: ERR_OK; ERR_CRYPTO (no randomness). */
 enum err_code status_report_start(struct status_report *report, const struct ports *ports, const char *instance,
 				  struct engine *const *engines, size_t engine_count, struct loop_lag *loop_lag) WARN_UNUSED;
-/* For when Redis came up: whoever asks as soon as this worker is ready finds it. */
+/* For when Redis came up: whoever asks as soon as this worker is ready finds it. Does nothing once it is closed. */
 void status_report_now(struct status_report *report);
 void status_report_drain(struct status_report *report); /* says so at once */
 /* Takes the worker's name out of Redis. The loop must run until the handle has closed, and the store must be there long
