@@ -1,16 +1,28 @@
 /* desk_visit: what is known of a verification: read by its caller, by the person who comes and goes, and by the
  * vendor's callback; the last two ask a worker to look. */
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "ingress/desk_internal.h"
 #include <string.h>
 #include <strings.h>
 
+enum { UNSAVED_MS = 10 * 1000 };
+
 /* ---- reading ---- */
+
+/* What was accepted while Redis was away is in Kafka, and in the memory of an ingress that may be gone since: until a
+ * worker has taken it up, Redis cannot tell it from what never was. */
+static bool may_be_unsaved(const struct desk *desk)
+{
+	int64_t back_ms = redis_store_back_ms(desk->store);
+	return back_ms != 0 && clock_mono_ms() - back_ms < UNSAVED_MS;
+}
 
 static void on_read(void *ctx, enum err_code code, const char *value, size_t len)
 {
 	struct ask *ask = ctx;
-	enum outcome outcome = code == ERR_OK ? desk_take_state(ask, value, len) : OUTCOME_CACHE_AWAY;
+	bool knows = code == ERR_OK && (value || !may_be_unsaved(ask->desk));
+	enum outcome outcome = knows ? desk_take_state(ask, value, len) : OUTCOME_CACHE_AWAY;
 	if (outcome == OUTCOME_STATE)
 		desk_find_place(ask);
 	else if (outcome == OUTCOME_CACHE_AWAY && ask->type == ASK_READ)

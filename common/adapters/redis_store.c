@@ -60,7 +60,7 @@ static void set_up(struct redis_store *store, bool up)
 	if (store->up == up)
 		return;
 	store->up = up;
-	if (up && store->was_up)
+	if (up && !redis_store_is_coming(store))
 		store->back_ms = clock_mono_ms();
 	if (!up)
 		store->away_since_ms = clock_mono_ms();

@@ -60,6 +60,31 @@ static void without_redis_every_visit_says_so(void **state)
 	}
 }
 
+static bool is_read_again(struct desk_bench *bench, const char *id)
+{
+	struct call *call = call_new(ASK_READ, id);
+	submit(bench, call, WAIT_FINAL, 0);
+	assert_true(comes_back(call, WAIT_MS));
+	bool is_read = call->ask.outcome == OUTCOME_STATE;
+	call_free(call);
+	return is_read;
+}
+
+static void what_was_accepted_while_redis_was_away_is_not_said_to_be_unknown(void **state)
+{
+	struct desk_bench *bench = desk_bench_of(state);
+	struct call *before = call_new(ASK_READ, one), *after = call_new(ASK_READ, one);
+	struct verification known = journey(two, STATE_QUEUED);
+	store(bench, &known, false);
+	expect_now(bench, before, OUTCOME_NOT_FOUND);
+	redis_do(bench->redis, "CLIENT KILL TYPE normal");
+	while (!is_read_again(bench, two))
+		continue;
+	expect_now(bench, after, OUTCOME_CACHE_AWAY); /* its ingress, or a worker, may still be about to save it */
+	call_free(before);
+	call_free(after);
+}
+
 static void who_waits_for_a_verdict_is_not_woken_by_less(void **state)
 {
 	struct desk_bench *bench = desk_bench_of(state);
@@ -346,6 +371,7 @@ int main(void)
 	        WITH_DESK(a_state_is_read_by_its_caller_and_for_its_person_only),
 	        WITH_DESK(what_nobody_knows_is_not_found_only_while_the_cache_is_whole),
 	        WITH_DESK(without_redis_every_visit_says_so),
+	        WITH_DESK(what_was_accepted_while_redis_was_away_is_not_said_to_be_unknown),
 	        WITH_DESK(who_waits_for_a_verdict_is_not_woken_by_less),
 	        WITH_DESK(a_start_binds_its_browser_and_waits_for_the_vendors_page),
 	        WITH_DESK(a_return_is_noted_once_and_the_person_goes_on),
