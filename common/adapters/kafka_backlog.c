@@ -185,7 +185,7 @@ enum err_code kafka_backlogs_read(struct kafka_backlogs *backlogs, int timeout_m
 	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
 	backlogs->until_ms = clock_mono_ms() + timeout_ms;
 	enum err_code code = read_all(backlogs, err);
-	while (code != ERR_OK && backlogs->no_leader && left_ms(backlogs) > PAUSE_MS) {
+	while (backlogs->no_leader && left_ms(backlogs) > PAUSE_MS) {
 		(void)nanosleep(&pause, NULL);
 		code = read_all(backlogs, err);
 	}

@@ -27,7 +27,8 @@ bool redis_store_is_up(const struct redis_store *store); /* also right inside a 
 /* It has not been up yet, and was opened a moment ago: whoever can wait does, instead of going on without it. */
 enum { STORE_COMING_MS = 2000 };
 bool redis_store_is_coming(const struct redis_store *store);
-/* When it came back last, or came so late (clock_mono_ms): it may lack what was written nowhere else meanwhile. 0: it was never away. */
+/* When it came back last, or came for the first time later than STORE_COMING_MS (clock_mono_ms): it may lack what was written
+ * nowhere else meanwhile. 0: neither. */
 int64_t redis_store_back_ms(const struct redis_store *store);
 
 /* Claims a question for `id` (SET NX EX), or reads who holds it. holder is `id` itself when the claim is new. Returns:

@@ -77,8 +77,6 @@ class Stack:
             "VERIFYD_AUTH_BASIC_USERS": ",".join(f"{user}:{password}" for user, password in BASIC.items()),
             # Many tests make the vendor fail, and share a service: only what is about the breaker has the default.
             "VERIFYD_BREAKER_FAILURES": "1000000", "VERIFYD_BREAKER_PROBE_MS": "500",
-            # The broker is everybody's, and may stand still for a second: only what is about that has the default.
-            "VERIFYD_QUEUE_SLOW_MS": "5000",
             "VERIFYD_BIOCATCH_BASE_URL": self.vendor.base_url, "VERIFYD_BIOCATCH_CUSTOMER_ID": "contoso",
         } | self.journeys() | self.patience
         for name, value in (self.settings | overrides).items():
